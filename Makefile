@@ -1,0 +1,37 @@
+# Everything here runs without a network once the Go modules are in the module cache.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+# buf lives in a module of its own, so that its many dependencies are not ours. The first build takes a minute or two, later runs use the cache.
+BUF := go tool -modfile=tools/go.mod buf
+# What `make breaking` compares with: any commit, tag or branch.
+BASE ?= main
+
+.PHONY: help
+help: ## List the targets (the default).
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: generate
+generate: third_party/proto ## Generate the Go code beside the .proto files.
+	$(BUF) generate
+
+.PHONY: lint
+lint: third_party/proto ## Check the style and the layout of the .proto files.
+	$(BUF) lint
+	$(BUF) format --diff --exit-code proto
+
+.PHONY: breaking
+breaking: third_party/proto ## Check that the contract breaks no caller of BASE (default: main).
+	tools/breaking.sh $(BASE)
+
+.PHONY: check-generated
+check-generated: third_party/proto ## Check that the committed Go code is what `make generate` makes.
+	tools/check-generated.sh
+
+# The files that our .proto files import, printed out of the Go packages that go.mod pins. Made anew when go.mod changes.
+third_party/proto: go.mod internal/thirdparty/main.go
+	go run ./internal/thirdparty $@.new
+	rm -rf $@
+	mv $@.new $@
+	touch $@
