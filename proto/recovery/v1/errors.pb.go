@@ -51,7 +51,7 @@ const (
 	ErrorReason_ERROR_REASON_REVISION_MISMATCH ErrorReason = 11
 	// ABORTED: too many changes of one customer at once. Nothing changed; repeat with the same id.
 	ErrorReason_ERROR_REASON_CONFLICT ErrorReason = 12
-	// OUT_OF_RANGE: the resume token is too old or from another store. List the cases, then watch without a token.
+	// FAILED_PRECONDITION: the resume token is too old or from another store. List the cases, then watch without a token.
 	ErrorReason_ERROR_REASON_RESYNC_REQUIRED ErrorReason = 13
 	// PERMISSION_DENIED: the caller may not do this, or not for this tenant.
 	ErrorReason_ERROR_REASON_PERMISSION_DENIED ErrorReason = 14
@@ -71,6 +71,10 @@ const (
 	ErrorReason_ERROR_REASON_NOT_IMPLEMENTED ErrorReason = 21
 	// INTERNAL: a fault of the service; its trace id tells the operator the cause.
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 22
+	// INVALID_ARGUMENT: the bytes are not the message of this method, or a text in it is not UTF-8.
+	ErrorReason_ERROR_REASON_MALFORMED_MESSAGE ErrorReason = 23
+	// RESOURCE_EXHAUSTED: the message is larger than the server takes. Send less at once.
+	ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE ErrorReason = 24
 )
 
 // Enum value maps for ErrorReason.
@@ -99,6 +103,8 @@ var (
 		20: "ERROR_REASON_CANCELLED",
 		21: "ERROR_REASON_NOT_IMPLEMENTED",
 		22: "ERROR_REASON_INTERNAL",
+		23: "ERROR_REASON_MALFORMED_MESSAGE",
+		24: "ERROR_REASON_MESSAGE_TOO_LARGE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":         0,
@@ -124,6 +130,8 @@ var (
 		"ERROR_REASON_CANCELLED":           20,
 		"ERROR_REASON_NOT_IMPLEMENTED":     21,
 		"ERROR_REASON_INTERNAL":            22,
+		"ERROR_REASON_MALFORMED_MESSAGE":   23,
+		"ERROR_REASON_MESSAGE_TOO_LARGE":   24,
 	}
 )
 
@@ -153,7 +161,7 @@ var File_recovery_v1_errors_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x18recovery/v1/errors.proto\x12\vrecovery.v1*\xfb\x05\n" +
+	"\x18recovery/v1/errors.proto\x12\vrecovery.v1*\xc3\x06\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12\x1a\n" +
@@ -178,7 +186,9 @@ const file_recovery_v1_errors_proto_rawDesc = "" +
 	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x10\x13\x12\x1a\n" +
 	"\x16ERROR_REASON_CANCELLED\x10\x14\x12 \n" +
 	"\x1cERROR_REASON_NOT_IMPLEMENTED\x10\x15\x12\x19\n" +
-	"\x15ERROR_REASON_INTERNAL\x10\x16B;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
+	"\x15ERROR_REASON_INTERNAL\x10\x16\x12\"\n" +
+	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x17\x12\"\n" +
+	"\x1eERROR_REASON_MESSAGE_TOO_LARGE\x10\x18B;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
 
 var file_recovery_v1_errors_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_recovery_v1_errors_proto_goTypes = []any{

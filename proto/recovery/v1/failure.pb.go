@@ -1041,15 +1041,15 @@ var File_recovery_v1_failure_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_failure_proto_rawDesc = "" +
 	"\n" +
-	"\x19recovery/v1/failure.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1frecovery/v1/failure_terms.proto\x1a\x17recovery/v1/rules.proto\"\x9c\x1a\n" +
+	"\x19recovery/v1/failure.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1frecovery/v1/failure_terms.proto\x1a\x17recovery/v1/rules.proto\"\x9e\x1a\n" +
 	"\fFailureEvent\x12'\n" +
 	"\bevent_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\aeventId\x12!\n" +
 	"\x06tenant\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x90\xea0\x01R\x06tenant\x12-\n" +
 	"\vcustomer_id\x18\x03 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\n" +
 	"customerId\x12Q\n" +
 	"\voccurred_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x14\xe0A\x02\xbaH\x0e\xc8\x01\x01\xb2\x01\b2\x06\b\x80\x87\xb5\xc3\x03R\n" +
-	"occurredAt\x12H\n" +
-	"\x05kinds\x18\x05 \x03(\x0e2\x18.recovery.v1.FailureKindB\x18\xe0A\x02\xbaH\x12\x92\x01\x0f\b\x01\x10\b\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05kinds\x12A\n" +
+	"occurredAt\x12J\n" +
+	"\x05kinds\x18\x05 \x03(\x0e2\x18.recovery.v1.FailureKindB\x1a\xe0A\x02\xbaH\x14\x92\x01\x11\b\x01\x10\b\x18\x01\"\t\x82\x01\x06\x88\xea0\x01\x10\x01R\x05kinds\x12A\n" +
 	"\x05delay\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n" +
 	"\"\x06\b\x80\xe4\xe4\x96\x012\x00R\x05delay\x12'\n" +
 	"\border_id\x18\a \x01(\tB\f\xbaH\t\xd8\x01\x01r\x04\x88\xea0\x01R\aorderId\x12-\n" +

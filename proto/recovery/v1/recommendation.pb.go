@@ -937,7 +937,8 @@ type Recommendation_builder struct {
 	Items []*RecommendationItem
 	// The worth of all items, in the currency of the case.
 	Total *money.Money
-	// r: the total that the model aims at, as a share of the order value; 0 to 1.50. 0 if the order value is 0.
+	// r: what entitlement, restitution and goodwill together aim at before rounding and caps, as a share of the order value, 0 to 1.50;
+	// 0 if the order value is 0.
 	Ratio float64
 	// How to apologise.
 	Apology *ApologyPlan

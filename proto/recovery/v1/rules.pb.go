@@ -46,6 +46,14 @@ var file_recovery_v1_rules_proto_extTypes = []protoimpl.ExtensionInfo{
 		Tag:           "varint,100003,opt,name=language_tag",
 		Filename:      "recovery/v1/rules.proto",
 	},
+	{
+		ExtendedType:  (*validate.EnumRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         100001,
+		Name:          "recovery.v1.stated",
+		Tag:           "varint,100001,opt,name=stated",
+		Filename:      "recovery/v1/rules.proto",
+	},
 }
 
 // Extension fields to validate.StringRules.
@@ -64,6 +72,14 @@ var (
 	E_LanguageTag = &file_recovery_v1_rules_proto_extTypes[2]
 )
 
+// Extension fields to validate.EnumRules.
+var (
+	// A value that the caller must choose: anything but the one that ends in UNSPECIFIED.
+	//
+	// optional bool stated = 100001;
+	E_Stated = &file_recovery_v1_rules_proto_extTypes[3]
+)
+
 var File_recovery_v1_rules_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_rules_proto_rawDesc = "" +
@@ -80,19 +96,24 @@ const file_recovery_v1_rules_proto_rawDesc = "" +
 	"tenantName:\x95\x02\n" +
 	"\flanguage_tag\x12\x19.buf.validate.StringRules\x18\xa3\x8d\x06 \x01(\bB\xd4\x01\xc2H\xd0\x01\n" +
 	"\xcd\x01\n" +
-	"\x13string.language_tag\x12`must be a BCP 47 language tag of at most 35 letters, digits and hyphens, such as de-AT, or empty\x1aT!rule || this.matches('^([A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*)?$') && this.size() <= 35R\vlanguageTagB;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\beditionsp\xe8\a"
+	"\x13string.language_tag\x12`must be a BCP 47 language tag of at most 35 letters, digits and hyphens, such as de-AT, or empty\x1aT!rule || this.matches('^([A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*)?$') && this.size() <= 35R\vlanguageTag:\x90\x01\n" +
+	"\x06stated\x12\x17.buf.validate.EnumRules\x18\xa1\x8d\x06 \x01(\bB]\xc2HZ\n" +
+	"X\n" +
+	"\venum.stated\x125must be stated: choose a value other than UNSPECIFIED\x1a\x12!rule || this != 0R\x06statedB;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\beditionsp\xe8\a"
 
 var file_recovery_v1_rules_proto_goTypes = []any{
 	(*validate.StringRules)(nil), // 0: buf.validate.StringRules
+	(*validate.EnumRules)(nil),   // 1: buf.validate.EnumRules
 }
 var file_recovery_v1_rules_proto_depIdxs = []int32{
 	0, // 0: recovery.v1.identifier:extendee -> buf.validate.StringRules
 	0, // 1: recovery.v1.tenant_name:extendee -> buf.validate.StringRules
 	0, // 2: recovery.v1.language_tag:extendee -> buf.validate.StringRules
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	0, // [0:3] is the sub-list for extension extendee
+	1, // 3: recovery.v1.stated:extendee -> buf.validate.EnumRules
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	0, // [0:4] is the sub-list for extension extendee
 	0, // [0:0] is the sub-list for field type_name
 }
 
@@ -108,7 +129,7 @@ func file_recovery_v1_rules_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_recovery_v1_rules_proto_rawDesc), len(file_recovery_v1_rules_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   0,
-			NumExtensions: 3,
+			NumExtensions: 4,
 			NumServices:   0,
 		},
 		GoTypes:           file_recovery_v1_rules_proto_goTypes,
