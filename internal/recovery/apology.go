@@ -1,0 +1,70 @@
+package recovery
+
+// apologize plans the answer: what it must contain, what it must avoid, who
+// gives it and where.
+func apologize(p *Policy, s *situation, a *Assessment, compensated bool) Apology {
+	facts := circumstancesOf(p, s, compensated)
+	form := p.Apology.form(&s.kase.Failure)
+	return Apology{
+		Include:  lines(p.Apology.Include, facts),
+		Avoid:    lines(p.Apology.Avoid, facts),
+		Speaker:  speaker(p, s, a, form),
+		Form:     form.Form,
+		FormText: form.Text,
+	}
+}
+
+// circumstancesOf is a set: bit c stands for circumstance c.
+func circumstancesOf(p *Policy, s *situation, compensated bool) (set uint32) {
+	for c, holds := range [circumstances]bool{
+		Always:        true,
+		AtFault:       s.controllability > 0,
+		NotAtFault:    s.controllability == 0,
+		WhenSteady:    s.steady(),
+		WhenRepeated:  s.repeat > 0,
+		WhenSpent:     len(s.customer.Apologies) >= p.Apology.Spent,
+		WhenPublic:    s.public(),
+		WhenReviewed:  s.kase.Failure.Channel == ReviewSite || s.kase.Failure.Channel == ComplaintSite,
+		WhenDouble:    s.double(),
+		WhenUnvoiced:  !s.voiced(),
+		WhenOfferMade: compensated,
+	} {
+		if holds {
+			set |= 1 << c
+		}
+	}
+	return set
+}
+
+func lines(rules []ApologyRule, facts uint32) []Line {
+	list := make([]Line, 0, len(rules))
+	for _, r := range rules {
+		if facts&(1<<r.When) != 0 {
+			list = append(list, Line{r.Code, r.Text})
+		}
+	}
+	return list
+}
+
+// form is how the channel is answered.
+func (r *ApologyRules) form(f *Failure) FormRule {
+	if form, ok := r.Forms[f.Channel]; ok {
+		return form
+	}
+	return r.Private
+}
+
+// speaker is the rank that the case asks for; the highest of several wins.
+func speaker(p *Policy, s *situation, a *Assessment, form FormRule) Speaker {
+	who := max(Anyone, form.Speaker)
+	if s.double() {
+		who = max(who, NamedPerson)
+	}
+	if a.Risk.Band == Critical {
+		who = max(who, Manager)
+	}
+	if s.kase.Failure.Reach >= p.Deadlines.WideReach {
+		who = Executive
+	}
+	return who
+}

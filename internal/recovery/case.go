@@ -1,0 +1,190 @@
+package recovery
+
+import "time"
+
+// Case is one effort to win a failed customer back.
+type Case struct {
+	Number      int64 // unique within the customer, from 1
+	Order       string
+	Incident    string
+	Policy      string // version that it was opened with, and is judged by
+	State       State
+	Outcome     Outcome // set once RESOLVED
+	Revision    int64   // grows with every change
+	OpenedAt    time.Time
+	ClosedAt    time.Time
+	Failure     Failure   // all accounts combined
+	Accounts    []Failure // as reported, newest last, at most [MostAccounts]
+	Profile     Profile   // relationship resolved
+	VoicedAt    time.Time // when the customer first spoke; zero while unvoiced
+	AnsweredAt  time.Time // last human answer; zero while none
+	Refused     bool      // the case was answered with a refusal
+	Renewals    int       // promises made anew since the last event
+	TraceParent string    // of the call that opened it
+
+	Assessment     Assessment
+	Recommendation Recommendation
+	Deadlines      []Deadline
+	History        []Transition // newest last, at most [MostHistory]
+	Fresh          []Transition // those of this very change, for the event stream; not kept
+}
+
+// What a case keeps at most; older entries give way.
+const (
+	MostAccounts  = 16
+	MostHistory   = 50
+	MostDeadlines = 24
+)
+
+// State is where a case stands.
+type State uint8
+
+// The states of a case.
+const (
+	Open State = iota + 1
+	Acknowledged
+	Offered
+	Resolved
+	FollowedUp
+)
+
+// String gives the contract's name without its prefix.
+func (s State) String() string {
+	return name([]string{"", "OPEN", "ACKNOWLEDGED", "OFFERED", "RESOLVED", "FOLLOWED_UP"}, uint8(s))
+}
+
+// Outcome is how a case ended.
+type Outcome uint8
+
+// The outcomes of a case.
+const (
+	Satisfied Outcome = iota + 1
+	Unsatisfied
+	NoResponse
+	Withdrawn
+	Lapsed
+)
+
+// String gives the contract's name without its prefix.
+func (o Outcome) String() string {
+	return name([]string{"", "SATISFIED", "UNSATISFIED", "NO_RESPONSE", "WITHDRAWN", "LAPSED"}, uint8(o))
+}
+
+// Milestone is a step that a customer waits for.
+type Milestone uint8
+
+// The milestones, in the order in which they fall due.
+const (
+	Acknowledge Milestone = iota + 1
+	FirstResponse
+	MakeOffer
+	Resolve
+	FollowUp
+)
+
+// String gives the contract's name without its prefix.
+func (m Milestone) String() string {
+	return name([]string{"", "ACKNOWLEDGE", "FIRST_RESPONSE", "OFFER", "RESOLVE", "FOLLOW_UP"}, uint8(m))
+}
+
+// Bound is the rule that set a deadline.
+type Bound uint8
+
+// The bounds.
+const (
+	ByBand Bound = iota + 1
+	ByPublic
+	ByOnPremises
+	ByPatienceCeiling
+	ByStatute
+	ByContract
+	ByPolicy
+)
+
+// String gives the contract's name without its prefix.
+func (b Bound) String() string {
+	return name([]string{"", "BAND", "PUBLIC", "ON_PREMISES", "PATIENCE_CEILING", "STATUTORY", "CONTRACT", "POLICY"}, uint8(b))
+}
+
+// Verdict says whether a deadline was kept; MET and MISSED are final.
+type Verdict uint8
+
+// The verdicts.
+const (
+	Pending Verdict = iota + 1
+	Met
+	Missed
+)
+
+// String gives the contract's name without its prefix.
+func (v Verdict) String() string { return name([]string{"", "PENDING", "MET", "MISSED"}, uint8(v)) }
+
+// Deadline is one promise with a time.
+type Deadline struct {
+	Milestone Milestone
+	DueAt     time.Time
+	BoundBy   Bound
+	Verdict   Verdict
+	MetAt     time.Time
+}
+
+// Change is a kind of transition in the life of a case.
+type Change uint8
+
+// The changes.
+const (
+	ChangeOpened Change = iota + 1
+	ChangeJoined
+	ChangeReassessed
+	ChangeWarned
+	ChangeMissed
+	ChangeAcknowledged
+	ChangeContacted
+	ChangeHeld
+	ChangeReleased
+	ChangeOfferRequested
+	ChangeOfferApproved
+	ChangeOfferMade
+	ChangeOfferAnswered
+	ChangeResolved
+	ChangeFollowedUp
+	ChangeReopened
+	ChangeLapsed
+)
+
+// Transition is one entry of a case's history.
+type Transition struct {
+	At        time.Time
+	Change    Change
+	Milestone Milestone // of MISSED and WARNED
+}
+
+// note appends to the history, the oldest entry giving way.
+func (k *Case) note(t Transition) {
+	k.History = appendBounded(k.History, t, MostHistory)
+	k.Fresh = append(k.Fresh[:len(k.Fresh):len(k.Fresh)], t)
+	k.Revision++
+}
+
+// RespondBy is when the first human answer is due by the newest promise.
+func (k *Case) RespondBy() (at time.Time) {
+	for _, d := range k.Deadlines {
+		if d.Milestone == FirstResponse {
+			at = d.DueAt // the newest promise stands last
+		}
+	}
+	return at
+}
+
+// open reports whether the case still waits for somebody.
+func (k *Case) open() bool { return k.State < Resolved }
+
+// voiced reports whether the customer has spoken.
+func (k *Case) voiced() bool { return k.Failure.Voice >= Private }
+
+func appendBounded[T any](list []T, item T, most int) []T {
+	if len(list) >= most {
+		list = list[len(list)-most+1:]
+	}
+	return append(list[:len(list):len(list)], item)
+}

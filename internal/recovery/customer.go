@@ -1,0 +1,86 @@
+package recovery
+
+import "time"
+
+// Customer is everything remembered of one person, bounded however long the
+// history. The zero value is a stranger.
+type Customer struct {
+	Cases        int64 // opened so far; the number of the newest case
+	Positives    float64
+	PositivesAt  time.Time // the moment that Positives is decayed to
+	Failures     []Past    // newest by time of occurrence, at most [MostFailures], one a case
+	Orders       int64     // fulfilled orders and orders that failed, as counted here
+	Claims       int64     // failures that rest on the customer's word alone
+	Apologies    []time.Time
+	Grants       []Grant
+	LastContact  time.Time // the customer spoke
+	LastActivity time.Time // the customer spoke, bought or praised
+	LastMiss     time.Time // newest missed deadline
+	Proactive    bool      // last time we reached out before the customer spoke
+	Residual     float64   // risk left over from closed cases at ResidualAt
+	ResidualAt   time.Time
+	Open         []Case // in order of opening
+	Closed       []Case // closed by this very change; the store files them away
+}
+
+// What a customer keeps at most.
+const (
+	MostFailures  = 16
+	MostApologies = 8
+	MostGrants    = 64
+)
+
+// Past is a failure as remembered: one entry a case.
+type Past struct {
+	Case      int64
+	At        time.Time
+	Kinds     KindSet
+	Severity  float64
+	Recovered bool // the case closed with the customer satisfied
+}
+
+// Grant is goodwill that was granted without approval for one case.
+type Grant struct {
+	Case     int64
+	At       time.Time
+	Currency string
+	Minor    int64
+}
+
+// Interaction is a positive event.
+type Interaction struct {
+	OccurredAt time.Time
+	Kind       Positive
+}
+
+// Positive is a kind of positive interaction.
+type Positive uint8
+
+// The positives. A satisfied recovery counts as one too, but is not reported:
+// it follows from the case.
+const (
+	OrderFulfilled Positive = iota + 1
+	PositiveRating
+	Praise
+	Loyalty
+	Referral
+	SatisfiedRecovery
+	positives
+)
+
+// String gives the contract's name without its prefix.
+func (p Positive) String() string {
+	return name([]string{"", "ORDER_FULFILLED", "POSITIVE_RATING", "PRAISE", "LOYALTY", "REFERRAL", "SATISFIED_RECOVERY"}, uint8(p))
+}
+
+// NextDue is the next moment at which time alone changes something for the
+// customer; zero when nothing is due.
+func (c Customer) NextDue(rules Rules) (next time.Time) {
+	for i := range c.Open {
+		at := c.Open[i].nextDue(rules.For(c.Open[i].Policy))
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	return next
+}

@@ -1,0 +1,156 @@
+package recovery
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// Decision is the judgement of one case: how likely the customer is to leave,
+// what to give, and by when somebody must answer.
+type Decision struct {
+	Assessment     Assessment
+	Promise        []Deadline
+	Recommendation Recommendation
+}
+
+// Decide judges one case of a customer at one moment. It changes nothing.
+func Decide(p *Policy, c *Customer, k *Case, now time.Time) Decision {
+	s := situate(p, c, k, now)                    // what we know, reduced to the model's variables
+	risk := assess(p, &s)                         // how likely they leave, and why
+	promise := promise(p, k, risk.Risk.Band, now) // by when somebody must answer
+	offer := recommend(p, &s, &risk)              // what to give and what to say
+	return Decision{risk, promise, offer}
+}
+
+// ErrCurrency reports a failure in another currency than that of its case.
+var ErrCurrency = errors.New("a case has one currency")
+
+// ErrUnlisted reports a currency that the policy does not list.
+var ErrUnlisted = errors.New("the policy does not list the currency")
+
+// Report takes in one service failure: it joins the case of its order or
+// incident or opens a new one, remembers the failure, and decides. The case
+// it returns is the last state of the one concerned. On [ErrCurrency] or
+// [ErrUnlisted] nothing has changed.
+func Report(c Customer, e Event, rules Rules, now time.Time) (Customer, Case, error) {
+	before := c
+	c = Tick(c, rules, now)
+	i, joined := c.join(e, rules)
+	if !joined {
+		c, i = c.begin(e, rules, now)
+	}
+	k := &c.Open[i]
+	p := rules.For(k.Policy)
+	if err := k.admit(p, e.Failure); err != nil {
+		return before, Case{}, err
+	}
+	e.Failure.Stale = now.Sub(e.OccurredAt) > p.Memory.StaleAfter
+	was := *k
+	k.take(e, now)
+	c.rememberFailure(p, &was, k, e)
+	d := Decide(p, &c, k, now)
+	k.adopt(d, e.Voice >= Private)
+	c.grant(k, now)
+	return c, *k, nil
+}
+
+// Remember takes in one positive interaction.
+func Remember(c Customer, in Interaction, rules Rules, now time.Time) Customer {
+	c = Tick(c, rules, now)
+	p := rules.Active
+	c.addPositive(p, in.Kind, in.OccurredAt)
+	c.LastActivity = later(c.LastActivity, in.OccurredAt)
+	if in.Kind == OrderFulfilled {
+		c.Orders++
+	}
+	if in.OccurredAt.After(c.ResidualAt) {
+		c.Residual *= p.Memory.ResidualFactor
+	}
+	return c
+}
+
+// View is the customer as of now, every open case judged afresh. It is what a
+// reader sees; nothing of it needs to be stored.
+func View(c Customer, rules Rules, now time.Time) Customer {
+	c = Tick(c, rules, now)
+	for i := range c.Open {
+		k := &c.Open[i]
+		p := rules.For(k.Policy)
+		s := situate(p, &c, k, now)
+		k.Assessment = assess(p, &s)
+	}
+	return c
+}
+
+// join finds the open case that an event belongs to.
+func (c *Customer) join(e Event, rules Rules) (int, bool) {
+	for i := range c.Open {
+		k := &c.Open[i]
+		same := e.Order != "" && e.Order == k.Order || e.Incident != "" && e.Incident == k.Incident
+		apart := e.OccurredAt.Sub(k.Failure.OccurredAt).Abs()
+		if same && apart <= rules.For(k.Policy).Memory.JoinWithin {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// begin opens a case; the case that has been silent longest lapses when there
+// are too many.
+func (c Customer) begin(e Event, rules Rules, now time.Time) (Customer, int) {
+	if most := rules.Active.Memory.OpenCases; len(c.Open) >= most {
+		oldest := 0
+		for i := range c.Open {
+			if c.Open[i].Failure.OccurredAt.Before(c.Open[oldest].Failure.OccurredAt) {
+				oldest = i
+			}
+		}
+		c.close(oldest, rules, Lapsed, now)
+	}
+	c.Cases++
+	c.Open = append(slices.Clone(c.Open), Case{
+		Number: c.Cases, Order: e.Order, Incident: e.Incident, Policy: rules.Active.Version,
+		State: Open, OpenedAt: now, TraceParent: e.TraceParent,
+	})
+	return c, len(c.Open) - 1
+}
+
+// admit refuses a failure whose money the case cannot take.
+func (k *Case) admit(p *Policy, f Failure) error {
+	if _, listed := p.Currencies[f.Currency]; f.Currency != "" && !listed {
+		return ErrUnlisted
+	}
+	if f.Currency != "" && k.Failure.Currency != "" && f.Currency != k.Failure.Currency {
+		return ErrCurrency
+	}
+	return nil
+}
+
+// take adds one account of the failure to the case.
+func (k *Case) take(e Event, now time.Time) {
+	e.Failure.ReceivedAt = now
+	if k.Revision == 0 {
+		k.Failure = e.Failure
+		k.Profile = e.Profile
+		k.note(Transition{At: now, Change: ChangeOpened})
+	} else {
+		k.Failure = combine(k.Failure, e.Failure)
+		k.Profile = combineProfiles(k.Profile, e.Profile)
+		k.Renewals = 0
+		k.note(Transition{At: now, Change: ChangeJoined})
+	}
+	k.Accounts = appendBounded(k.Accounts, e.Failure, MostAccounts)
+	if k.voiced() && k.VoicedAt.IsZero() {
+		k.VoicedAt = e.OccurredAt
+	}
+}
+
+// adopt makes a decision the case's own. The recommendation is replaced; a
+// promise once given is only ever tightened, or made anew where it was broken
+// or where the customer has spoken again.
+func (k *Case) adopt(d Decision, anew bool) {
+	k.Assessment = d.Assessment
+	k.Recommendation = d.Recommendation
+	k.Deadlines = merge(k.Deadlines, d.Promise, anew)
+}

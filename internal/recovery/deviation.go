@@ -1,0 +1,99 @@
+package recovery
+
+import (
+	"math/bits"
+	"slices"
+	"time"
+)
+
+// doubleDeviation gives the causes for which the recovery itself counts as
+// failed, none when it does not.
+func doubleDeviation(p *Policy, c *Customer, k *Case, now time.Time) (causes []Code) {
+	if k.missed(func(d Deadline) bool { return d.Milestone != FollowUp && k.voiced() && d.DueAt.After(k.VoicedAt) }) {
+		causes = append(causes, CauseDeadlineMissed)
+	}
+	if k.Refused || k.Failure.Kinds&p.Severity.CountsRefused != 0 {
+		causes = append(causes, CauseRefusedOrIgnored)
+	}
+	if k.missed(func(d Deadline) bool { return d.Milestone == FollowUp }) {
+		causes = append(causes, CauseFollowUpMissed)
+	}
+	if c.mostOfAKind(p, k, now) >= p.Risk.ThirdSameKind {
+		causes = append(causes, CauseThirdSameKind)
+	}
+	return causes
+}
+
+// missed reports whether a deadline for which is true was missed.
+func (k *Case) missed(is func(Deadline) bool) bool {
+	return slices.ContainsFunc(k.Deadlines, func(d Deadline) bool { return d.Verdict == Missed && is(d) })
+}
+
+// mostOfAKind counts the unrecovered failures of late, this one included, that
+// share one kind with this one, for the kind that recurs most.
+func (c *Customer) mostOfAKind(p *Policy, k *Case, now time.Time) (most int) {
+	for rest := k.Failure.Kinds; rest != 0; rest &= rest - 1 {
+		kind := Kind(bits.TrailingZeros32(uint32(rest)))
+		count := 1
+		for _, f := range c.Failures {
+			if f.Case != k.Number && !f.Recovered && f.Kinds.Has(kind) && now.Sub(f.At) <= p.Risk.SimilarWithin {
+				count++
+			}
+		}
+		most = max(most, count)
+	}
+	return most
+}
+
+// level reports how well the customer is served.
+func level(p *Policy, s *situation) ServiceLevel {
+	c, k := s.customer, s.kase
+	overdue := false
+	for i := range c.Open {
+		overdue = overdue || c.Open[i].overdue(s.now)
+	}
+	switch {
+	case overdue || k.overdue(s.now), s.greed() && (k.Refused || k.Failure.Kinds.Has(Refused)):
+		return LevelFailure
+	case !k.voiced() && !k.AnsweredAt.IsZero():
+		return LevelTransformational
+	case k.voiced() && k.AnsweredAt.IsZero():
+		return LevelSurvival
+	default:
+		return c.servedLevel(p, s.now)
+	}
+}
+
+// overdue reports whether nobody has answered although the first response was due.
+func (k *Case) overdue(now time.Time) bool {
+	return k.AnsweredAt.IsZero() && slices.ContainsFunc(k.Deadlines, func(d Deadline) bool {
+		return d.Milestone == FirstResponse && !now.Before(d.DueAt)
+	})
+}
+
+// servedLevel is the level of a customer for whom nobody is waiting.
+func (c *Customer) servedLevel(p *Policy, now time.Time) ServiceLevel {
+	switch {
+	case !c.LastMiss.IsZero() && now.Sub(c.LastMiss) < p.Memory.ServiceWindow:
+		return LevelSurvival
+	case c.Proactive:
+		return LevelTransformational
+	default:
+		return LevelSuccess
+	}
+}
+
+// Level is how well the customer is served as of now, over all open cases: the
+// worst of them, or what the past tells when there are none.
+func Level(c Customer, rules Rules, now time.Time) ServiceLevel {
+	if len(c.Open) == 0 {
+		return c.servedLevel(rules.Active, now)
+	}
+	worst := LevelTransformational
+	for i := range c.Open {
+		p := rules.For(c.Open[i].Policy)
+		s := situate(p, &c, &c.Open[i], now)
+		worst = min(worst, level(p, &s))
+	}
+	return worst
+}

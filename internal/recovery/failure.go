@@ -1,0 +1,122 @@
+package recovery
+
+import (
+	"cmp"
+	"time"
+)
+
+// Event is one service failure as it was reported, with every default filled in.
+type Event struct {
+	Failure
+	Profile     Profile
+	Order       string // keyed hash of the order id; empty when none
+	Incident    string // keyed hash of the incident id; empty when none
+	TraceParent string // W3C traceparent of the call that reported it
+}
+
+// Failure is what went wrong, as stated by one event or combined from the
+// events of a case. Amounts are minor units of Currency.
+type Failure struct {
+	OccurredAt  time.Time
+	ReceivedAt  time.Time
+	Kinds       KindSet
+	Delay       time.Duration
+	Currency    string   // ISO 4217; empty when no money is named
+	Value       int64    // of what failed (V)
+	Loss        int64    // what the customer lost
+	Entitlement int64    // owed by law or contract
+	Stated      *float64 // severity stated by the caller, 0..1
+	Attribution Attribution
+	Acceptance  Acceptance
+	Voice       Voice
+	Channel     Channel
+	Reach       int64     // people who may see the complaint
+	DepartsAt   time.Time // when the customer leaves the premises
+	Resource    Resource
+	Evidence    Corroboration
+	Stale       bool // received too late to pay by itself
+}
+
+// Attribution is whom the customer blames, and for what.
+type Attribution struct {
+	Locus           Locus
+	Controllability *float64 // 0..1; nil: the policy's figure for the locus
+	Recurring       bool
+	Motive          Motive
+}
+
+// Profile is what the caller says of the customer.
+type Profile struct {
+	Relationship  Relationship // zero: derived from the orders
+	LifetimeValue int64        // minor units; zero: not known
+	Orders        int64
+	Loyalty       bool
+}
+
+// onPremises reports whether the customer is still with us at now.
+func (f Failure) onPremises(now time.Time) bool {
+	return f.DepartsAt.After(now) || f.DepartsAt.IsZero() && f.Channel == InPerson
+}
+
+// combine joins two accounts of one failure: the graver word counts, whichever
+// came first, so that the order of arrival does not matter.
+func combine(a, b Failure) Failure {
+	if b.louder(a) {
+		a, b = b, a // a is now the louder account; it names the channel
+	}
+	out := a
+	out.OccurredAt = later(a.OccurredAt, b.OccurredAt)
+	out.ReceivedAt = later(a.ReceivedAt, b.ReceivedAt)
+	out.DepartsAt = later(a.DepartsAt, b.DepartsAt)
+	out.Kinds = a.Kinds | b.Kinds
+	out.Delay = max(a.Delay, b.Delay)
+	out.Currency = cmp.Or(a.Currency, b.Currency)
+	out.Value = max(a.Value, b.Value)
+	out.Loss = max(a.Loss, b.Loss)
+	out.Entitlement = max(a.Entitlement, b.Entitlement)
+	out.Stated = higher(a.Stated, b.Stated)
+	out.Attribution = Attribution{
+		Locus:           firstLocus(a.Attribution.Locus, b.Attribution.Locus),
+		Controllability: higher(a.Attribution.Controllability, b.Attribution.Controllability),
+		Recurring:       a.Attribution.Recurring || b.Attribution.Recurring,
+		Motive:          max(a.Attribution.Motive, b.Attribution.Motive),
+	}
+	out.Acceptance = max(a.Acceptance, b.Acceptance)
+	out.Reach = max(a.Reach, b.Reach)
+	out.Resource = cmp.Or(a.Resource, b.Resource)
+	out.Evidence = max(a.Evidence, b.Evidence)
+	out.Stale = a.Stale && b.Stale
+	return out
+}
+
+// louder orders two accounts totally: by voice, then by time, then by channel.
+func (f Failure) louder(o Failure) bool {
+	return cmp.Or(
+		cmp.Compare(f.Voice, o.Voice),
+		f.OccurredAt.Compare(o.OccurredAt),
+		cmp.Compare(f.Channel, o.Channel),
+		cmp.Compare(f.Resource, o.Resource),
+	) > 0
+}
+
+// firstLocus keeps the graver blame: the firm before a partner before others.
+func firstLocus(a, b Locus) Locus {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}
+
+func higher(a, b *float64) *float64 {
+	if a == nil || b != nil && *b > *a {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

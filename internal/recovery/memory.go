@@ -1,0 +1,173 @@
+package recovery
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+// decay is what remains of one unit after some time; time does not run back.
+func decay(elapsed, halfLife time.Duration) float64 {
+	if elapsed <= 0 {
+		return 1
+	}
+	return math.Exp2(-float64(elapsed) / float64(halfLife))
+}
+
+// addPositive adds one positive to the decayed mass. The mass belongs to the
+// newest moment seen, and an older positive arrives already decayed, so the
+// order of arrival does not matter.
+func (c *Customer) addPositive(p *Policy, kind Positive, at time.Time) {
+	weight, half := p.Memory.Positives[kind], p.Memory.PositiveHalfLife
+	if at.After(c.PositivesAt) {
+		c.Positives *= decay(at.Sub(c.PositivesAt), half)
+		c.PositivesAt = at
+	} else {
+		weight *= decay(c.PositivesAt.Sub(at), half)
+	}
+	c.Positives += weight
+}
+
+// positivesAt is the positive mass at one moment.
+func (c *Customer) positivesAt(p *Policy, now time.Time) float64 {
+	return c.Positives * decay(now.Sub(c.PositivesAt), p.Memory.PositiveHalfLife)
+}
+
+// rememberFailure keeps what later judgements need of a case that has just
+// taken in an event; before is the case without it.
+func (c *Customer) rememberFailure(p *Policy, before, k *Case, e Event) {
+	opened := before.Revision == 0
+	if e.Voice >= Private {
+		c.LastContact = later(c.LastContact, e.OccurredAt)
+	}
+	if e.Voice >= Private || e.Order != "" && opened {
+		c.LastActivity = later(c.LastActivity, e.OccurredAt)
+	}
+	c.Orders = max(c.Orders, e.Profile.Orders)
+	switch {
+	case k.claim() && !before.claim():
+		c.Claims++
+	case before.claim() && !k.claim(): // evidence has come in since
+		c.Claims--
+	}
+	c.remember(Past{Case: k.Number, At: k.Failure.OccurredAt, Kinds: k.Failure.Kinds, Severity: severity(p, &k.Failure)})
+	if opened && controllability(p, &k.Failure) > 0 {
+		c.Apologies = appendBounded(c.Apologies, k.OpenedAt, MostApologies)
+	}
+}
+
+// claim reports whether the case rests on the customer's word alone.
+func (k *Case) claim() bool { return k.voiced() && k.Failure.Evidence == ClaimOnly }
+
+// remember files one failure under its case, newest last, the oldest giving way.
+func (c *Customer) remember(past Past) {
+	list := slices.DeleteFunc(slices.Clone(c.Failures), func(f Past) bool { return f.Case == past.Case })
+	list = append(list, past)
+	slices.SortFunc(list, func(a, b Past) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Case, b.Case))
+	})
+	if len(list) > MostFailures {
+		list = list[len(list)-MostFailures:]
+	}
+	c.Failures = list
+}
+
+// repeatMass is R: what earlier failures still weigh, recovered ones less.
+func (c *Customer) repeatMass(p *Policy, k *Case, now time.Time) (mass float64) {
+	for _, f := range c.Failures {
+		if f.Case == k.Number {
+			continue
+		}
+		weight := f.Severity * decay(now.Sub(f.At), p.Risk.RepeatHalfLife)
+		if f.Recovered {
+			weight *= p.Risk.RecoveredFactor
+		}
+		mass += weight
+	}
+	return mass
+}
+
+// similar reports whether an earlier failure of late shares a kind.
+func (c *Customer) similar(p *Policy, k *Case, now time.Time) bool {
+	return slices.ContainsFunc(c.Failures, func(f Past) bool {
+		return f.Case != k.Number && f.Kinds&k.Failure.Kinds != 0 && now.Sub(f.At) <= p.Risk.SimilarWithin
+	})
+}
+
+// grant books the goodwill that a case was given without approval. A case is
+// booked once, with the most that it was ever promised.
+func (c *Customer) grant(k *Case, now time.Time) {
+	_, automatic := k.Recommendation.Goodwill()
+	list := slices.Clone(c.Grants)
+	i := slices.IndexFunc(list, func(g Grant) bool { return g.Case == k.Number })
+	switch {
+	case i >= 0:
+		list[i].Minor = max(list[i].Minor, automatic)
+	case automatic > 0:
+		list = append(list, Grant{Case: k.Number, At: now, Currency: k.Recommendation.Currency, Minor: automatic})
+	}
+	if len(list) > MostGrants {
+		list = foldOldest(list)
+	}
+	c.Grants = list
+}
+
+// foldOldest books the oldest grant together with the next of its currency,
+// under the later time, so that a bounded list never forgets money early.
+func foldOldest(list []Grant) []Grant {
+	for i := 1; i < len(list); i++ {
+		if list[i].Currency == list[0].Currency {
+			list[i].Minor += list[0].Minor
+			return list[1:]
+		}
+	}
+	return list
+}
+
+// granted is the goodwill, in reference units, that other cases were given
+// without approval in the rolling window.
+func (c *Customer) granted(p *Policy, k *Case, now time.Time) (units float64) {
+	for _, g := range c.Grants {
+		if g.Case != k.Number && now.Sub(g.At) < p.Memory.RollingWindow {
+			units += p.units(g.Minor, g.Currency)
+		}
+	}
+	return units
+}
+
+// forget drops what has left the rolling window.
+func (c *Customer) forget(p *Policy, now time.Time) {
+	old := func(at time.Time) bool { return now.Sub(at) >= p.Memory.RollingWindow }
+	if slices.ContainsFunc(c.Grants, func(g Grant) bool { return old(g.At) }) {
+		c.Grants = slices.DeleteFunc(slices.Clone(c.Grants), func(g Grant) bool { return old(g.At) })
+	}
+	if slices.ContainsFunc(c.Apologies, old) {
+		c.Apologies = slices.DeleteFunc(slices.Clone(c.Apologies), old)
+	}
+}
+
+// relationship is as stated, else as the orders tell.
+func relationship(p *Policy, c *Customer, pr Profile) Relationship {
+	orders := max(pr.Orders, c.Orders)
+	switch {
+	case pr.Relationship != 0:
+		return pr.Relationship
+	case pr.Loyalty || orders >= p.Memory.SteadyOrders:
+		return Steady
+	case orders <= p.Memory.NewOrders:
+		return New
+	default:
+		return Casual
+	}
+}
+
+// combineProfiles keeps the fuller word about the customer.
+func combineProfiles(a, b Profile) Profile {
+	return Profile{
+		Relationship:  max(a.Relationship, b.Relationship),
+		LifetimeValue: max(a.LifetimeValue, b.LifetimeValue),
+		Orders:        max(a.Orders, b.Orders),
+		Loyalty:       a.Loyalty || b.Loyalty,
+	}
+}

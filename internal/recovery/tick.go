@@ -1,0 +1,97 @@
+package recovery
+
+import (
+	"slices"
+	"time"
+)
+
+// Tick lets time pass: deadlines that have gone by are missed, a promise that
+// was broken to somebody who spoke is judged and made anew, cases that nobody
+// ever spoke about lapse, and old grants and apologies are forgotten. Ticking
+// twice at the same moment changes nothing more.
+func Tick(c Customer, rules Rules, now time.Time) Customer {
+	c.forget(rules.Active, now)
+	if !c.due(rules, now) {
+		return c
+	}
+	c.Open = slices.Clone(c.Open)
+	for i := 0; i < len(c.Open); i++ {
+		k := &c.Open[i]
+		p := rules.For(k.Policy)
+		c.miss(p, k, now)
+		if lapse := k.lapsesAt(p); !lapse.IsZero() && !now.Before(lapse) {
+			c.close(i, rules, Lapsed, now)
+			i--
+		}
+	}
+	return c
+}
+
+func (c *Customer) due(rules Rules, now time.Time) bool {
+	next := c.NextDue(rules)
+	return !next.IsZero() && !now.Before(next)
+}
+
+// miss marks the deadlines that have gone by. The first time that this happens
+// to a promise given to somebody who spoke, the promise is made anew.
+func (c *Customer) miss(p *Policy, k *Case, now time.Time) {
+	missed := false
+	k.Deadlines = slices.Clone(k.Deadlines)
+	for i := range k.Deadlines {
+		d := &k.Deadlines[i]
+		if d.Verdict == Pending && !now.Before(d.DueAt) {
+			d.Verdict, missed = Missed, true
+			c.LastMiss = later(c.LastMiss, d.DueAt)
+			k.note(Transition{At: now, Change: ChangeMissed, Milestone: d.Milestone})
+		}
+	}
+	if !missed || !k.voiced() || k.Renewals >= p.Deadlines.Renewals {
+		return
+	}
+	k.Renewals++
+	k.adopt(Decide(p, c, k, now), false)
+	c.grant(k, now)
+	k.note(Transition{At: now, Change: ChangeReassessed})
+}
+
+// lapsesAt is when a case lapses that the customer never spoke about and that
+// nobody touched; zero for every other case.
+func (k *Case) lapsesAt(p *Policy) time.Time {
+	if k.voiced() || !k.AnsweredAt.IsZero() {
+		return time.Time{}
+	}
+	return k.OpenedAt.Add(p.Memory.LapseUnvoiced)
+}
+
+// nextDue is the next moment at which time changes the case.
+func (k *Case) nextDue(p *Policy) time.Time {
+	next := k.lapsesAt(p)
+	for _, d := range k.Deadlines {
+		if d.Verdict == Pending && (next.IsZero() || d.DueAt.Before(next)) {
+			next = d.DueAt
+		}
+	}
+	return next
+}
+
+// close ends an open case and keeps what it leaves over: the risk beyond the
+// baseline that this way of ending it has.
+func (c *Customer) close(i int, rules Rules, how Outcome, now time.Time) {
+	k := c.Open[i]
+	p := rules.For(k.Policy)
+	s := situate(p, c, &k, now)
+	k.Assessment = assess(p, &s)
+	k.State, k.Outcome, k.ClosedAt = Resolved, how, now
+	k.note(Transition{At: now, Change: ChangeLapsed})
+
+	left := max(k.Assessment.Risk.Ignored-k.Assessment.Baseline, c.residualAt(p, now))
+	c.Residual, c.ResidualAt = left, later(c.ResidualAt, now)
+	c.Proactive = false
+	c.Open = slices.Delete(slices.Clone(c.Open), i, i+1)
+	c.Closed = append(c.Closed[:len(c.Closed):len(c.Closed)], k)
+}
+
+// residualAt is the risk left over from closed cases at one moment.
+func (c *Customer) residualAt(p *Policy, now time.Time) float64 {
+	return c.Residual * decay(now.Sub(c.ResidualAt), p.Memory.ResidualHalfLife)
+}
