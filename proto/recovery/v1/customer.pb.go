@@ -326,7 +326,8 @@ type CustomerAssessment_builder struct {
 	Tenant string
 	// Echoed from the request; never stored.
 	CustomerId string
-	// Probability, 0 to 1, that the customer leaves: the larger of the risk if ignored of every open case, taken now, and of baseline + residual.
+	// Probability, 0 to 1, that the customer leaves: the largest of the risk if ignored of every open case, taken now, and of
+	// baseline + residual.
 	RiskNow float64
 	// The band of risk_now.
 	Band Band

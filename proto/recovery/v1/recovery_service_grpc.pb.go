@@ -48,8 +48,8 @@ const (
 // say, and by when. Every write is repeated safely with the same id. Every error carries an ErrorInfo with an ErrorReason.
 type RecoveryServiceClient interface {
 	// ReportFailure judges one failure: it joins an open case of the customer or opens one, and answers with assessment, recommendation and
-	// deadlines. The same event_id is answered with the stored answer for 7 days. An event of more than 7 days ago is recorded, but nothing is
-	// given for it automatically.
+	// deadlines. The same event_id is answered with the stored answer for 7 days. An event of more than 7 days ago is recorded, but
+	// nothing is given for it automatically.
 	ReportFailure(ctx context.Context, in *ReportFailureRequest, opts ...grpc.CallOption) (*ReportFailureResponse, error)
 	// RecordInteractions records up to 1000 good experiences, each on its own: one that is rejected does not hold up the others.
 	RecordInteractions(ctx context.Context, in *RecordInteractionsRequest, opts ...grpc.CallOption) (*RecordInteractionsResponse, error)
@@ -308,8 +308,8 @@ func (c *recoveryServiceClient) EraseCustomer(ctx context.Context, in *EraseCust
 // say, and by when. Every write is repeated safely with the same id. Every error carries an ErrorInfo with an ErrorReason.
 type RecoveryServiceServer interface {
 	// ReportFailure judges one failure: it joins an open case of the customer or opens one, and answers with assessment, recommendation and
-	// deadlines. The same event_id is answered with the stored answer for 7 days. An event of more than 7 days ago is recorded, but nothing is
-	// given for it automatically.
+	// deadlines. The same event_id is answered with the stored answer for 7 days. An event of more than 7 days ago is recorded, but
+	// nothing is given for it automatically.
 	ReportFailure(context.Context, *ReportFailureRequest) (*ReportFailureResponse, error)
 	// RecordInteractions records up to 1000 good experiences, each on its own: one that is rejected does not hold up the others.
 	RecordInteractions(context.Context, *RecordInteractionsRequest) (*RecordInteractionsResponse, error)
