@@ -26,7 +26,7 @@ const (
 type CaseState int32
 
 const (
-	// As a filter: every state. Never answered.
+	// Never answered, refused as a filter.
 	CaseState_CASE_STATE_UNSPECIFIED CaseState = 0
 	// Nobody has acknowledged it yet.
 	CaseState_CASE_STATE_OPEN CaseState = 1
@@ -326,7 +326,7 @@ func (x DeadlineState) Number() protoreflect.EnumNumber {
 type TransitionKind int32
 
 const (
-	// As a filter: every kind. Never answered.
+	// Never answered, refused as a filter.
 	TransitionKind_TRANSITION_KIND_UNSPECIFIED TransitionKind = 0
 	// The first failure opened it.
 	TransitionKind_TRANSITION_KIND_OPENED TransitionKind = 1
