@@ -21,6 +21,9 @@ var shared struct {
 // holder get the same server as it is. It is still private to this binary, but
 // a test that kills it or changes its configuration takes Server instead.
 //
+// The server keeps one goroutine (startProcess.func1 of this package) beyond
+// the tests, which a search for leaked goroutines has to be told to ignore.
+//
 // Where a server cannot be made to die with the binary (anywhere but on Linux)
 // this is the same as Server.
 func Shared(tb testing.TB) *Instance {
