@@ -12,12 +12,33 @@ BASE ?= main
 help: ## List the targets (the default).
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+.PHONY: demo
+demo: ## Tell the stories through a real server with an embedded Redis.
+	go run ./cmd/amends demo
+
+.PHONY: build
+build: ## Build the static binary into bin/.
+	CGO_ENABLED=0 go build -trimpath -o bin/amends ./cmd/amends
+
+.PHONY: test
+test: ## Run every test with the race detector, on real Redis servers (installs redis-server when it is missing).
+	.ci/install
+	go vet ./...
+	CI=true go test -race -timeout 15m ./...
+
+.PHONY: bench
+bench: ## Print what a decision and a call cost, beside an empty gRPC echo in the same run.
+	.ci/install
+	go test -run '^$$' -bench 'Decide|Report' -benchmem ./internal/recovery ./internal/serve
+
 .PHONY: generate
 generate: third_party/proto ## Generate the Go code beside the .proto files.
 	$(BUF) generate
 
 .PHONY: lint
-lint: third_party/proto ## Check the style and the layout of the .proto files.
+lint: third_party/proto ## Check the style of the Go and .proto files.
+	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	go tool staticcheck ./...
 	$(BUF) lint
 	$(BUF) format --diff --exit-code proto
 

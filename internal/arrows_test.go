@@ -1,0 +1,78 @@
+package internal_test
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/makeamends/amends/"
+
+// may lists, for each package, the packages of this module that it may import.
+// Packages outside the module are free, but for the core and for Redis.
+var may = map[string][]string{
+	"internal/recovery":  {},
+	"internal/calendar":  {},
+	"internal/telemetry": {},
+	"internal/config":    {},
+	"internal/policy":    {"internal/recovery", "internal/calendar", "proto/recovery/policy/v1", "proto/recovery/v1"},
+	"internal/ledger":    {"internal/recovery", "proto/recovery/ledger/v1"},
+	"internal/rpc":       {"internal/recovery", "internal/ledger", "internal/policy", "proto/recovery/v1"},
+	"internal/serve":     {"internal/rpc", "internal/ledger", "internal/policy", "internal/telemetry", "internal/recovery", "proto/recovery/v1"},
+	"internal/show":      {"proto/recovery/v1", "internal/policy"},
+	"internal/story":     {"proto/recovery/v1"},
+}
+
+// The arrows between packages point inward, so that the decision can be read,
+// tested and replayed without anything around it.
+func TestImportsPointInward(t *testing.T) {
+	for pkg, allowed := range may {
+		for file, path := range imports(t, strings.TrimPrefix(pkg, "internal/")) {
+			inside, ours := strings.CutPrefix(path, module)
+			switch {
+			case ours && !slices.Contains(allowed, inside):
+				t.Errorf("%s imports %s; %s may import only %v", file, inside, pkg, allowed)
+			case !ours && pkg == "internal/recovery" && strings.Contains(path, "."):
+				t.Errorf("%s imports %s; the core stands on the standard library alone", file, path)
+			case strings.Contains(path, "go-redis") && pkg != "internal/ledger":
+				t.Errorf("%s imports %s; only the ledger speaks to Redis", file, path)
+			case strings.HasPrefix(path, "google.golang.org/grpc") && slices.Contains([]string{"internal/recovery", "internal/ledger", "internal/policy", "internal/calendar"}, pkg):
+				t.Errorf("%s imports %s; statuses are made in internal/rpc alone", file, path)
+			}
+		}
+	}
+}
+
+// imports gives the imports of the non-test files of a folder, keyed by the
+// place where each stands.
+func imports(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, e := range entries {
+		if !strings.HasSuffix(e.Name(), ".go") || strings.HasSuffix(e.Name(), "_test.go") {
+			continue
+		}
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, filepath.Join(dir, e.Name()), nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			path, _ := strconv.Unquote(spec.Path.Value)
+			found[set.Position(spec.Pos()).String()] = path
+		}
+	}
+	if len(found) == 0 {
+		t.Fatalf("%s imports nothing: is it still there?", dir)
+	}
+	return found
+}
