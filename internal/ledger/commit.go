@@ -1,0 +1,191 @@
+package ledger
+
+import (
+	"context"
+	_ "embed"
+	"encoding/base64"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/makeamends/amends/internal/recovery"
+)
+
+//go:embed commit.lua
+var commitSource string
+
+const (
+	// lifetime of a customer without an open case; more than twice the longest
+	// window of the decision (180 days), so that nothing counted is ever lost.
+	lifetime = 400 * 24 * time.Hour
+	// mostClosed is how many closed cases of a customer are kept.
+	mostClosed = 100
+)
+
+var lifetimeMS = strconv.FormatInt(lifetime.Milliseconds(), 10)
+
+// change is what one commit writes.
+type change struct {
+	from, to string
+	lifetime string
+	member   string
+	score    string
+	day      string
+	hashes   []byte
+	pairs    []any // field, value, ...; the answers first
+	drops    []any // fields
+	days     []any // fields that list request hashes
+	events   []any
+}
+
+// change turns a judgement on what was loaded into what is to be written.
+func (u *update) change(at loaded, j Judgement) (change, error) {
+	now := u.ledger.opts.Now()
+	today := day(now)
+	next := state{tenant: at.state.tenant, customer: j.Customer}
+	if u.write.Tenant != "" {
+		next.tenant = u.write.Tenant
+	}
+	c := change{
+		from:   at.token,
+		to:     strconv.FormatInt(at.version()+1, 10) + "." + nonceText(u.nonce[:]),
+		member: string(u.write.Key),
+		score:  score(j.Due),
+		day:    dayField(today),
+	}
+	if len(j.Customer.Open) == 0 {
+		c.lifetime = lifetimeMS
+	}
+	if err := u.answers(&c, now, j.Answers); err != nil {
+		return change{}, err
+	}
+	if err := c.file(&next, at.state.closed); err != nil {
+		return change{}, err
+	}
+	var over []int32
+	next.days, over = forget(at.state.days, today, len(u.fresh) > 0)
+	for _, d := range over {
+		c.days = append(c.days, dayField(d))
+	}
+	body, err := next.encode()
+	if err != nil {
+		return change{}, err
+	}
+	c.pairs = append(c.pairs, "v", c.to, "s", body)
+	return c, c.stream(u.write.Key, next)
+}
+
+// answers records what the fresh requests are answered.
+func (u *update) answers(c *change, now time.Time, answers [][]byte) error {
+	c.pairs = make([]any, 0, 2*len(u.fresh)+8)
+	c.hashes = make([]byte, 0, hashSize*len(u.fresh))
+	for i, n := range u.fresh {
+		r := u.requests[n]
+		record, err := r.record(now, u.nonce[:], answers[i])
+		if err != nil {
+			return err
+		}
+		c.pairs = append(c.pairs, r.field, record)
+		c.hashes = append(c.hashes, r.hash()...)
+	}
+	return nil
+}
+
+// file puts the cases closed by this change away, each in a field of its own,
+// lets the oldest go, and takes out those that were opened again.
+func (c *change) file(next *state, kept []int64) error {
+	next.closed = slices.Clone(kept)
+	for _, k := range next.customer.Closed {
+		body, err := encodeCase(k)
+		if err != nil {
+			return err
+		}
+		c.pairs = append(c.pairs, caseField(k.Number), body)
+		if !slices.Contains(next.closed, k.Number) {
+			next.closed = append(next.closed, k.Number)
+		}
+	}
+	for _, k := range next.customer.Open {
+		if i := slices.Index(next.closed, k.Number); i >= 0 {
+			next.closed = slices.Delete(next.closed, i, i+1)
+			c.drops = append(c.drops, caseField(k.Number))
+		}
+	}
+	for len(next.closed) > mostClosed {
+		c.drops = append(c.drops, caseField(next.closed[0]))
+		next.closed = next.closed[1:]
+	}
+	return nil
+}
+
+// stream adds one event for each transition of this change, case by case.
+func (c *change) stream(key Key, next state) error {
+	for _, list := range [][]recovery.Case{next.customer.Open, next.customer.Closed} {
+		for i := range list {
+			for _, t := range list[i].Fresh {
+				body, err := encodeEvent(key, next.tenant, list[i], t)
+				if err != nil {
+					return err
+				}
+				c.events = append(c.events, body)
+			}
+		}
+	}
+	return nil
+}
+
+// args are the arguments of commit.lua.
+func (c change) args() []any {
+	args := make([]any, 0, 10+len(c.pairs)+len(c.drops)+len(c.days)+len(c.events))
+	args = append(args, c.from, c.to, c.lifetime, c.member, c.score, c.day, c.hashes,
+		len(c.pairs)/2, len(c.drops), len(c.days))
+	args = append(args, c.pairs...)
+	args = append(args, c.drops...)
+	args = append(args, c.days...)
+	return append(args, c.events...)
+}
+
+// send runs the script and gives the version that stands after it.
+func (l *Ledger) send(ctx context.Context, n names, c change) (string, error) {
+	keys := []string{n.customer, n.due, n.events}
+	if l.opts.Wait > 0 {
+		return l.sendAndWait(ctx, keys, c.args())
+	}
+	return l.commit.run(ctx, l.client, keys, c.args()).Text()
+}
+
+// score of the due index: whole milliseconds, rounded up, so that nobody looks
+// before the time has come; "" for never.
+func score(due time.Time) string {
+	if due.IsZero() {
+		return ""
+	}
+	return strconv.FormatInt(due.Add(time.Millisecond-1).UnixMilli(), 10)
+}
+
+func dayField(d int32) string { return "d:" + strconv.FormatInt(int64(d), 10) }
+
+func nonceText(nonce []byte) string { return base64.RawURLEncoding.EncodeToString(nonce) }
+
+// script is a Lua script that is sent by its hash once Redis knows it.
+type script struct{ *redis.Script }
+
+// newScript takes the first line off for miniredis, which does not know it;
+// nowhere else: it is what makes a full Redis refuse the script as a whole.
+func newScript(source string, forMiniredis bool) *script {
+	if forMiniredis {
+		source = strings.TrimPrefix(source, "#!lua")
+	}
+	return &script{redis.NewScript(source)}
+}
+
+func (s *script) run(ctx context.Context, on redis.Scripter, keys []string, args []any) *redis.Cmd {
+	cmd := s.EvalSha(ctx, on, keys, args...)
+	if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
+		return s.Eval(ctx, on, keys, args...)
+	}
+	return cmd
+}

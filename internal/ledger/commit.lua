@@ -1,0 +1,97 @@
+#!lua
+-- Commits one change of one customer, everything or nothing.
+--
+-- It must be one script: version, state, answers, due index and stream are
+-- right only together, and nothing may come between the comparison of the
+-- version and the writes. It moves bytes; whatever is a number was made and
+-- formatted by the caller (counts of arguments are the only ones used here).
+--
+-- Redis does not roll back, so every read, which also fails on a key of the
+-- wrong type, comes before the first write, and the first write is the one
+-- that can still fail: XADD refuses a stream that somebody else numbered.
+-- The line #!lua makes Redis refuse the whole script when it is out of memory,
+-- read-only, short of replicas or unable to save.
+--
+-- KEYS[1] -> hash of the customer
+-- KEYS[2] -> due index of the bucket (sorted set)
+-- KEYS[3] -> event stream of the bucket
+-- ARGV[1] -> version that was loaded, "" for none
+-- ARGV[2] -> version to write; it ends in a nonce, so no two are the same
+-- ARGV[3] -> lifetime in ms from now, "" for no end
+-- ARGV[4] -> member of the due index
+-- ARGV[5] -> its score, "" for nothing due
+-- ARGV[6] -> field that lists the request hashes first seen today
+-- ARGV[7] -> request hashes to add to it, 16 bytes each, one after the other
+-- ARGV[8] -> n: number of pairs to write
+-- ARGV[9] -> m: number of fields to remove
+-- ARGV[10] -> o: number of days whose answers are to be forgotten
+-- then n pairs of field and value (the answers first), m fields, o fields that
+-- list request hashes, and one event to the end of the arguments
+--
+-- The version guards all fields, so an answer to the same request that was
+-- written meanwhile shows as another version.
+--
+-- Returns the version that now stands: ARGV[2] when this change was made, now
+-- or by an earlier sending of the same script; another when somebody else's was.
+
+local customer, due, stream = KEYS[1], KEYS[2], KEYS[3]
+local pairs_at = 11
+local drops_at = pairs_at + 2 * ARGV[8]
+local days_at = drops_at + ARGV[9]
+local events_at = days_at + ARGV[10]
+
+-- Read and check.
+local version = redis.call('HGET', customer, 'v') or ''
+if version == ARGV[2] then
+  return version
+end
+if version ~= ARGV[1] then
+  -- Sent again after others went on from what the first sending wrote? The
+  -- answer holds the nonce too.
+  if ARGV[7] ~= '' and redis.call('HGET', customer, ARGV[pairs_at]) == ARGV[pairs_at + 1] then
+    return ARGV[2]
+  end
+  return version
+end
+redis.call('ZSCORE', due, ARGV[4])
+redis.call('XLEN', stream)
+local seen = ''
+if ARGV[7] ~= '' then
+  seen = redis.call('HGET', customer, ARGV[6]) or ''
+end
+local forget = {}
+for i = days_at, events_at - 1 do
+  local hashes = redis.call('HGET', customer, ARGV[i]) or ''
+  for at = 1, #hashes, 16 do
+    forget[#forget + 1] = 'r:' .. string.sub(hashes, at, at + 15)
+  end
+  forget[#forget + 1] = ARGV[i]
+end
+
+-- Write. Lists go in slices: Lua unpacks some thousands of values at most.
+for i = events_at, #ARGV do
+  redis.call('XADD', stream, 'MAXLEN', '~', '10000', '1-*', 'e', ARGV[i])
+end
+for i = pairs_at, drops_at - 1, 1000 do
+  redis.call('HSET', customer, unpack(ARGV, i, math.min(i + 999, drops_at - 1)))
+end
+if ARGV[7] ~= '' then
+  redis.call('HSET', customer, ARGV[6], seen .. ARGV[7])
+end
+for i = drops_at, days_at - 1, 1000 do
+  redis.call('HDEL', customer, unpack(ARGV, i, math.min(i + 999, days_at - 1)))
+end
+for i = 1, #forget, 1000 do
+  redis.call('HDEL', customer, unpack(forget, i, math.min(i + 999, #forget)))
+end
+if ARGV[3] == '' then
+  redis.call('PERSIST', customer)
+else
+  redis.call('PEXPIRE', customer, ARGV[3])
+end
+if ARGV[5] == '' then
+  redis.call('ZREM', due, ARGV[4])
+else
+  redis.call('ZADD', due, ARGV[5], ARGV[4])
+end
+return ARGV[2]

@@ -1,0 +1,33 @@
+// Package ledger keeps customers in Redis.
+//
+// A customer is one hash. Every change goes through [Ledger.Update], which is
+// three steps: load the hash in one round trip, let a pure function judge, and
+// commit everything or nothing in one script that first compares the version.
+// When somebody else was faster, all three are done again. So there is no lock,
+// nothing is decided on what has meanwhile changed, and a request that was
+// carried out is answered from its record, byte for byte, ever after (7 days).
+//
+// The keys of Redis, where b017 is the bucket that a customer's key falls into,
+// and the braces make all three live on one node of a cluster:
+//
+//	{b017}:c:<key>  hash    one customer
+//	{b017}:due      zset    customer keys by the next moment, in ms, at which time alone changes something
+//	{b017}:ev       stream  transitions of cases, numbered 1-0, 1-1, ... without gaps
+//	amends:meta     hash    what all processes must agree on: buckets, fingerprint of the secret
+//	amends:policies hash    every policy that a case was ever opened with, by version
+//
+// and the fields of a customer's hash:
+//
+//	v           version, a dot, and the nonce of the commit that wrote it
+//	s           ledgerv1.State: the memory and the open cases
+//	k:<number>  ledgerv1.Case: one closed case; the newest 100 are kept
+//	r:<hash>    ledgerv1.Seen: one request that was carried out, with its answer
+//	d:<day>     hashes of the requests first seen that day, 16 bytes each: what to remove 7 days later
+//
+// The size of a customer does not grow with its history: the memory is bounded,
+// old closed cases go, answers live 7 days, and a customer without an open case
+// goes after 400 days without a change.
+//
+// No id that a caller chose and no text that a customer wrote is stored, only
+// keyed hashes: without the secret the store cannot be joined with anything.
+package ledger

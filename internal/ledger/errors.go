@@ -1,0 +1,143 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// What can go wrong. The texts are fixed; what the driver said is reached
+// through [Cause] alone, and is for the log.
+var (
+	// ErrReused: the request id was used before with another payload.
+	ErrReused = errors.New("request id was used before with another payload")
+	// ErrNotFound: there is no such customer, case or policy.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: others changed the customer again and again until the
+	// deadline. Nothing was changed.
+	ErrConflict = errors.New("the customer was changed by others until the deadline; nothing was changed")
+	// ErrOverloaded: there is no free connection to the store. Nothing was changed.
+	ErrOverloaded = errors.New("store overloaded; nothing was changed")
+	// ErrBroken: the store refuses what it must not refuse, or holds what
+	// cannot be read: somebody must repair it. Nothing was changed.
+	ErrBroken = errors.New("store broken; nothing was changed")
+)
+
+// Unavailable says that the store cannot be reached or cannot write just now.
+type Unavailable struct {
+	// Unknown: the change may have been made all the same. Repeating the
+	// request with the same id is safe and tells.
+	Unknown bool
+	// RetryAfter is how long to wait before that.
+	RetryAfter time.Duration
+	cause      error
+}
+
+// Error says what the caller may conclude.
+func (u *Unavailable) Error() string {
+	if u.Unknown {
+		return "store unavailable; whether the change was made is unknown: repeat with the same id"
+	}
+	return "store unavailable; nothing was changed"
+}
+
+// Unwrap gives what the driver said, for the log.
+func (u *Unavailable) Unwrap() error { return u.cause }
+
+// fault is one of the errors above with its cause.
+type fault struct{ kind, cause error }
+
+func (f *fault) Error() string        { return f.kind.Error() }
+func (f *fault) Is(target error) bool { return target == f.kind }
+func (f *fault) Unwrap() error        { return f.cause }
+
+// Cause gives the innermost reason of an error of this package, for the log; it
+// may hold addresses and names of Redis keys, never a caller's id.
+func Cause(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+}
+
+// class is what an answer of Redis, or the lack of one, means for a change.
+type class uint8
+
+const (
+	classBroken     class = iota // somebody must repair something; unchanged
+	classRefused                 // cannot be done just now; unchanged
+	classUnknown                 // no answer: may have been done
+	classOverloaded              // no connection was free; unchanged
+	classCancelled               // the caller gave up: may have been done
+)
+
+// refusals are the first words of Redis errors that pass by themselves, or by
+// what an operator does, and that come before anything is written.
+var refusals = map[string]bool{
+	"OOM": true, "MISCONF": true, "NOREPLICAS": true, "READONLY": true, "MASTERDOWN": true, "LOADING": true,
+	"CLUSTERDOWN": true, "TRYAGAIN": true, "BUSY": true, "MOVED": true, "ASK": true,
+}
+
+// classify is the one place that reads errors of the driver.
+func classify(err error) class {
+	var answer redis.Error
+	var dial *net.OpError
+	switch {
+	case errors.Is(err, ErrBroken):
+		return classBroken
+	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
+		return classOverloaded
+	case errors.Is(err, errShortfall):
+		return classUnknown
+	case errors.As(err, &answer):
+		return classifyAnswer(answer.Error())
+	case errors.Is(err, context.Canceled):
+		return classCancelled
+	case errors.As(err, &dial) && dial.Op == "dial":
+		return classRefused
+	default: // timeout, EOF, reset: the command may have arrived
+		return classUnknown
+	}
+}
+
+func classifyAnswer(text string) class {
+	word, _, _ := strings.Cut(text, " ")
+	switch {
+	case refusals[word]:
+		return classRefused
+	case strings.HasPrefix(text, "ERR max number of clients"):
+		return classOverloaded
+	default: // WRONGTYPE, NOPERM, NOAUTH, CROSSSLOT, a script's own error, ...
+		return classBroken
+	}
+}
+
+// retryAfter is what callers are asked to wait: about the time of a failover's
+// detection, short enough that a blip costs little.
+const retryAfter = time.Second
+
+// failed turns an error of the driver into one of this package. Unknown says
+// that an earlier attempt may have made the change.
+func failed(err error, unknown bool) error {
+	switch c := classify(err); {
+	case errors.Is(err, ErrBroken):
+		return err
+	case c == classCancelled:
+		return context.Canceled
+	case c == classUnknown || unknown:
+		return &Unavailable{Unknown: unknown, RetryAfter: retryAfter, cause: err}
+	case c == classRefused:
+		return &Unavailable{RetryAfter: retryAfter, cause: err}
+	case c == classOverloaded:
+		return &fault{kind: ErrOverloaded, cause: err}
+	default:
+		return &fault{kind: ErrBroken, cause: err}
+	}
+}

@@ -1,0 +1,144 @@
+package ledger
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Key names a customer without telling who it is: 22 characters that need no
+// quoting anywhere, made from tenant and customer id with the secret.
+type Key string
+
+// ErrCaseID says that a string is no case id.
+var ErrCaseID = errors.New("malformed case id")
+
+const (
+	hashSize  = 16 // bytes of a keyed hash that are kept: no two of 10^15 customers meet
+	keyLength = 22 // of a hash in base64url
+)
+
+var printable = base64.RawURLEncoding.Strict()
+
+// keyer makes keyed hashes. HMAC states are kept, since making one costs more
+// than using it.
+type keyer struct{ pool sync.Pool }
+
+func newKeyer(secret []byte) *keyer {
+	secret = append([]byte(nil), secret...)
+	return &keyer{pool: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
+}
+
+// sum hashes the parts with a zero byte between them.
+func (k *keyer) sum(parts ...string) (out [hashSize]byte) {
+	h := k.pool.Get().(hash.Hash)
+	defer k.pool.Put(h)
+	h.Reset()
+	var zero [1]byte
+	for i, p := range parts {
+		if i > 0 {
+			h.Write(zero[:])
+		}
+		_, _ = io.WriteString(h, p) // never fails
+	}
+	var full [sha256.Size]byte
+	copy(out[:], h.Sum(full[:0]))
+	return out
+}
+
+// digest hashes bytes under a domain of its own.
+func (k *keyer) digest(domain string, b []byte) (out [hashSize]byte) {
+	h := k.pool.Get().(hash.Hash)
+	defer k.pool.Put(h)
+	h.Reset()
+	_, _ = io.WriteString(h, "\x00"+domain+"\x00")
+	h.Write(b)
+	var full [sha256.Size]byte
+	copy(out[:], h.Sum(full[:0]))
+	return out
+}
+
+// Key names the customer of that tenant.
+func (l *Ledger) Key(tenant, customer string) Key {
+	sum := l.keys.sum(tenant, customer)
+	return Key(printable.EncodeToString(sum[:]))
+}
+
+// Hash stands for a value, such as an order id, that must be recognised but not
+// stored. The same value has another hash in every domain ("order",
+// "incident"). It is 22 characters long.
+func (l *Ledger) Hash(domain, value string) string {
+	// The leading empty part keeps these apart from customer keys, whose
+	// tenant is never empty.
+	sum := l.keys.sum("", domain, value)
+	return printable.EncodeToString(sum[:])
+}
+
+// CaseID names a case by its customer and its number.
+func CaseID(k Key, number int64) string {
+	return string(k) + "." + strconv.FormatInt(number, 10)
+}
+
+// ParseCaseID takes a case id apart. It accepts only what CaseID writes; every
+// other string gives ErrCaseID.
+func ParseCaseID(id string) (Key, int64, error) {
+	key, digits, ok := strings.Cut(id, ".")
+	if !ok || !validKey(key) {
+		return "", 0, ErrCaseID
+	}
+	number, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || number < 1 || CaseID(Key(key), number) != id {
+		return "", 0, ErrCaseID
+	}
+	return Key(key), number, nil
+}
+
+func validKey(key string) bool {
+	_, err := decodeKey(Key(key))
+	return err == nil
+}
+
+func decodeKey(key Key) (out [hashSize]byte, err error) {
+	if len(key) != keyLength {
+		return out, fmt.Errorf("customer key of %d characters instead of %d", len(key), keyLength)
+	}
+	_, err = printable.Decode(out[:], []byte(key))
+	return out, err
+}
+
+// names are the Redis keys that one commit touches.
+type names struct{ customer, due, events, tag string }
+
+// buckets are the names of each bucket, made once.
+type buckets []names
+
+func newBuckets(n int) buckets {
+	out := make(buckets, n)
+	for i := range out {
+		tag := fmt.Sprintf("{b%03d}:", i) // the braces: see the package
+		out[i] = names{customer: tag + "c:", due: tag + "due", events: tag + "ev", tag: tag}
+	}
+	return out
+}
+
+// of gives the names for a customer; a malformed key is refused.
+func (b buckets) of(key Key) (names, error) {
+	raw, err := decodeKey(key)
+	if err != nil {
+		return names{}, err
+	}
+	n := b[int(binary.BigEndian.Uint16(raw[:]))%len(b)]
+	n.customer += string(key)
+	return n, nil
+}
+
+// wait names the key that is written for WAIT to have something to wait for.
+func (n names) wait() string { return n.tag + "w" }

@@ -1,0 +1,118 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// DefaultBuckets is the number of buckets unless Options says otherwise.
+const DefaultBuckets = 256
+
+// Options say where and how to keep the ledger.
+type Options struct {
+	// URL names the store: "embedded", redis://, rediss://, redis+cluster://,
+	// rediss+cluster://, redis+sentinel:// or rediss+sentinel://. See [CheckURL].
+	URL string
+	// Secret makes the keyed hashes; at least 16 bytes. The ledger is bound to it for life.
+	Secret []byte
+	// Buckets is the number of hash tags, 1 to 65536, fixed at the ledger's birth; 0: [DefaultBuckets].
+	Buckets int
+	// Wait is the number of replicas that must hold a change before it counts as made; 0: none.
+	Wait int
+	// Production refuses a store that keeps nothing.
+	Production bool
+	// Now is the clock; nil: time.Now.
+	Now func() time.Time
+	// Logger takes warnings; nil: none.
+	Logger *slog.Logger
+	// Observe is called at the start of every "load" and "commit", and what it
+	// returns at its end; nil: nobody looks.
+	Observe func(ctx context.Context, op string) (done func(error))
+}
+
+// Ledger keeps customers. It may be used by many goroutines.
+type Ledger struct {
+	opts    Options
+	client  redis.UniversalClient
+	keys    *keyer
+	buckets buckets
+	commit  *script
+	store   target
+	closers []io.Closer
+	trouble trouble
+}
+
+// Open connects to the store and checks that it can be trusted with the ledger,
+// as [Ledger.Ready] does. The error says what is wrong and what changes it. The
+// ledger must be closed.
+func Open(ctx context.Context, opts Options) (*Ledger, error) {
+	store, err := parseURL(opts.URL)
+	if err != nil {
+		return nil, err
+	}
+	if err := opts.check(store); err != nil {
+		return nil, err
+	}
+	opts = opts.withDefaults()
+	l := &Ledger{
+		opts:    opts,
+		keys:    newKeyer(opts.Secret),
+		buckets: newBuckets(opts.Buckets),
+		commit:  newScript(commitSource, store.mode == embedded),
+		store:   store,
+	}
+	if err := l.connect(); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	if err := l.Ready(ctx); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// Close ends all connections, and an embedded store with all it holds.
+func (l *Ledger) Close() error {
+	var err error
+	for i := len(l.closers) - 1; i >= 0; i-- {
+		err = errors.Join(err, l.closers[i].Close())
+	}
+	l.closers = nil
+	return err
+}
+
+func (o Options) check(store target) error {
+	switch {
+	case len(o.Secret) < hashSize:
+		return errors.New("the secret of the customer keys is shorter than 16 bytes; make one with: head -c 32 /dev/urandom | base64")
+	case o.Buckets < 0 || o.Buckets > 1<<16:
+		return errors.New("the number of buckets must be 1 to 65536")
+	case o.Wait < 0:
+		return errors.New("the number of replicas to wait for must not be negative")
+	case store.mode == embedded && o.Production:
+		return errors.New("the embedded store keeps nothing and is no store for production; name a Redis with redis://HOST:PORT")
+	case store.mode == embedded && o.Wait > 0:
+		return errors.New("the embedded store has no replicas to wait for")
+	}
+	return nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Buckets == 0 {
+		o.Buckets = DefaultBuckets
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Observe == nil {
+		o.Observe = func(context.Context, string) func(error) { return func(error) {} }
+	}
+	return o
+}

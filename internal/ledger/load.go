@@ -1,0 +1,193 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/makeamends/amends/internal/recovery"
+)
+
+// Snapshot is a customer as it stood at one moment.
+type Snapshot struct {
+	Tenant   string // empty for a stranger
+	Key      Key
+	Customer recovery.Customer
+	Found    bool  // false: a stranger
+	Version  int64 // changes made so far; 0 for a stranger
+}
+
+// loaded is a customer as it stands in Redis, with the records asked for.
+type loaded struct {
+	token string // field "v"; empty for a stranger
+	state state
+	extra []any // the further fields asked for: string, or nil where there is none
+}
+
+// Load reads a customer; a stranger is no error.
+func (l *Ledger) Load(ctx context.Context, key Key) (Snapshot, error) {
+	at, err := l.load(ctx, key, nil)
+	if err != nil {
+		return Snapshot{}, err
+	}
+	return at.snapshot(key), nil
+}
+
+// Case reads one case, open or closed, and the customer around it. A case that
+// never was or is no longer kept gives ErrNotFound; so does a malformed id,
+// which is ErrCaseID as well.
+func (l *Ledger) Case(ctx context.Context, caseID string) (Snapshot, recovery.Case, error) {
+	key, number, err := ParseCaseID(caseID)
+	if err != nil {
+		return Snapshot{}, recovery.Case{}, &fault{kind: ErrNotFound, cause: err}
+	}
+	at, err := l.load(ctx, key, []string{caseField(number)})
+	if err != nil {
+		return Snapshot{}, recovery.Case{}, err
+	}
+	for _, k := range at.state.customer.Open {
+		if k.Number == number {
+			return at.snapshot(key), k, nil
+		}
+	}
+	body, ok := at.field(0)
+	if !ok {
+		return Snapshot{}, recovery.Case{}, ErrNotFound
+	}
+	k, err := decodeCase([]byte(body))
+	if err != nil {
+		return Snapshot{}, recovery.Case{}, l.failed(brokenCase(key, number, err), false)
+	}
+	return at.snapshot(key), k, nil
+}
+
+// Cases reads all cases that are kept, the newest first: every open one and the
+// last 100 closed ones. It takes two round trips.
+func (l *Ledger) Cases(ctx context.Context, key Key) (Snapshot, []recovery.Case, error) {
+	at, err := l.load(ctx, key, nil)
+	if err != nil {
+		return Snapshot{}, nil, err
+	}
+	closed, err := l.closedCases(ctx, key, at.state.closed)
+	if err != nil {
+		return Snapshot{}, nil, err
+	}
+	cases := append(closed, at.state.customer.Open...)
+	slices.SortFunc(cases, func(a, b recovery.Case) int { return cmp.Compare(b.Number, a.Number) })
+	return at.snapshot(key), cases, nil
+}
+
+func (l *Ledger) closedCases(ctx context.Context, key Key, numbers []int64) ([]recovery.Case, error) {
+	if len(numbers) == 0 {
+		return nil, nil
+	}
+	fields := make([]string, len(numbers))
+	for i, n := range numbers {
+		fields[i] = caseField(n)
+	}
+	at, err := l.load(ctx, key, fields)
+	if err != nil {
+		return nil, err
+	}
+	cases := make([]recovery.Case, 0, len(numbers))
+	for i, number := range numbers {
+		body, ok := at.field(i)
+		if !ok {
+			continue // gave way to a newer one between the two reads
+		}
+		k, err := decodeCase([]byte(body))
+		if err != nil {
+			return nil, l.failed(brokenCase(key, number, err), false)
+		}
+		cases = append(cases, k)
+	}
+	return cases, nil
+}
+
+// load reads state and further fields in one round trip, again while the store
+// is not available.
+func (l *Ledger) load(ctx context.Context, key Key, fields []string) (loaded, error) {
+	n, err := l.buckets.of(key)
+	if err != nil {
+		return loaded{}, &fault{kind: ErrNotFound, cause: err}
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	for p := (patience{}); ; {
+		at, err := l.fetch(ctx, n.customer, fields)
+		if err == nil {
+			return at, nil
+		}
+		if !l.again(ctx, &p, err) {
+			return loaded{}, l.failed(err, false)
+		}
+	}
+}
+
+// fetch is one attempt at load.
+func (l *Ledger) fetch(ctx context.Context, name string, fields []string) (at loaded, err error) {
+	done := l.opts.Observe(ctx, "load")
+	defer func() { done(err) }()
+	args := make([]any, 0, len(fields)+4)
+	args = append(args, "hmget", name, "v", "s")
+	for _, f := range fields {
+		args = append(args, f)
+	}
+	cmd := redis.NewSliceCmd(ctx, args...)
+	_ = l.client.Process(ctx, cmd) // the command keeps the error
+	values, err := cmd.Result()
+	if err != nil {
+		return loaded{}, err
+	}
+	at = loaded{extra: values[2:]}
+	token, ok := values[0].(string)
+	if !ok {
+		return at, nil
+	}
+	at.token = token
+	body, _ := values[1].(string)
+	if at.state, err = decodeState([]byte(body)); err != nil {
+		return loaded{}, &fault{kind: ErrBroken, cause: fmt.Errorf("state in %s: %w", name, err)}
+	}
+	return at, nil
+}
+
+// field gives a further field as it was asked for.
+func (at loaded) field(i int) (value string, ok bool) {
+	value, ok = at.extra[i].(string)
+	return value, ok
+}
+
+func (at loaded) snapshot(key Key) Snapshot {
+	return Snapshot{
+		Tenant:   at.state.tenant,
+		Key:      key,
+		Customer: at.state.customer,
+		Found:    at.token != "",
+		Version:  at.version(),
+	}
+}
+
+// version is the number in front of the nonce; 0 for a stranger.
+func (at loaded) version() int64 {
+	digits, _, _ := strings.Cut(at.token, ".")
+	n, _ := strconv.ParseInt(digits, 10, 64) // our own writing
+	return n
+}
+
+// nonce is of the commit that wrote this version.
+func (at loaded) nonce() string {
+	_, nonce, _ := strings.Cut(at.token, ".")
+	return nonce
+}
+
+func caseField(number int64) string { return "k:" + strconv.FormatInt(number, 10) }
+
+func brokenCase(key Key, number int64, err error) error {
+	return &fault{kind: ErrBroken, cause: fmt.Errorf("case %s: %w", CaseID(key, number), err)}
+}

@@ -1,0 +1,87 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// callTime bounds a call whose context has no deadline.
+	callTime = 5 * time.Second
+	// outageTime is how long one call waits out an outage. It covers a lost
+	// connection and a slot on the move; for a failover, which takes seconds,
+	// the caller had better free its slot and come back.
+	outageTime = time.Second
+)
+
+// errConflict says that the version was another one at the commit.
+var errConflict = errors.New("version changed")
+
+// errShortfall says that too few replicas confirmed a change.
+var errShortfall = errors.New("too few replicas confirmed the change")
+
+// bounded gives the context a deadline if it has none.
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, callTime)
+}
+
+// patience counts the attempts of one call. The driver's own repetitions are
+// switched off: they know neither the caller's deadline nor what is safe.
+type patience struct {
+	tries int
+	since time.Time // of the first failed attempt of an outage
+}
+
+// again reports, after a pause, whether another attempt makes sense: after a
+// conflict until the deadline, in an outage for outageTime at most.
+func (l *Ledger) again(ctx context.Context, p *patience, err error) bool {
+	p.tries++
+	if errors.Is(err, errConflict) {
+		p.since = time.Time{}
+		return pause(ctx, jitter(time.Millisecond, 32*time.Millisecond, p.tries))
+	}
+	if c := classify(err); c != classRefused && c != classUnknown {
+		return false
+	}
+	if p.since.IsZero() {
+		p.since = time.Now()
+	}
+	if time.Since(p.since) > outageTime {
+		return false
+	}
+	if c, ok := l.client.(*redis.ClusterClient); ok {
+		c.ReloadState(ctx) // in the background; the owner may have moved
+	}
+	return pause(ctx, jitter(5*time.Millisecond, 200*time.Millisecond, p.tries))
+}
+
+// jitter doubles with every try, up to most, and takes a random part of that.
+func jitter(first, most time.Duration, tries int) time.Duration {
+	top := most
+	if tries < 20 {
+		top = min(most, first<<(tries-1))
+	}
+	return rand.N(top) + 1
+}
+
+// pause waits, unless the deadline would pass meanwhile.
+func pause(ctx context.Context, d time.Duration) bool {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) <= d {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

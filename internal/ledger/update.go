@@ -1,0 +1,218 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/makeamends/amends/internal/recovery"
+)
+
+// Write is one change of one customer.
+type Write struct {
+	Key      Key
+	Tenant   string    // kept with the customer; empty: as it was
+	Requests []Request // what asks for the change; none: time alone (a sweep)
+}
+
+// Request is what one caller asked for under an id of its choice. The same id
+// with the same payload is carried out once; with another payload it is refused.
+// Payload is only hashed, never stored.
+type Request struct {
+	ID      string
+	Payload []byte
+}
+
+// Judgement is what a Judge decided.
+type Judgement struct {
+	Customer recovery.Customer // as it is to be kept; cases in Closed are filed away
+	Answers  [][]byte          // one for each fresh request, in that order
+	Due      time.Time         // when time alone changes something next; zero: never
+}
+
+// Judge decides on a customer as it stands. Fresh holds the indices of the
+// requests that were not carried out before, ascending. It may be called again
+// after a conflict, each time with a customer of its own, so it must have no
+// effect but its answer. On an error nothing is written.
+type Judge func(c recovery.Customer, fresh []int) (Judgement, error)
+
+// Result is the outcome of one request.
+type Result struct {
+	Answer   []byte
+	Replayed bool  // carried out by an earlier call; the answer is that call's, byte for byte
+	Err      error // ErrReused; the other requests are carried out all the same
+}
+
+// Update changes a customer: it loads, judges and commits until nobody came in
+// between, in two round trips when nobody does. The results are those of the
+// requests, in order. When every request was carried out before, judge is not
+// called.
+//
+// Errors: those of judge as they are; ErrConflict, ErrOverloaded, ErrBroken,
+// *Unavailable and context.Canceled, after which nothing was changed unless
+// Unavailable says that this is unknown or the context was cancelled. Without
+// a deadline in ctx it tries for 5 seconds.
+func (l *Ledger) Update(ctx context.Context, w Write, judge Judge) ([]Result, error) {
+	n, err := l.buckets.of(w.Key)
+	if err != nil {
+		return nil, &fault{kind: ErrNotFound, cause: err}
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	u := &update{ledger: l, write: w, names: n, requests: l.requests(w.Requests), judge: judge}
+	_, _ = rand.Read(u.nonce[:]) // never fails
+	for p := (patience{}); ; {
+		err = u.try(ctx)
+		if err == nil {
+			return u.results, nil
+		}
+		var judged *judgeError
+		if errors.As(err, &judged) {
+			return nil, judged.error
+		}
+		if !l.again(ctx, &p, err) {
+			return nil, u.failed(ctx, err)
+		}
+	}
+}
+
+// update is one call of Update.
+type update struct {
+	ledger   *Ledger
+	write    Write
+	names    names
+	requests []request
+	judge    Judge
+	nonce    [8]byte // of this call: tells our own commit from another's
+
+	results []Result
+	fresh   []int // indices of requests without a record
+	unknown bool  // a commit was sent and not answered
+}
+
+// judgeError keeps what judge said apart from what the store said.
+type judgeError struct{ error }
+
+// try is one round of load, judge, commit.
+func (u *update) try(ctx context.Context) error {
+	at, err := u.ledger.fetch(ctx, u.names.customer, u.fields())
+	if err != nil {
+		return err
+	}
+	if err := u.replay(at); err != nil {
+		return err
+	}
+	if u.settled(at) {
+		u.twins()
+		return u.ledger.confirm(ctx, u.names)
+	}
+	j, err := u.judge(at.state.customer, u.fresh)
+	if err != nil {
+		return &judgeError{err}
+	}
+	if len(j.Answers) != len(u.fresh) {
+		return &judgeError{fmt.Errorf("judge gave %d answers to %d requests", len(j.Answers), len(u.fresh))}
+	}
+	c, err := u.change(at, j)
+	if err != nil {
+		return &judgeError{fmt.Errorf("encode customer: %w", err)}
+	}
+	if err := u.commit(ctx, c); err != nil {
+		return err
+	}
+	for i, r := range u.fresh {
+		u.results[r] = Result{Answer: j.Answers[i]}
+	}
+	u.twins()
+	return nil
+}
+
+// fields names the records of the requests.
+func (u *update) fields() []string {
+	fields := make([]string, len(u.requests))
+	for i, r := range u.requests {
+		fields[i] = r.field
+	}
+	return fields
+}
+
+// replay answers what was carried out before and notes what was not.
+func (u *update) replay(at loaded) error {
+	u.results = make([]Result, len(u.requests))
+	u.fresh = make([]int, 0, len(u.requests))
+	for i, r := range u.requests {
+		record, ok := at.field(i)
+		switch {
+		case ok:
+			var err error
+			if u.results[i], err = r.replay(record, u.nonce[:]); err != nil {
+				return err
+			}
+		case r.twin < 0:
+			u.fresh = append(u.fresh, i)
+		}
+	}
+	return nil
+}
+
+// settled reports whether nothing is left to do: all requests were carried out
+// or, without requests, our own commit stands and only its reply was lost.
+func (u *update) settled(at loaded) bool {
+	if len(u.requests) > 0 {
+		return len(u.fresh) == 0
+	}
+	return at.token != "" && at.nonce() == nonceText(u.nonce[:])
+}
+
+// twins answers requests that came twice in the same call: by the time of the
+// second, the first was carried out.
+func (u *update) twins() {
+	for i, r := range u.requests {
+		if r.twin < 0 {
+			continue
+		}
+		first := u.requests[r.twin]
+		switch {
+		case first.fingerprint != r.fingerprint:
+			// Unless the record says otherwise, the first one's payload is the
+			// one that counts.
+			if u.results[r.twin].Err == nil {
+				u.results[i] = Result{Err: ErrReused}
+			}
+		default:
+			u.results[i] = u.results[r.twin]
+			u.results[i].Replayed = u.results[i].Err == nil
+		}
+	}
+}
+
+// commit sends the change and notes when its fate is unknown.
+func (u *update) commit(ctx context.Context, c change) (err error) {
+	done := u.ledger.opts.Observe(ctx, "commit")
+	defer func() { done(err) }()
+	stands, err := u.ledger.send(ctx, u.names, c)
+	if err != nil {
+		if k := classify(err); k == classUnknown || k == classCancelled {
+			u.unknown = true
+		}
+		return err
+	}
+	if stands != c.to {
+		return errConflict
+	}
+	return nil
+}
+
+// failed is what the caller learns.
+func (u *update) failed(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return context.Canceled
+	case errors.Is(err, errConflict) && !u.unknown:
+		return ErrConflict
+	default:
+		return u.ledger.failed(err, u.unknown)
+	}
+}
