@@ -1,9 +1,103 @@
-// Package config fills in the flags that were not given on the command line.
+// Package config fills in the flags that the command line left alone: first from the environment, then from a file.
+//
+// A flag's name is its only name. In the environment it is written AMENDS_ and then the name in capitals with underscores for dashes;
+// in the file it is a key of a YAML mapping, either at the top (for every command that has the flag) or under the name of a command
+// (for that one only, stronger than the top). An empty variable counts as not set.
+//
+//	server: 127.0.0.1:7070
+//	serve:
+//	  redis: redis://127.0.0.1:6379
+//
+// Strength: command line, environment, the command's section, the top of the file, the default.
 package config
 
-import "github.com/spf13/cobra"
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 
-// Apply gives each flag of cmd that was not set on the command line its value from the environment.
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// FileFlag is the flag that names the file of settings. It can be set by AMENDS_CONFIG, but not in the file itself.
+const FileFlag = "config"
+
+// Error holds every fault that was found in environment and file, each naming the place and what is allowed there.
+type Error struct {
+	Faults []string
+}
+
+func (e *Error) Error() string {
+	return "settings: " + strings.Join(e.Faults, "\n  ")
+}
+
+// EnvName is the environment variable that stands for the flag of that name.
+func EnvName(flag string) string {
+	return "AMENDS_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// Apply sets each flag of cmd that the command line did not set. The flags of cmd must have been parsed.
+// All faults are reported in one *Error; flags may then hold some of the values, and the command must not run.
 func Apply(cmd *cobra.Command, getenv func(string) string) error {
+	var faults []string
+	note := func(err error) {
+		if err != nil {
+			faults = append(faults, err.Error())
+		}
+	}
+	settings := map[string]setting{}
+	if path := filePath(cmd, getenv); path != "" {
+		found, wrong := readFile(path, cmd)
+		settings, faults = found, wrong
+	}
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		if flag.Changed || !settable(flag) {
+			return
+		}
+		if value := getenv(EnvName(flag.Name)); value != "" {
+			note(fromEnvironment(cmd.Flags(), flag.Name, value))
+		} else if s, ok := settings[flag.Name]; ok {
+			note(s.set(cmd.Flags(), flag))
+		}
+	})
+	if len(faults) > 0 {
+		return &Error{Faults: faults}
+	}
 	return nil
+}
+
+func filePath(cmd *cobra.Command, getenv func(string) string) string {
+	flag := cmd.Flags().Lookup(FileFlag)
+	if flag == nil {
+		return ""
+	}
+	if flag.Changed {
+		return flag.Value.String()
+	}
+	return getenv(EnvName(FileFlag))
+}
+
+// settable leaves out the flags that ask for something other than the command's own work.
+func settable(flag *pflag.Flag) bool {
+	return flag.Name != FileFlag && flag.Name != "help"
+}
+
+func fromEnvironment(flags *pflag.FlagSet, name, value string) error {
+	if err := flags.Set(name, value); err != nil {
+		return fmt.Errorf("%s=%q: %w", EnvName(name), value, cause(err))
+	}
+	return nil
+}
+
+// cause strips the words that pflag puts around a refused value, which speak of the command line, and Go's names of its parsers.
+func cause(err error) error {
+	if number := new(strconv.NumError); errors.As(err, &number) {
+		return fmt.Errorf("%q is no such number: %w", number.Num, number.Err)
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner
+	}
+	return err
 }
