@@ -1,0 +1,215 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"buf.build/go/protovalidate"
+	"buf.build/go/protoyaml"
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/proto"
+)
+
+// MostBytes is the size up to which a policy or a file of trials is read.
+const MostBytes = 200_000
+
+// source is a YAML file that was read into a message, with the place of every
+// field, so that whatever is found wrong later can be pointed at.
+type source struct {
+	file     string
+	text     string
+	root     *yaml.Node // nil when the file is not YAML
+	findings Findings
+}
+
+// decode reads YAML straight into a message and reports every fault: of the
+// syntax, of the fields, and of the rules that the schema states.
+func decode(file string, data []byte, into proto.Message) *source {
+	s := &source{file: file, text: canonical(data)}
+	if !s.parse() {
+		return s
+	}
+	s.duplicates(s.root)
+	s.fields(into)
+	s.rules(into)
+	return s
+}
+
+// canonical is the text that a version is the hash of: without byte order mark,
+// with Unix line ends and exactly one at the end.
+func canonical(data []byte) string {
+	text := strings.TrimPrefix(string(data), "\uFEFF")
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	return strings.TrimRight(text, "\n") + "\n"
+}
+
+// add reports a fault of the field that the path leads to.
+func (s *source) add(p path, format string, args ...any) {
+	line, column := s.place(p)
+	s.addAt(line, column, p.String(), format, args...)
+}
+
+func (s *source) addAt(line, column int, field, format string, args ...any) {
+	s.findings = append(s.findings, Finding{s.file, line, column, field, fmt.Sprintf(format, args...)})
+}
+
+// parse reads the YAML tree; false when there is none to go on with.
+func (s *source) parse() bool {
+	if len(s.text) > MostBytes {
+		s.addAt(1, 1, "", "the file has %d bytes; at most %d are read", len(s.text), MostBytes)
+		return false
+	}
+	if line, column, ok := s.unprintable(); !ok {
+		s.addAt(line, column, "", "this character is no valid UTF-8 text, or ends a line other than with a line feed")
+		return false
+	}
+	dec := yaml.NewDecoder(strings.NewReader(s.text))
+	var document, second yaml.Node
+	if err := dec.Decode(&document); errors.Is(err, io.EOF) {
+		s.addAt(1, 1, "", "the file is empty")
+		return false
+	} else if err != nil {
+		s.syntax(err)
+		return false
+	}
+	s.root = document.Content[0]
+	if err := dec.Decode(&second); err == nil {
+		s.addAt(max(second.Line, 1), max(second.Column, 1), "", "a second document begins here; the file must have one only")
+	} else if !errors.Is(err, io.EOF) {
+		s.syntax(err)
+	}
+	return true
+}
+
+// unprintable finds bytes that are no text, and the line ends that YAML knows
+// besides the line feed: they would make two readers count lines differently.
+func (s *source) unprintable() (line, column int, ok bool) {
+	line, column = 1, 1
+	for i, r := range s.text {
+		switch r {
+		case '\n':
+			line, column = line+1, 0
+		case '\r', '\u0085', '\u2028', '\u2029', '\uFEFF':
+			return line, column, false
+		case utf8.RuneError:
+			if _, size := utf8.DecodeRuneInString(s.text[i:]); size == 1 {
+				return line, column, false
+			}
+		}
+		column++
+	}
+	return 0, 0, true
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+
+// syntax reports an error of the YAML reader, which knows the line only.
+func (s *source) syntax(err error) {
+	line, message := 1, err.Error()
+	if m := yamlLine.FindStringSubmatch(message); m != nil {
+		message = m[2]
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			line = n
+		}
+	}
+	lines := strings.Split(s.text, "\n")
+	line = min(max(line, 1), len(lines))
+	indent := len(lines[line-1]) - len(strings.TrimLeft(lines[line-1], " "))
+	s.addAt(line, indent+1, "", "not YAML: %s", message)
+}
+
+// duplicates reports keys that are given twice; the reader would keep the last
+// without a word.
+func (s *source) duplicates(n *yaml.Node) {
+	seen := map[string]int{}
+	for i, child := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 && child.Kind == yaml.ScalarNode {
+			if first, twice := seen[child.Value]; twice {
+				s.addAt(child.Line, child.Column, child.Value, "given twice; the first is in line %d", first)
+			} else {
+				seen[child.Value] = child.Line
+			}
+		}
+		s.duplicates(child)
+	}
+}
+
+var yamlPlace = regexp.MustCompile(`^:(\d+):(\d+) `)
+
+// fields reads the tree into the message.
+func (s *source) fields(into proto.Message) {
+	options := protoyaml.UnmarshalOptions{CustomUnmarshaler: spelling{s}}
+	err := options.Unmarshal([]byte(s.text), into)
+	var all interface{ Unwrap() []error }
+	if !errors.As(err, &all) {
+		if err != nil {
+			s.addAt(1, 1, "", "%v", err)
+		}
+		return
+	}
+	for _, err := range all.Unwrap() {
+		line, column := 1, 1
+		if m := yamlPlace.FindStringSubmatch(err.Error()); m != nil {
+			line, _ = strconv.Atoi(m[1])
+			column, _ = strconv.Atoi(m[2])
+		}
+		if cause := errors.Unwrap(err); cause != nil {
+			err = cause
+		}
+		s.addAt(line, column, s.fieldAt(line, column), "%v", err)
+	}
+}
+
+// validator knows the rules that the schema states; building it is slow.
+var validator = sync.OnceValues(func() (protovalidate.Validator, error) { return protovalidate.New() })
+
+// rules checks what the schema says of each field. A field that could not be
+// read has been reported already.
+func (s *source) rules(message proto.Message) {
+	unread := map[[2]int]bool{}
+	for _, f := range s.findings {
+		unread[[2]int{f.Line, f.Column}] = true
+	}
+	v, err := validator()
+	if err == nil {
+		err = v.Validate(message)
+	}
+	var broken *protovalidate.ValidationError
+	if err != nil && !errors.As(err, &broken) {
+		s.addAt(1, 1, "", "%v", err)
+		return
+	}
+	if broken == nil {
+		return
+	}
+	for _, violation := range broken.Violations {
+		p := pathOf(violation.Proto.GetField())
+		line, column := s.place(p)
+		if violation.Proto.GetForKey() {
+			line, column = s.placeOfKey(p)
+		}
+		if !unread[[2]int{line, column}] {
+			s.addAt(line, column, p.String(), "%s", violation.Proto.GetMessage())
+		}
+	}
+}
+
+func pathOf(field *validate.FieldPath) (p path) {
+	for _, e := range field.GetElements() {
+		p = append(p, e.GetFieldName())
+		switch e.WhichSubscript() {
+		case validate.FieldPathElement_Index_case:
+			p = append(p, int(e.GetIndex()))
+		case validate.FieldPathElement_StringKey_case:
+			p = append(p, key(e.GetStringKey()))
+		}
+	}
+	return p
+}

@@ -1,0 +1,82 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Finding is one fault of a file, and where it stands.
+type Finding struct {
+	File    string
+	Line    int    // from 1
+	Column  int    // from 1, in characters
+	Field   string // path of the field, such as risk.bands.high.value; empty for the file as a whole
+	Message string // what is wrong, and what would be right
+}
+
+// String gives the finding in one line, as compilers do: file:line:column: field: message.
+func (f Finding) String() string {
+	if f.Field == "" {
+		return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Message)
+	}
+	return fmt.Sprintf("%s:%d:%d: %s: %s", f.File, f.Line, f.Column, f.Field, f.Message)
+}
+
+// Findings are the faults of a file, in the order of its lines.
+type Findings []Finding
+
+// Error gives one finding a line.
+func (fs Findings) Error() string {
+	lines := make([]string, len(fs))
+	for i, f := range fs {
+		lines[i] = f.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Err is the findings as an error; nil when there are none.
+func (fs Findings) Err() error {
+	if len(fs) == 0 {
+		return nil
+	}
+	return fs
+}
+
+// sorted puts findings in the order of the file and drops repetitions.
+func (fs Findings) sorted() Findings {
+	slices.SortStableFunc(fs, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return slices.Compact(fs)
+}
+
+// path leads to a field: a name, an index of a list, or a key of a map at each step.
+type path []any
+
+// key is a step into a map.
+type key string
+
+// to is the path extended by steps.
+func (p path) to(steps ...any) path { return append(p[:len(p):len(p)], steps...) }
+
+// String writes the path as protovalidate does: a.b[2].c["x"].
+func (p path) String() string {
+	var b strings.Builder
+	for _, step := range p {
+		switch step := step.(type) {
+		case string:
+			if b.Len() > 0 {
+				b.WriteByte('.')
+			}
+			b.WriteString(step)
+		case int:
+			fmt.Fprintf(&b, "[%d]", step)
+		case key:
+			b.WriteString("[" + strconv.Quote(string(step)) + "]")
+		}
+	}
+	return b.String()
+}

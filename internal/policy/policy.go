@@ -1,0 +1,60 @@
+package policy
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"sync"
+
+	policyv1 "github.com/makeamends/amends/proto/recovery/policy/v1"
+
+	"github.com/makeamends/amends/internal/recovery"
+)
+
+// Compiled is a policy that was checked and can decide. It never changes.
+type Compiled struct {
+	Version string           // hash of the content, such as p-0123456789abcdef
+	YAML    []byte           // the text that the version is the hash of; not to be changed
+	Message *policyv1.Policy // the file as read; not to be changed
+	Rules   *recovery.Policy // what the decision uses
+}
+
+//go:embed default.yaml
+var defaultYAML []byte
+
+// DefaultYAML is the text of the default policy, to begin one's own with.
+func DefaultYAML() []byte { return append([]byte(nil), defaultYAML...) }
+
+var defaultPolicy = sync.OnceValue(func() *Compiled {
+	compiled, findings := Parse("default.yaml", defaultYAML)
+	if compiled == nil {
+		panic(fmt.Sprintf("the embedded policy is broken, which its test rules out:\n%v", findings))
+	}
+	return compiled
+})
+
+// Default is the policy that is built in.
+func Default() *Compiled { return defaultPolicy() }
+
+// Parse reads and checks a policy. It reports every fault at once, in the order
+// of the lines; only without any is there a policy. The name stands for the
+// file in the findings.
+func Parse(name string, yaml []byte) (*Compiled, Findings) {
+	message := &policyv1.Policy{}
+	c := compiler{source: decode(name, yaml, message), message: message, rules: &recovery.Policy{}}
+	if c.root != nil {
+		c.compile()
+	}
+	if len(c.findings) > 0 {
+		return nil, c.findings.sorted()
+	}
+	c.rules.Version = versionOf(c.text)
+	return &Compiled{Version: c.rules.Version, YAML: []byte(c.text), Message: message, Rules: c.rules}, nil
+}
+
+// versionOf is the version of a policy with this text.
+func versionOf(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "p-" + hex.EncodeToString(sum[:8])
+}
