@@ -117,9 +117,7 @@ func (c *Calendar) Add(t time.Time, d time.Duration) time.Time {
 // Between gives the open time in [from, to), 0 if to is not after from. A
 // calendar that is closed at times counts the first 100 years at most.
 func (c *Calendar) Between(from, to time.Time) time.Duration {
-	// Monotonic readings would compare the machine's uptime; the calendar is
-	// about what the clock says.
-	length := max(0, to.Round(0).Sub(from.Round(0)))
+	length := max(0, to.Sub(from))
 	if c.business == nil || length == 0 {
 		return length
 	}

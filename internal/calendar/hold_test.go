@@ -20,7 +20,7 @@ func TestAddAroundSkipsHolds(t *testing.T) {
 		{"a hold over the weekend costs nothing", office, 2 * time.Hour, []hold{{"2026-11-20 17:00+01:00", "2026-11-23 09:00+01:00"}}, "2026-11-23 10:00+01:00"},
 		{"a hold from Friday afternoon to Monday morning", office, 2 * time.Hour, []hold{{"2026-11-20 16:30+01:00", "2026-11-23 11:00+01:00"}}, "2026-11-23 12:30+01:00"},
 		{"the same hold, always open", always, 2 * time.Hour, []hold{{"2026-11-20 16:30+01:00", "2026-11-23 11:00+01:00"}}, "2026-11-23 12:30+01:00"},
-		{"a hold that is released at night", office, 2 * time.Hour, []hold{{"2026-11-20 16:30+01:00", "2026-11-24 03:00+01:00"}}, "2026-11-24 10:30+01:00"},
+		{"a hold that is released at night", office, 2 * time.Hour, []hold{{"2026-11-20 15:30+00:00", "2026-11-24 02:00+00:00"}}, "2026-11-24 10:30+01:00"},
 		{"a hold that began before", office, time.Hour, []hold{{"2026-11-01 00:00+01:00", "2026-11-20 16:30+01:00"}}, "2026-11-23 09:30+01:00"},
 		{"a hold since ever", office, time.Hour, []hold{{"", "2026-11-20 16:30+01:00"}}, "2026-11-23 09:30+01:00"},
 		{"a hold that is over", office, time.Hour, []hold{{"2026-11-01 00:00+01:00", "2026-11-02 00:00+01:00"}}, "2026-11-20 17:00+01:00"},
@@ -54,8 +54,12 @@ func TestAddAroundSkipsHolds(t *testing.T) {
 				want = moment(t, row.want)
 			}
 			from := moment(t, friday4pm)
-			if got := build(t, row.spec).AddAround(from, row.d, holds); !got.Equal(want) {
+			got := build(t, row.spec).AddAround(from, row.d, holds)
+			if !got.Equal(want) {
 				t.Errorf("got %s, want %s", got, want)
+			}
+			if !got.Equal(Never) && zoneOffset(got) != zoneOffset(from) {
+				t.Errorf("got %s, which is not in the caller's location", got)
 			}
 		})
 	}

@@ -86,8 +86,8 @@ func (f *faults) closedDays(holidays []Holiday) days {
 	closed := make(days, (knownDays+63)/64)
 	for i, h := range holidays {
 		for _, rule := range f.rules(fmt.Sprintf("holidays[%d]", i), h) {
-			// A substitute may fall into the neighbouring year.
-			for year := firstYear - 1; year <= lastYear+1; year++ {
+			// A New Year's Day may be observed on the 31 December before.
+			for year := firstYear; year <= lastYear+1; year++ {
 				actual, observed := rule.Calc(year)
 				closed.add(actual)
 				closed.add(observed)

@@ -44,6 +44,7 @@ func TestHolidaysCloseDays(t *testing.T) {
 		{"Saturday and the Friday before", 2026, Holiday{Date: "07-04", Observed: NearestWeekday}, []string{"2026-07-03", "2026-07-04"}},
 		{"Sunday and the nearest Monday", 2027, Holiday{Date: "07-04", Observed: NearestWeekday}, []string{"2027-07-04", "2027-07-05"}},
 		{"New Year 2028, a Saturday, reaches back to Friday 31 December 2027", 2027, Holiday{Date: "01-01", Observed: NearestWeekday}, []string{"2027-01-01", "2027-12-31"}},
+		{"and so does that of 2101, after the last known year", 2100, Holiday{Date: "01-01", Observed: NearestWeekday}, []string{"2100-01-01", "2100-12-31"}},
 		{"Good Friday", 2026, Holiday{Easter: &Easter{Days: -2}}, []string{"2026-04-03"}},
 		{"Easter Sunday", 2026, Holiday{Easter: &Easter{}}, []string{"2026-04-05"}},
 		{"Ascension", 2026, Holiday{Easter: &Easter{Days: 39}}, []string{"2026-05-14"}},
