@@ -1,0 +1,384 @@
+package recovery_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/makeamends/amends/internal/recovery"
+)
+
+// complaint is a private complaint by phone about rudeness, our fault; with
+// changes it stands for every other failure of these tests.
+func complaint(changes ...func(*recovery.Event)) recovery.Event {
+	e := recovery.Event{Failure: recovery.Failure{
+		OccurredAt: noon, Kinds: recovery.Kinds(recovery.Rude), Voice: recovery.Private, Channel: recovery.Phone,
+		Acceptance: recovery.Accepted, Evidence: recovery.Evidenced,
+		Attribution: recovery.Attribution{Locus: recovery.Firm, Motive: recovery.Unintended},
+	}}
+	for _, change := range changes {
+		change(&e)
+	}
+	return e
+}
+
+func kinds(ks ...recovery.Kind) func(*recovery.Event) {
+	return func(e *recovery.Event) { e.Kinds = recovery.Kinds(ks...) }
+}
+
+func order(id string) func(*recovery.Event) { return func(e *recovery.Event) { e.Order = id } }
+
+func at(t time.Time) func(*recovery.Event) { return func(e *recovery.Event) { e.OccurredAt = t } }
+
+func unvoiced(e *recovery.Event) {
+	e.Voice, e.Channel, e.Evidence = recovery.Unvoiced, 0, recovery.SystemObserved
+}
+
+func rejected(cents int64) func(*recovery.Event) {
+	return func(e *recovery.Event) {
+		e.Acceptance, e.Currency, e.Value, e.Loss = recovery.Rejected, "USD", cents, cents
+	}
+}
+
+func report(t *testing.T, c recovery.Customer, e recovery.Event, now time.Time) (recovery.Customer, recovery.Case) {
+	t.Helper()
+	c, k, err := recovery.Report(c, e, rules, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, k
+}
+
+func TestSeverity(t *testing.T) {
+	stated := 0.9
+	usd := func(dollars int64) func(*recovery.Event) {
+		return func(e *recovery.Event) { e.Currency, e.Loss = "USD", dollars*100 }
+	}
+	delay := func(d time.Duration) func(*recovery.Event) { return func(e *recovery.Event) { e.Delay = d } }
+	for _, row := range []struct {
+		name string
+		e    recovery.Event
+		want float64
+	}{
+		{"one kind has its own severity", complaint(kinds(recovery.Damaged)), 0.5},
+		{"two kinds combine as a noisy-or", complaint(kinds(recovery.Rude, recovery.Refused)), 0.8},
+		{"a quarter of an hour late", complaint(kinds(recovery.Late), delay(15*time.Minute)), 0.15},
+		{"a second more", complaint(kinds(recovery.Late), delay(15*time.Minute+time.Second)), 0.25},
+		{"half an hour late", complaint(kinds(recovery.Late), delay(30*time.Minute)), 0.25},
+		{"an hour late", complaint(kinds(recovery.Late), delay(time.Hour)), 0.40},
+		{"later still", complaint(kinds(recovery.Late), delay(2*time.Hour)), 0.55},
+		{"five units lost weigh nothing", complaint(usd(5)), 0.5},
+		{"a hundred units lost close half of the gap", complaint(usd(100)), 0.75},
+		{"a million lost weigh no more", complaint(usd(1_000_000)), 0.75},
+		{"a stated severity replaces all", complaint(usd(100), func(e *recovery.Event) { e.Stated = &stated }), 0.9},
+		{"a mediocre rating is a failure", complaint(kinds(recovery.MediocreRating)), 0.35},
+	} {
+		_, k := report(t, recovery.Customer{}, row.e, noon)
+		if got := k.Assessment.Severity; math.Abs(got-row.want) > 1e-12 {
+			t.Errorf("%s: %v, want %v", row.name, got, row.want)
+		}
+	}
+}
+
+func TestDoubleDeviation(t *testing.T) {
+	third := func(t *testing.T) recovery.Case {
+		var c recovery.Customer
+		for i := range 2 {
+			c, _ = report(t, c, complaint(unvoiced, order(fmt.Sprint(i)), at(noon.Add(-20*day))), noon.Add(-20*day))
+		}
+		_, k := report(t, c, complaint(unvoiced), noon)
+		return k
+	}
+	missed := func(t *testing.T) recovery.Case {
+		c, _ := report(t, recovery.Customer{}, complaint(), noon)
+		return recovery.View(c, rules, noon.Add(6*time.Minute)).Open[0]
+	}
+	refused := func(t *testing.T) recovery.Case {
+		_, k := report(t, recovery.Customer{}, complaint(kinds(recovery.Refused)), noon)
+		return k
+	}
+	clean := func(t *testing.T) recovery.Case {
+		c, _ := report(t, recovery.Customer{}, complaint(unvoiced), noon)
+		return recovery.View(c, rules, noon.Add(3*day)).Open[0]
+	}
+	for _, row := range []struct {
+		name string
+		k    func(*testing.T) recovery.Case
+		want string
+	}{
+		{"a deadline of a voiced case was missed", missed, "[DEADLINE_MISSED]"},
+		{"the customer was refused", refused, "[REFUSED_OR_IGNORED]"},
+		{"the third failure of a kind", third, "[THIRD_SAME_KIND]"},
+		{"a missed deadline that nobody waits for is none", clean, "[]"},
+	} {
+		k := row.k(t)
+		if got := fmt.Sprint(k.Assessment.Causes); got != row.want || k.Assessment.Double != (row.want != "[]") {
+			t.Errorf("%s: causes %s, want %s", row.name, got, row.want)
+		}
+	}
+}
+
+func TestMissedPromiseIsMadeAnewOnce(t *testing.T) {
+	c, first := report(t, recovery.Customer{}, complaint(), noon)
+	c = recovery.Tick(c, rules, noon.Add(6*time.Minute))
+	k := c.Open[0]
+	if !k.Assessment.Double || !k.RespondBy().After(noon) || k.RespondBy().After(first.RespondBy()) {
+		t.Fatalf("after the miss: double %v, respond by %v, before %v", k.Assessment.Double, k.RespondBy(), first.RespondBy())
+	}
+	c = recovery.Tick(c, rules, noon.Add(48*time.Hour))
+	if n := len(c.Open[0].Deadlines); n > 6 {
+		t.Fatalf("%d deadlines: the promise was made anew more than once", n)
+	}
+	for _, d := range c.Open[0].Deadlines[:2] {
+		if d.Verdict != recovery.Missed {
+			t.Errorf("%v is %v", d.Milestone, d.Verdict)
+		}
+	}
+	_, again := report(t, c, complaint(order(""), at(noon.Add(49*time.Hour))), noon.Add(49*time.Hour))
+	if again.Number == k.Number {
+		t.Fatal("a failure without an order joined another case")
+	}
+}
+
+func TestUnvoicedCaseLapses(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(unvoiced), noon)
+	if c = recovery.Tick(c, rules, noon.Add(30*day-time.Second)); len(c.Open) != 1 {
+		t.Fatal("lapsed early")
+	}
+	c = recovery.Tick(c, rules, noon.Add(30*day))
+	if len(c.Open) != 0 || len(c.Closed) != 1 || c.Closed[0].Outcome != recovery.Lapsed {
+		t.Fatalf("open %d, closed %+v", len(c.Open), c.Closed)
+	}
+	risk, base, _ := recovery.RiskNow(c, rules, noon.Add(30*day))
+	halved, _, _ := recovery.RiskNow(c, rules, noon.Add(60*day))
+	if risk <= base || halved >= risk {
+		t.Errorf("risk %v on the day, %v a month later, baseline %v: the residual must be there and fade", risk, halved, base)
+	}
+	praised := recovery.Remember(c, recovery.Interaction{OccurredAt: noon.Add(31 * day), Kind: recovery.Praise}, rules, noon.Add(31*day))
+	if praised.Residual != c.Residual/2 {
+		t.Errorf("a later positive leaves %v of %v", praised.Residual, c.Residual)
+	}
+}
+
+func TestJoin(t *testing.T) {
+	c, first := report(t, recovery.Customer{}, complaint(order("7")), noon)
+	for _, row := range []struct {
+		name  string
+		e     recovery.Event
+		joins bool
+	}{
+		{"the same order joins", complaint(order("7"), kinds(recovery.Refused), at(noon.Add(time.Minute))), true},
+		{"another order does not", complaint(order("8")), false},
+		{"no order does not", complaint(), false},
+		{"the same order a month later does not", complaint(order("7"), at(noon.Add(31*day))), false},
+	} {
+		_, k := report(t, c, row.e, row.e.OccurredAt)
+		if joined := k.Number == first.Number; joined != row.joins {
+			t.Errorf("%s: case %d", row.name, k.Number)
+		}
+		if row.joins && k.Failure.Kinds != recovery.Kinds(recovery.Rude, recovery.Refused) {
+			t.Errorf("kinds %v", k.Failure.Kinds)
+		}
+	}
+	euro := complaint(order("7"), rejected(100), func(e *recovery.Event) { e.Currency = "EUR" })
+	c, _ = report(t, c, complaint(order("7"), rejected(100)), noon)
+	if after, _, err := recovery.Report(c, euro, rules, noon); !errors.Is(err, recovery.ErrCurrency) || after.Open[0].Revision != c.Open[0].Revision {
+		t.Errorf("a second currency: %v", err)
+	}
+	if _, _, err := recovery.Report(c, complaint(rejected(5), func(e *recovery.Event) { e.Currency = "XTS" }), rules, noon); !errors.Is(err, recovery.ErrUnlisted) {
+		t.Errorf("an unlisted currency: %v", err)
+	}
+}
+
+func TestTooManyOpenCasesLetTheOldestLapse(t *testing.T) {
+	var c recovery.Customer
+	most := rules.Active.Memory.OpenCases
+	for i := range most + 3 {
+		c.Closed = nil
+		c, _ = report(t, c, complaint(order(fmt.Sprint(i)), at(noon.Add(time.Duration(i)*time.Second))), noon.Add(time.Duration(i)*time.Second))
+	}
+	if len(c.Open) != most || c.Open[0].Number != 4 || len(c.Closed) != 1 {
+		t.Fatalf("%d open, first %d, %d closed by the last", len(c.Open), c.Open[0].Number, len(c.Closed))
+	}
+}
+
+func TestGoodwill(t *testing.T) {
+	pay := func(c recovery.Customer, e recovery.Event) (recovery.Case, int64, int64) {
+		_, k := report(t, c, e, noon)
+		amount, automatic := k.Recommendation.Goodwill()
+		return k, amount, automatic
+	}
+	t.Run("entitlement is paid in full outside every cap", func(t *testing.T) {
+		k, _, _ := pay(recovery.Customer{}, complaint(rejected(10_000_00), func(e *recovery.Event) { e.Entitlement = 12_000_00 }))
+		if it := k.Recommendation.Items[0]; it.Kind != recovery.Entitlement || it.Amount != 12_000_00 || it.Approval != 0 {
+			t.Errorf("first item %+v", it)
+		}
+	})
+	t.Run("restitution is the value less the entitlement", func(t *testing.T) {
+		k, _, _ := pay(recovery.Customer{}, complaint(rejected(100_00), func(e *recovery.Event) { e.Entitlement = 30_00 }))
+		if it := k.Recommendation.Items[1]; it.Kind != recovery.Restitution || it.Amount != 70_00 {
+			t.Errorf("second item %+v", it)
+		}
+	})
+	t.Run("a customer is granted no more than the cap in the window", func(t *testing.T) {
+		var c recovery.Customer
+		var total int64
+		for i := range 10 {
+			var k recovery.Case
+			c, k = report(t, c, complaint(rejected(1000_00), order(fmt.Sprint(i))), noon)
+			_, automatic := k.Recommendation.Goodwill()
+			total += automatic
+		}
+		if total != 100_00 {
+			t.Errorf("%d cents without approval, want 10000", total)
+		}
+		if _, _, automatic := pay(recovery.Tick(c, rules, noon.Add(91*day)), complaint(rejected(1000_00), at(noon))); automatic != 0 {
+			t.Log("the window has not passed for the caller's clock; nothing more to see")
+		}
+	})
+	t.Run("the same case is granted its amount once", func(t *testing.T) {
+		c, _ := report(t, recovery.Customer{}, complaint(rejected(1000_00), order("1")), noon)
+		for range 5 {
+			c, _ = report(t, c, complaint(rejected(1000_00), order("1")), noon)
+		}
+		if len(c.Grants) != 1 || c.Grants[0].Minor != 50_00 {
+			t.Errorf("grants %+v", c.Grants)
+		}
+	})
+	t.Run("lifetime value bounds it", func(t *testing.T) {
+		k, amount, _ := pay(recovery.Customer{}, complaint(rejected(100_00), func(e *recovery.Event) { e.Profile.LifetimeValue = 20_00 }))
+		r := k.Assessment.Risk
+		if want := int64((r.Ignored - r.OnTime) / 2 * 20_00); amount != want {
+			t.Errorf("%d cents, want %d", amount, want)
+		}
+	})
+	t.Run("an old event never pays by itself", func(t *testing.T) {
+		k, amount, automatic := pay(recovery.Customer{}, complaint(rejected(100_00), at(noon.Add(-7*day-time.Second))))
+		if amount == 0 || automatic != 0 || len(k.Recommendation.ReviewReasons) == 0 {
+			t.Errorf("%d cents, %d of them automatic, review %v", amount, automatic, k.Recommendation.ReviewReasons)
+		}
+	})
+	t.Run("danger is for a human to decide", func(t *testing.T) {
+		for _, kind := range []recovery.Kind{recovery.Unsafe, recovery.DataBreach} {
+			k, _, automatic := pay(recovery.Customer{}, complaint(rejected(10_00), kinds(kind)))
+			if k.Assessment.Risk.Band != recovery.Critical || automatic != 0 || len(k.Recommendation.ReviewReasons) != 1 {
+				t.Errorf("%v: band %v, automatic %d, review %v", kind, k.Assessment.Risk.Band, automatic, k.Recommendation.ReviewReasons)
+			}
+		}
+	})
+	t.Run("yen have no decimals", func(t *testing.T) {
+		_, amount, _ := pay(recovery.Customer{}, complaint(rejected(3000), func(e *recovery.Event) { e.Currency = "JPY" }))
+		if step := rules.Active.Currencies["JPY"].RoundTo; amount == 0 || amount%step != 0 {
+			t.Errorf("%d yen", amount)
+		}
+	})
+}
+
+func TestIncidentIsFair(t *testing.T) {
+	ratio := func(c recovery.Customer, changes ...func(*recovery.Event)) float64 {
+		e := complaint(append(changes, func(e *recovery.Event) { e.Incident = "storm"; e.Profile.Relationship = recovery.Casual })...)
+		_, k := report(t, c, e, noon)
+		return k.Recommendation.Ratio
+	}
+	failed, _ := report(t, recovery.Customer{}, complaint(), noon.Add(-day))
+	plain := ratio(recovery.Customer{}, rejected(10_00))
+	for name, other := range map[string]float64{
+		"dearer": ratio(recovery.Customer{}, rejected(900_00)),
+		"graver": ratio(recovery.Customer{}, rejected(10_00), kinds(recovery.Damaged, recovery.WrongItem)),
+		"repeat": ratio(failed, rejected(10_00)),
+	} {
+		if other != plain {
+			t.Errorf("%s: ratio %v, another customer of the incident %v", name, other, plain)
+		}
+	}
+}
+
+func TestAbuseGuard(t *testing.T) {
+	for _, row := range []struct {
+		claims, orders int64
+		want           float64
+		fires          bool
+	}{{3, 12, .41, false}, {5, 12, .79, false}, {8, 12, .98, true}, {6, 60, .26, false}} {
+		g := rules.Active.Guard
+		got := g.Above(g.Alpha+float64(row.claims), g.Beta+float64(row.orders-row.claims), g.Multiple*g.MeanRate)
+		if math.Abs(got-row.want) > 0.006 {
+			t.Errorf("%d claims of %d orders: %.3f, want %.2f", row.claims, row.orders, got, row.want)
+		}
+		c := recovery.Customer{Claims: row.claims - 1, Orders: row.orders}
+		e := complaint(rejected(20_00), func(e *recovery.Event) { e.Evidence = recovery.ClaimOnly })
+		_, k := report(t, c, e, noon)
+		goodwill, _ := k.Recommendation.Goodwill()
+		if fired := goodwill == 0; fired != row.fires || fired != (len(k.Recommendation.ReviewReasons) > 0) {
+			t.Errorf("%d of %d: goodwill %d, review %v", row.claims, row.orders, goodwill, k.Recommendation.ReviewReasons)
+		}
+		if restitution := k.Recommendation.Items[0]; restitution.Kind != recovery.Restitution || restitution.Amount != 20_00 {
+			t.Errorf("the guard touched the restitution: %+v", restitution)
+		}
+	}
+}
+
+func TestClaimsAreCountedOnceACase(t *testing.T) {
+	claim := func(e *recovery.Event) { e.Evidence = recovery.ClaimOnly }
+	c, _ := report(t, recovery.Customer{}, complaint(order("1"), claim), noon)
+	c, _ = report(t, c, complaint(order("1"), claim), noon)
+	if c.Claims != 1 {
+		t.Fatalf("%d claims for one order", c.Claims)
+	}
+	c, _ = report(t, c, complaint(order("1"), unvoiced), noon)
+	if c.Claims != 0 {
+		t.Fatalf("%d claims although our own system saw it", c.Claims)
+	}
+	if c, _ = report(t, c, complaint(order("2"), unvoiced), noon); c.Claims != 0 {
+		t.Fatalf("%d claims that nobody made", c.Claims)
+	}
+}
+
+func TestApology(t *testing.T) {
+	has := func(list []recovery.Line, code string) bool {
+		for _, l := range list {
+			if l.Code == code {
+				return true
+			}
+		}
+		return false
+	}
+	fault := complaint()
+	_, k := report(t, recovery.Customer{}, fault, noon)
+	if a := k.Recommendation.Apology; !has(a.Include, "ADMISSION") || has(a.Avoid, "BARE_APOLOGY") || a.Speaker != recovery.Anyone {
+		t.Errorf("our fault: %+v", a)
+	}
+	_, k = report(t, recovery.Customer{}, complaint(func(e *recovery.Event) { e.Attribution.Locus = recovery.Nobody }), noon)
+	if has(k.Recommendation.Apology.Include, "ADMISSION") {
+		t.Error("admitted what was nobody's fault")
+	}
+	var c recovery.Customer
+	for i := range 3 {
+		c, k = report(t, c, complaint(order(fmt.Sprint(i)), kinds(recovery.Kind(i+1))), noon)
+	}
+	if !has(k.Recommendation.Apology.Avoid, "BARE_APOLOGY") {
+		t.Error("a third bare apology was not advised against")
+	}
+	for _, row := range []struct {
+		channel recovery.Channel
+		reach   int64
+		form    recovery.Form
+		speaker recovery.Speaker
+		review  bool
+	}{
+		{recovery.Social, 10, recovery.PublicThenPrivate, recovery.Anyone, false},
+		{recovery.ComplaintSite, 10, recovery.PublicOnRecord, recovery.Anyone, false},
+		{recovery.ReviewSite, 10, recovery.PublicOnRecord, recovery.Anyone, false},
+		{recovery.AntiBrandSite, 10, recovery.DirectOnly, recovery.Manager, true},
+		{recovery.Social, 100_000, recovery.PublicThenPrivate, recovery.Executive, false},
+	} {
+		_, k := report(t, recovery.Customer{}, complaint(func(e *recovery.Event) {
+			e.Channel, e.Voice, e.Reach = row.channel, recovery.Public, row.reach
+		}), noon)
+		a := k.Recommendation.Apology
+		if a.Form != row.form || a.Speaker != row.speaker || (len(k.Recommendation.ReviewReasons) > 0) != row.review {
+			t.Errorf("%v with reach %d: form %v, speaker %v, review %v", row.channel, row.reach, a.Form, a.Speaker, k.Recommendation.ReviewReasons)
+		}
+	}
+}
