@@ -1,18 +1,21 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 
 	"github.com/makeamends/amends/internal/recovery"
 )
 
-// mostCost bounds what one evaluation of a condition may do; the default menu
-// needs a few dozen.
+// mostCost bounds what one evaluation of a condition may do, in CEL's units; a
+// condition of the default menu needs a few dozen.
 const mostCost = 5_000
 
 var failedConditions atomic.Uint64
@@ -25,8 +28,8 @@ func FailedConditions() uint64 { return failedConditions.Load() }
 // over the variables of facts.go, nothing else.
 var conditions = sync.OnceValues(func() (*cel.Env, error) {
 	options := []cel.EnvOption{cel.CrossTypeNumericComparisons(true)}
-	for i := range variables {
-		options = append(options, cel.Variable(variables[i].name, variables[i].kind))
+	for _, v := range variables {
+		options = append(options, cel.Variable(v.name, v.kind))
 	}
 	return cel.NewEnv(options...)
 })
@@ -55,7 +58,8 @@ func (c *compiler) condition(at path, text string) func(*recovery.Facts) bool {
 	if issues.Err() != nil {
 		for _, e := range issues.Errors() {
 			line, column := c.within(at, offset(text, e.Location.Line(), e.Location.Column()))
-			c.addAt(line, column, at.String(), "%s", e.Message)
+			message, _, _ := strings.Cut(e.Message, "\n")
+			c.addAt(line, column, at.String(), "%s", strings.TrimSuffix(message, " (in container '')"))
 		}
 		return nil
 	}
@@ -63,17 +67,21 @@ func (c *compiler) condition(at path, text string) func(*recovery.Facts) bool {
 		c.add(at, "must be true or false, but is of type %s", checked.OutputType())
 		return nil
 	}
+	c.misspelt(at, text, checked)
 	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(mostCost))
 	if err != nil {
 		c.add(at, "%v", err)
 		return nil
 	}
-	return evaluate(program)
+	if holds := native(checked.NativeRep().Expr()); holds != nil {
+		return func(f *recovery.Facts) bool { return holds(f, 0) }
+	}
+	return interpreted(program)
 }
 
-// evaluate runs a condition. One that cannot be evaluated does not hold, and is
-// counted.
-func evaluate(program cel.Program) func(*recovery.Facts) bool {
+// interpreted evaluates a condition by CEL. One that cannot be evaluated does
+// not hold, and is counted.
+func interpreted(program cel.Program) func(*recovery.Facts) bool {
 	return func(f *recovery.Facts) bool {
 		a := activations.Get().(*activation)
 		a.facts = f
@@ -89,6 +97,54 @@ func evaluate(program cel.Program) func(*recovery.Facts) bool {
 	}
 }
 
+// misspelt reports constants that a fact can never be, such as the band
+// "CRITCAL": the condition would never hold, and nobody would know.
+func (c *compiler) misspelt(at path, text string, checked *cel.Ast) {
+	info := checked.NativeRep().SourceInfo()
+	report := func(v *variable, e ast.Expr) {
+		word, ok := textLiteral(e)
+		if !ok || v == nil || v.words == nil || slices.Contains(v.words, word) {
+			return
+		}
+		place := info.GetStartLocation(e.ID())
+		line, column := c.within(at, offset(text, place.Line(), place.Column()))
+		c.addAt(line, column, at.String(), "%s is never %q; one of %s", v.name, word, strings.Join(v.words[1:], ", "))
+	}
+	loops := map[string]*variable{}
+	factOf := func(e ast.Expr) *variable {
+		if e.Kind() == ast.IdentKind && loops[e.AsIdent()] != nil {
+			return loops[e.AsIdent()]
+		}
+		return variableOf(e)
+	}
+	ast.PreOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		if e.Kind() == ast.ComprehensionKind {
+			loops[e.AsComprehension().IterVar()] = variableOf(e.AsComprehension().IterRange())
+		}
+		if e.Kind() != ast.CallKind || len(e.AsCall().Args()) != 2 {
+			return
+		}
+		left, right := e.AsCall().Args()[0], e.AsCall().Args()[1]
+		switch e.AsCall().FunctionName() {
+		case operators.Equals, operators.NotEquals:
+			report(factOf(left), right)
+			report(factOf(right), left)
+		case operators.In:
+			report(factOf(right), left)
+			for _, item := range elements(right) {
+				report(factOf(left), item)
+			}
+		}
+	}))
+}
+
+func elements(e ast.Expr) []ast.Expr {
+	if e.Kind() != ast.ListKind {
+		return nil
+	}
+	return e.AsList().Elements()
+}
+
 // offset is how many characters stand before a line (from 1) and column (from 0).
 func offset(text string, line, column int) int {
 	for range line - 1 {
@@ -96,7 +152,7 @@ func offset(text string, line, column int) int {
 		if !found {
 			break
 		}
-		column += len([]rune(text[:len(text)-len(rest)]))
+		column += len([]rune(text)) - len([]rune(rest))
 		text = rest
 	}
 	return column
