@@ -73,16 +73,20 @@ type class uint8
 const (
 	classBroken     class = iota // somebody must repair something; unchanged
 	classRefused                 // cannot be done just now; unchanged
+	classFull                    // cannot be done until an operator acts; unchanged
 	classUnknown                 // no answer: may have been done
 	classOverloaded              // no connection was free; unchanged
 	classCancelled               // the caller gave up: may have been done
 )
 
-// refusals are the first words of Redis errors that pass by themselves, or by
-// what an operator does, and that come before anything is written.
-var refusals = map[string]bool{
-	"OOM": true, "MISCONF": true, "NOREPLICAS": true, "READONLY": true, "MASTERDOWN": true, "LOADING": true,
-	"CLUSTERDOWN": true, "TRYAGAIN": true, "BUSY": true, "MOVED": true, "ASK": true,
+// refusals are the first words of Redis errors that come before anything is
+// written and that end: some by themselves, some when an operator acts, which
+// no call can wait for.
+var refusals = map[string]class{
+	"BUSY": classRefused, "CLUSTERDOWN": classRefused, "LOADING": classRefused, "MASTERDOWN": classRefused,
+	"NOREPLICAS": classRefused, "READONLY": classRefused, "TRYAGAIN": classRefused,
+	"MOVED": classRefused, "ASK": classRefused, // left over when slots move faster than we follow
+	"OOM": classFull, "MISCONF": classFull,
 }
 
 // classify is the one place that reads errors of the driver.
@@ -109,9 +113,10 @@ func classify(err error) class {
 
 func classifyAnswer(text string) class {
 	word, _, _ := strings.Cut(text, " ")
+	if c, ok := refusals[word]; ok {
+		return c
+	}
 	switch {
-	case refusals[word]:
-		return classRefused
 	case strings.HasPrefix(text, "ERR max number of clients"):
 		return classOverloaded
 	default: // WRONGTYPE, NOPERM, NOAUTH, CROSSSLOT, a script's own error, ...
@@ -133,7 +138,7 @@ func failed(err error, unknown bool) error {
 		return context.Canceled
 	case c == classUnknown || unknown:
 		return &Unavailable{Unknown: unknown, RetryAfter: retryAfter, cause: err}
-	case c == classRefused:
+	case c == classRefused || c == classFull:
 		return &Unavailable{RetryAfter: retryAfter, cause: err}
 	case c == classOverloaded:
 		return &fault{kind: ErrOverloaded, cause: err}

@@ -45,6 +45,7 @@ type Ledger struct {
 	store   target
 	closers []io.Closer
 	trouble trouble
+	clock   func() time.Time // of this machine, compared with that of Redis
 }
 
 // Open connects to the store and checks that it can be trusted with the ledger,
@@ -65,6 +66,7 @@ func Open(ctx context.Context, opts Options) (*Ledger, error) {
 		buckets: newBuckets(opts.Buckets),
 		commit:  newScript(commitSource, store.mode == embedded),
 		store:   store,
+		clock:   time.Now,
 	}
 	if err := l.connect(); err != nil {
 		return nil, errors.Join(err, l.Close())

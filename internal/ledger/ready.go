@@ -2,23 +2,175 @@ package ledger
 
 import (
 	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
-// trouble remembers when the store last refused what it must not refuse.
+//go:embed acl.lua
+var aclSource string
+
+// How far the clock of this machine may be from that of Redis.
+const (
+	skewWarn   = time.Second
+	skewRefuse = 5 * time.Second
+)
+
+// troubleTime is how long a store that refused what it must not refuse counts
+// as not ready.
+const troubleTime = time.Minute
+
+// trouble remembers when the store last did so.
 type trouble struct {
 	mu  sync.Mutex
 	at  time.Time
 	err error
 }
 
-// Ready checks the store.
-func (l *Ledger) Ready(ctx context.Context) error {
-	return l.client.Ping(ctx).Err()
+// Ping reports whether the store answers.
+func (l *Ledger) Ping(ctx context.Context) error {
+	return l.persist(ctx, func(ctx context.Context) error { return l.client.Ping(ctx).Err() })
 }
 
-// failed is failed with a note for Ready.
+// Ready reports whether the store can be trusted with the ledger: every server
+// new enough, none that evicts, permissions complete, the same secret and
+// number of buckets as at the ledger's birth, clocks that agree. What is wrong
+// is told all at once, for operators: each line says which command or setting
+// changes it. Open calls it; a server calls it every 30 seconds.
+func (l *Ledger) Ready(ctx context.Context) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	if err := l.Ping(ctx); err != nil {
+		return fmt.Errorf("Redis at %s does not answer: %w (%w); is it running, and is the address right?",
+			l.store.where(), err, Cause(err))
+	}
+	faults := []error{l.trouble.recent(), l.checkMeta(ctx)}
+	if l.store.mode != embedded {
+		faults = append(faults, l.checkNodes(ctx)...)
+	}
+	return errors.Join(faults...)
+}
+
+// checkNodes looks at every server, replicas too: any of them may be master
+// next. One that is down concerns its customers alone, so it is only logged.
+func (l *Ledger) checkNodes(ctx context.Context) []error {
+	var faults []error
+	nodes, err := l.nodes(ctx)
+	if err != nil {
+		return []error{err}
+	}
+	for _, n := range nodes {
+		found, err := l.checkNode(ctx, n)
+		if err != nil {
+			l.opts.Logger.Warn("a Redis server cannot be checked", "server", n.addr, "error", err)
+		}
+		faults = append(faults, found...)
+		if n.close {
+			_ = n.client.Close() // opened for this check alone
+		}
+	}
+	return faults
+}
+
+// checkNode gives what is wrong with one server; err when it does not answer.
+func (l *Ledger) checkNode(ctx context.Context, n node) (faults []error, err error) {
+	before := l.clock()
+	text, err := n.client.Info(ctx).Result()
+	if err != nil {
+		return refusal(n, err)
+	}
+	facts := parseInfo(text)
+	remote, err := n.client.Time(ctx).Result()
+	if err != nil {
+		return refusal(n, err)
+	}
+	faults = append(faults, facts.check(n, l.opts.Production)...)
+	if facts.major() >= 7 && !n.replica { // older ones cannot tell
+		faults = append(faults, l.checkACL(ctx, n))
+	}
+	return append(faults, l.checkClock(n, before, remote)), nil
+}
+
+// refusal tells a server that says no from one that says nothing.
+func refusal(n node, err error) ([]error, error) {
+	if classify(err) != classBroken {
+		return nil, err
+	}
+	return []error{fmt.Errorf("Redis at %s refuses to be asked: %w; give its user the permission with ACL SETUSER, "+
+		"or correct user and password", n.addr, err)}, nil
+}
+
+// checkClock compares the clocks; the true moment of the remote reading lies
+// between our two.
+func (l *Ledger) checkClock(n node, before, remote time.Time) error {
+	after := l.clock()
+	var skew time.Duration
+	switch {
+	case remote.Before(before):
+		skew = before.Sub(remote)
+	case remote.After(after):
+		skew = remote.Sub(after)
+	}
+	switch {
+	case skew > skewRefuse:
+		return fmt.Errorf("the clock of this machine and that of Redis at %s are %s apart; "+
+			"deadlines cannot be trusted: let both follow one time source (chronyd, systemd-timesyncd)", n.addr, skew.Round(time.Millisecond))
+	case skew > skewWarn:
+		l.opts.Logger.Warn("the clocks of this machine and of Redis differ", "server", n.addr, "by", skew)
+	}
+	return nil
+}
+
+// checkACL asks whether the user may run all that the scripts run.
+func (l *Ledger) checkACL(ctx context.Context, n node) error {
+	refused, err := redis.NewScript(aclSource).Eval(ctx, n.client, nil, l.buckets[0].due, metaKey).StringSlice()
+	if redis.HasErrorPrefix(err, "NOPERM") {
+		refused, err = []string{"eval " + metaKey}, nil
+	}
+	if err != nil || len(refused) == 0 {
+		return err
+	}
+	commands := make([]string, 0, len(refused))
+	for _, r := range refused {
+		name, _, _ := strings.Cut(r, " ")
+		commands = append(commands, "+"+name)
+	}
+	slices.Sort(commands)
+	user := l.store.user
+	if user == "" {
+		user = "default"
+	}
+	return fmt.Errorf("Redis at %s does not let the user %q do what the ledger does; run: redis-cli ACL SETUSER %s '~{b*' '~amends:*' %s",
+		n.addr, user, user, strings.Join(slices.Compact(commands), " "))
+}
+
+// failed is what a caller learns of an error, with a note for Ready.
 func (l *Ledger) failed(err error, unknown bool) error {
-	return failed(err, unknown)
+	err = failed(err, unknown)
+	if errors.Is(err, ErrBroken) {
+		l.trouble.note(err)
+	}
+	return err
+}
+
+func (t *trouble) note(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.at, t.err = time.Now(), err
+}
+
+func (t *trouble) recent() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err == nil || time.Since(t.at) > troubleTime {
+		return nil
+	}
+	return fmt.Errorf("Redis refused a change or holds what cannot be read: %w; repair the key that is named, "+
+		"or the permissions of the user", Cause(t.err))
 }

@@ -40,10 +40,12 @@ type patience struct {
 }
 
 // again reports, after a pause, whether another attempt makes sense: after a
-// conflict until the deadline, in an outage for outageTime at most.
+// conflict or while a slot moves until the deadline, in an outage for outageTime at most.
 func (l *Ledger) again(ctx context.Context, p *patience, err error) bool {
 	p.tries++
-	if errors.Is(err, errConflict) {
+	// TRYAGAIN is given for as long as a slot moves from node to node, which
+	// takes a while and is no outage.
+	if errors.Is(err, errConflict) || redis.HasErrorPrefix(err, "TRYAGAIN") {
 		p.since = time.Time{}
 		return pause(ctx, jitter(time.Millisecond, 32*time.Millisecond, p.tries))
 	}

@@ -192,6 +192,9 @@ func (u *update) twins() {
 func (u *update) commit(ctx context.Context, c change) (err error) {
 	done := u.ledger.opts.Observe(ctx, "commit")
 	defer func() { done(err) }()
+	if err := ctx.Err(); err != nil {
+		return err // nothing was sent
+	}
 	stands, err := u.ledger.send(ctx, u.names, c)
 	if err != nil {
 		if k := classify(err); k == classUnknown || k == classCancelled {

@@ -1,0 +1,26 @@
+#!lua flags=no-writes
+-- Tells which commands of the ledger this user may not run. A refusal in the
+-- middle of commit.lua would leave half a change, so it must be known before.
+-- It takes no keys, so that it runs on every node of a cluster: nothing is read.
+--
+-- ARGV[1] -> a key as customers, due indices and streams have it
+-- ARGV[2] -> a key as the ledger's own records have it
+-- Returns the names of the refused commands, "name key" where it is the key.
+
+local bucket, own = ARGV[1], ARGV[2]
+local refused = {}
+for _, key in ipairs({bucket, own}) do
+  for _, command in ipairs({
+    {'hget', key, 'f'}, {'hmget', key, 'f'}, {'hgetall', key}, {'hkeys', key},
+    {'hset', key, 'f', 'v'}, {'hsetnx', key, 'f', 'v'}, {'hdel', key, 'f'},
+    {'persist', key}, {'pexpire', key, '1'}, {'set', key, 'v'},
+    {'zscore', key, 'm'}, {'zadd', key, '1', 'm'}, {'zrem', key, 'm'},
+    {'xlen', key}, {'xadd', key, '*', 'f', 'v'},
+    {'evalsha', 'sha', '1', key}, {'eval', 'script', '1', key}, {'wait', '0', '0'}, {'time'}, {'info'}, {'ping'},
+  }) do
+    if not redis.acl_check_cmd(unpack(command)) then
+      refused[#refused + 1] = command[1] .. ' ' .. key
+    end
+  end
+end
+return refused

@@ -1,0 +1,68 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+const metaKey = "amends:meta"
+
+// layout is the version of what is described at the package; a binary that
+// lays keys or fields out otherwise counts it up.
+const layout = "1"
+
+// checkMeta compares what all processes of a ledger must agree on with what the
+// first one wrote down. With another secret or another number of buckets every
+// customer would silently be a stranger.
+func (l *Ledger) checkMeta(ctx context.Context) error {
+	sum := l.keys.sum("", "fingerprint")
+	want := map[string]string{
+		"buckets": strconv.Itoa(l.opts.Buckets),
+		"layout":  layout,
+		"secret":  printable.EncodeToString(sum[:8]),
+	}
+	have, err := l.meta(ctx, want)
+	if err != nil {
+		return fmt.Errorf("read %s: %w (%w)", metaKey, err, Cause(err))
+	}
+	var faults []error
+	if have["buckets"] != want["buckets"] {
+		faults = append(faults, fmt.Errorf("this ledger was born with %s buckets, not %s; set the number of buckets to %s",
+			have["buckets"], want["buckets"], have["buckets"]))
+	}
+	if have["layout"] != want["layout"] {
+		faults = append(faults, fmt.Errorf("this ledger has layout %s, and this program knows layout %s; run the version of the program that wrote it",
+			have["layout"], want["layout"]))
+	}
+	if have["secret"] != want["secret"] {
+		faults = append(faults, fmt.Errorf("this ledger was born with another secret (fingerprint %s, not %s); "+
+			"give the key file that it was born with, or an empty Redis", have["secret"], want["secret"]))
+	}
+	return errors.Join(faults...)
+}
+
+// meta reads the record; what is missing in it is written, once for all.
+func (l *Ledger) meta(ctx context.Context, want map[string]string) (have map[string]string, err error) {
+	err = l.persist(ctx, func(ctx context.Context) (err error) {
+		if have, err = l.client.HGetAll(ctx, metaKey).Result(); err != nil {
+			return err
+		}
+		missing := false
+		for field, value := range want {
+			if _, ok := have[field]; ok {
+				continue
+			}
+			missing = true
+			if err := l.client.HSetNX(ctx, metaKey, field, value).Err(); err != nil {
+				return err
+			}
+		}
+		if missing { // another process may have been first
+			have, err = l.client.HGetAll(ctx, metaKey).Result()
+		}
+		return err
+	})
+	return have, err
+}
