@@ -41,7 +41,7 @@ func (c *Customer) rememberFailure(p *Policy, before, k *Case, e Event) {
 	if e.Voice >= Private {
 		c.LastContact = later(c.LastContact, e.OccurredAt)
 	}
-	if e.Voice >= Private || e.Order != "" && opened {
+	if e.Voice >= Private || e.Order != "" && e.Kinds&p.Severity.CountsRefused == 0 {
 		c.LastActivity = later(c.LastActivity, e.OccurredAt)
 	}
 	c.Orders = max(c.Orders, e.Profile.Orders)
