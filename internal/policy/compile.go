@@ -87,6 +87,9 @@ func term[T interface {
 	~uint8
 	String() string
 }](value protoreflect.Enum) (t T) {
+	if value.Number() == 0 {
+		return t // not stated; every name beyond the known ones reads alike
+	}
 	name := shortName(value)
 	for i := T(1); i < 64; i++ {
 		if i.String() == name {
