@@ -31,6 +31,10 @@ bench: ## Print what a decision and a call cost, beside an empty gRPC echo in th
 	.ci/install
 	go test -run '^$$' -bench 'Decide|Report' -benchmem ./internal/recovery ./internal/serve
 
+.PHONY: pictures
+pictures: ## Draw the pictures of the docs anew.
+	go run ./internal/picture docs/pictures
+
 .PHONY: generate
 generate: third_party/proto ## Generate the Go code beside the .proto files.
 	$(BUF) generate

@@ -40,10 +40,12 @@ var (
 // by how bad the failure was: for a first failure, and after a refusal.
 func score(file string) error {
 	p := plot.New()
-	p.Title.Text = "Risk of losing a customer who complained"
+	p.Title.Text = "Risk of losing a customer who complained (dashed: after a refusal)"
+	p.Title.Padding = vg.Points(8)
 	p.X.Label.Text = "severity of the failure"
 	p.Y.Label.Text = "risk"
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1.03, 0, 1
+	p.X.Tick.Marker, p.Y.Tick.Marker = fifths, fifths
 	p.Legend.Top, p.Legend.Left = true, true
 	for _, line := range []struct {
 		name  string
@@ -66,13 +68,16 @@ func score(file string) error {
 		twice.Color, twice.Width, twice.Dashes = line.paint, vg.Points(2), []vg.Length{vg.Points(6), vg.Points(4)}
 		p.Add(first, twice)
 		p.Legend.Add(line.name, first)
-		p.Legend.Add(line.name+", after a refusal", twice)
 	}
 	if err := bands(p); err != nil {
 		return err
 	}
 	return p.Save(20*vg.Centimeter, 13*vg.Centimeter, file)
 }
+
+// fifths mark every fifth of the scale with its number.
+var fifths = plot.ConstantTicks{{Value: 0, Label: "0"}, {Value: 0.2, Label: "0.2"}, {Value: 0.4, Label: "0.4"},
+	{Value: 0.6, Label: "0.6"}, {Value: 0.8, Label: "0.8"}, {Value: 1, Label: "1"}}
 
 // curve asks the decision itself for every point.
 func curve(of func(recovery.Risk) float64, kinds ...recovery.Kind) (*plotter.Line, error) {
@@ -100,7 +105,7 @@ func bands(p *plot.Plot) error {
 		}
 		line.Color, line.Dashes = grey, []vg.Length{vg.Points(1), vg.Points(3)}
 		p.Add(line)
-		labels.XYs = append(labels.XYs, plotter.XY{X: 0.87, Y: from + 0.01})
+		labels.XYs = append(labels.XYs, plotter.XY{X: 0.01, Y: from + 0.008})
 		labels.Labels = append(labels.Labels, b.String())
 	}
 	text, err := plotter.NewLabels(labels)
