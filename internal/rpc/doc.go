@@ -1,0 +1,17 @@
+// Package rpc answers the calls of the public contract (proto/recovery/v1).
+//
+// A handler decodes the request into values of package recovery, hands the
+// ledger a function that judges them, and encodes what was decided. It holds no
+// state of its own. A request passes, in this order:
+//
+//	wire.go      bytes become a message, or a fault that says why not
+//	inspect.go   the rules of the contract and the clock: all faults at once
+//	report.go, interactions.go, customer.go, cases.go, policies.go   the handlers
+//	event.go, money.go    message → recovery, every default filled in
+//	case.go, advice.go    recovery → message
+//	errors.go    the one table from errors to gRPC status
+//
+// Errors travel as plain Go errors until [Refuse] turns them into a status:
+// gRPC codes appear nowhere else. No text of an error, span or metric made here
+// holds an id or a text that a caller sent.
+package rpc

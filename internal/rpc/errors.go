@@ -1,0 +1,229 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/recovery"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// Domain is ErrorInfo.domain of every error.
+const Domain = "amends"
+
+// mostListed bounds how many faults one answer lists: details travel in the
+// trailer, of which many clients take 8 KiB at most.
+const mostListed = 32
+
+// Errors of the handlers themselves.
+var (
+	errPolicyUnknown = errors.New("no such policy")
+	errPolicyInvalid = errors.New("the candidate policy has faults")
+	errNoCustomer    = errors.New("cases are listed by customer")
+	errPageToken     = errors.New("page token of another query")
+)
+
+// refusal is what the caller learns of an error.
+type refusal struct {
+	code   codes.Code
+	reason recoveryv1.ErrorReason
+	text   string // what is wrong and what to do next
+	retry  time.Duration
+}
+
+// internal is the answer to every error that the table does not know.
+var internal = refusal{codes.Internal, recoveryv1.ErrorReason_ERROR_REASON_INTERNAL,
+	"a fault of the service; its log has the cause under the trace id of this call", 0}
+
+// refusals is the table of all errors and how they are answered. The first row
+// that an error matches counts.
+var refusals = []struct {
+	err error
+	refusal
+}{
+	{errMalformed, refusal{codes.InvalidArgument, recoveryv1.ErrorReason_ERROR_REASON_MALFORMED_MESSAGE,
+		"the bytes are not the message of this method, or a text in it is not UTF-8; generate the client from recovery/v1", 0}},
+	{errTooLarge, refusal{codes.ResourceExhausted, recoveryv1.ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE,
+		"the message is larger than 256 KiB (1 MiB for RecordInteractions and Ingest); send less at once", 0}},
+	{errPageToken, refusal{codes.InvalidArgument, recoveryv1.ErrorReason_ERROR_REASON_INVALID_REQUEST,
+		"page_token: must be next_page_token of an answer to the same query; start again without it", 0}},
+	{errNoCustomer, refusal{codes.Unimplemented, recoveryv1.ErrorReason_ERROR_REASON_NOT_IMPLEMENTED,
+		"this server lists the cases of one customer only; set customer_id", 0}},
+	{errPolicyUnknown, refusal{codes.NotFound, recoveryv1.ErrorReason_ERROR_REASON_POLICY_NOT_FOUND,
+		"no policy of that version is kept; ListPolicies names those that are", 0}},
+	{errPolicyInvalid, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_POLICY_INVALID,
+		"the candidate policy has faults; CheckPolicy lists them", 0}},
+	{ledger.ErrReused, refusal{codes.AlreadyExists, recoveryv1.ErrorReason_ERROR_REASON_ID_REUSED,
+		"the id was used before with another content, which stands; give this one an id of its own", 0}},
+	{ledger.ErrNotFound, refusal{codes.NotFound, recoveryv1.ErrorReason_ERROR_REASON_CASE_NOT_FOUND,
+		"no such case; it never was, was erased, or gave way to 100 newer closed ones", 0}},
+	{recovery.ErrUnlisted, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_CURRENCY_NOT_LISTED,
+		"the policy of the case that the event joins does not list the currency", 0}},
+	{recovery.ErrCurrency, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_CURRENCY_MISMATCH,
+		"the case that the event joins is in another currency; convert the amounts or leave them out", 0}},
+	{ledger.ErrConflict, refusal{codes.Aborted, recoveryv1.ErrorReason_ERROR_REASON_CONFLICT,
+		"too many changes of this customer at once; nothing changed: repeat with the same id", time.Second}},
+	{ledger.ErrOverloaded, refusal{codes.ResourceExhausted, recoveryv1.ErrorReason_ERROR_REASON_OVERLOADED,
+		"too much work just now; nothing changed: repeat with the same id", time.Second}},
+	{ledger.ErrBroken, internal},
+	{context.DeadlineExceeded, refusal{codes.DeadlineExceeded, recoveryv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED,
+		"the deadline of the call passed; a change may have been made: repeat with the same id", 0}},
+	{context.Canceled, refusal{codes.Canceled, recoveryv1.ErrorReason_ERROR_REASON_CANCELLED,
+		"the caller gave up; a change may have been made: repeat with the same id", 0}},
+}
+
+// judge finds the answer to an error.
+func judge(err error) refusal {
+	var broken *InvalidError
+	var gone *ledger.Unavailable
+	switch {
+	case errors.As(err, &broken):
+		return invalidRefusal(broken)
+	case errors.As(err, &gone) && gone.Unknown:
+		return refusal{codes.Unavailable, recoveryv1.ErrorReason_ERROR_REASON_STATE_UNKNOWN,
+			"the store did not confirm in time; the change may have been made: repeat with the same id", gone.RetryAfter}
+	case errors.As(err, &gone):
+		return refusal{codes.Unavailable, recoveryv1.ErrorReason_ERROR_REASON_STORE_UNAVAILABLE,
+			"the store cannot be reached; nothing changed: repeat with the same id", gone.RetryAfter}
+	}
+	for _, row := range refusals {
+		if errors.Is(err, row.err) {
+			return row.refusal
+		}
+	}
+	if st, ok := status.FromError(err); ok {
+		return transportRefusal(err, st)
+	}
+	return internal
+}
+
+func invalidRefusal(e *InvalidError) refusal {
+	if e.unlisted() {
+		return refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_CURRENCY_NOT_LISTED, e.Error(), 0}
+	}
+	return refusal{codes.InvalidArgument, recoveryv1.ErrorReason_ERROR_REASON_INVALID_REQUEST, e.Error(), 0}
+}
+
+// transportRefusal answers what gRPC itself has refused, or the generated code
+// for methods that are not offered.
+func transportRefusal(err error, st *status.Status) refusal {
+	var wire *wireError
+	reading := errors.As(err, &wire)
+	switch code := st.Code(); {
+	case code == codes.Unimplemented:
+		return refusal{code, recoveryv1.ErrorReason_ERROR_REASON_NOT_IMPLEMENTED, "this server does not offer the method", 0}
+	case code == codes.ResourceExhausted && reading:
+		return judge(errTooLarge)
+	case code == codes.DeadlineExceeded:
+		return judge(context.DeadlineExceeded)
+	case code == codes.Canceled:
+		return judge(context.Canceled)
+	case reading:
+		return judge(errMalformed)
+	default:
+		return internal
+	}
+}
+
+// RefusedError is an error together with the status that the caller gets of it.
+type RefusedError struct {
+	status *status.Status
+	reason recoveryv1.ErrorReason
+	cause  error
+}
+
+// Refuse turns any error into what the caller learns of it.
+func Refuse(ctx context.Context, err error) *RefusedError {
+	var done *RefusedError
+	if errors.As(err, &done) {
+		return done
+	}
+	r := judge(err)
+	return &RefusedError{status: r.status(ctx, err), reason: r.reason, cause: err}
+}
+
+// Error says what the operator wants to know: the cause.
+func (e *RefusedError) Error() string { return e.cause.Error() }
+
+// Unwrap gives the cause.
+func (e *RefusedError) Unwrap() error { return e.cause }
+
+// GRPCStatus is what the caller gets.
+func (e *RefusedError) GRPCStatus() *status.Status { return e.status }
+
+// Reason is the ErrorReason without its prefix, such as ID_REUSED.
+func (e *RefusedError) Reason() string { return reasonName(e.reason) }
+
+func reasonName(r recoveryv1.ErrorReason) string {
+	return strings.TrimPrefix(r.String(), "ERROR_REASON_")
+}
+
+func (r refusal) status(ctx context.Context, err error) *status.Status {
+	info := &errdetails.ErrorInfo{Reason: reasonName(r.reason), Domain: Domain}
+	if span := trace.SpanContextFromContext(ctx); r.code == codes.Internal && span.IsValid() {
+		info.Metadata = map[string]string{"trace_id": span.TraceID().String()}
+	}
+	details := []protoadapt.MessageV1{info}
+	var broken *InvalidError
+	if errors.As(err, &broken) {
+		details = append(details, badRequest(broken.faults))
+	}
+	if r.retry > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(r.retry)})
+	}
+	st := status.New(r.code, r.text)
+	if full, err := st.WithDetails(details...); err == nil {
+		st = full
+	}
+	return st
+}
+
+func badRequest(faults []fault) *errdetails.BadRequest {
+	out := &errdetails.BadRequest{}
+	for i, f := range faults {
+		if i == mostListed {
+			out.FieldViolations = append(out.FieldViolations, &errdetails.BadRequest_FieldViolation{
+				Description: fmt.Sprintf("%d more faults are not listed", len(faults)-mostListed),
+			})
+			break
+		}
+		out.FieldViolations = append(out.FieldViolations, &errdetails.BadRequest_FieldViolation{
+			Field: f.field, Description: f.allowed,
+		})
+	}
+	return out
+}
+
+// RefuseUnary turns the errors of all handlers behind it into a status.
+func RefuseUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	resp, err := next(ctx, req)
+	if err != nil {
+		return nil, Refuse(ctx, err)
+	}
+	return resp, nil
+}
+
+// RefuseStream does the same for streams.
+func RefuseStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if err := next(srv, stream); err != nil {
+		return Refuse(stream.Context(), err)
+	}
+	return nil
+}
+
+// UnknownMethod answers calls of services and methods that are not offered.
+func UnknownMethod(any, grpc.ServerStream) error {
+	return status.Error(codes.Unimplemented, "unknown method")
+}

@@ -1,0 +1,130 @@
+package rpc
+
+import (
+	"cmp"
+	"context"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/protobuf/types/known/timestamppb"
+	"time"
+
+	"github.com/makeamends/amends/internal/recovery"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// The enumerations of package recovery have the numbers of the contract (a test
+// sees to it), so they convert by a cast. The one exception is corroboration,
+// which the contract lists from strong to weak and the core from weak to strong.
+func evidence(c recoveryv1.Corroboration) recovery.Corroboration {
+	return recovery.Corroboration(reversed(int32(c)))
+}
+
+func corroboration(c recovery.Corroboration) recoveryv1.Corroboration {
+	return recoveryv1.Corroboration(reversed(int32(c)))
+}
+
+func reversed(i int32) int32 {
+	if i == 0 {
+		return 0
+	}
+	return int32(recovery.SystemObserved) + 1 - i
+}
+
+// decode turns an event into that of the core, with every default filled in.
+// The faults that it can find are those of the money under the policy; all
+// others were found by the inspector.
+func decode(names Names, e *recoveryv1.FailureEvent, p *recovery.Policy) (recovery.Event, error) {
+	if err := invalid(moneyFaults(e, p)); err != nil {
+		return recovery.Event{}, err
+	}
+	tenant := cmp.Or(e.GetTenant(), DefaultTenant)
+	out := recovery.Event{
+		Failure: failure(e, p),
+		Profile: profile(e.GetCustomer(), p),
+	}
+	if id := e.GetOrderId(); id != "" {
+		out.Order = names.Hash("order", tenant+"\x00"+id)
+	}
+	if id := e.GetIncidentId(); id != "" {
+		out.Incident = names.Hash("incident", tenant+"\x00"+id)
+	}
+	return out, nil
+}
+
+func failure(e *recoveryv1.FailureEvent, p *recovery.Policy) recovery.Failure {
+	f := recovery.Failure{
+		OccurredAt:  moment(e.GetOccurredAt()),
+		Delay:       e.GetDelay().AsDuration(),
+		Currency:    currencyOf(e),
+		Attribution: attribution(e.GetAttribution()),
+		Acceptance:  cmp.Or(recovery.Acceptance(e.GetAcceptance()), recovery.Accepted),
+		Channel:     recovery.Channel(e.GetChannel()),
+		Reach:       e.GetReach(),
+		DepartsAt:   moment(e.GetDepartsAt()),
+		Resource:    recovery.Resource(e.GetResourceLost()),
+	}
+	for _, kind := range e.GetKinds() {
+		f.Kinds |= recovery.Kinds(recovery.Kind(kind))
+	}
+	digits := p.Currencies[f.Currency].Digits
+	f.Value, _ = minor(e.GetOrderValue(), digits)
+	f.Entitlement, _ = minor(e.GetEntitlement(), digits)
+	f.Loss = f.Value
+	if e.HasLoss() {
+		f.Loss, _ = minor(e.GetLoss(), digits)
+	}
+	if e.HasSeverity() {
+		f.Stated = new(e.GetSeverity())
+	}
+	f.Voice = cmp.Or(recovery.Voice(e.GetVoice()), f.Channel.Voice())
+	f.Evidence = cmp.Or(evidence(e.GetCorroboration()), witness(f.Voice))
+	return f
+}
+
+// witness is what stands behind a report that does not say: a system of the
+// business noticed what the customer has not spoken about.
+func witness(v recovery.Voice) recovery.Corroboration {
+	if v == recovery.Unvoiced {
+		return recovery.SystemObserved
+	}
+	return recovery.ClaimOnly
+}
+
+func attribution(a *recoveryv1.Attribution) recovery.Attribution {
+	out := recovery.Attribution{
+		Locus:     cmp.Or(recovery.Locus(a.GetLocus()), recovery.Firm),
+		Recurring: a.GetRecurring(),
+		Motive:    cmp.Or(recovery.Motive(a.GetMotive()), recovery.Unintended),
+	}
+	if a.HasControllability() {
+		out.Controllability = new(a.GetControllability())
+	}
+	return out
+}
+
+func profile(c *recoveryv1.CustomerProfile, p *recovery.Policy) recovery.Profile {
+	value, _ := minor(c.GetLifetimeValue(), p.Currencies[c.GetLifetimeValue().GetCurrencyCode()].Digits)
+	return recovery.Profile{
+		Relationship:  recovery.Relationship(c.GetRelationship()),
+		LifetimeValue: value,
+		Orders:        c.GetOrdersTotal(),
+		Loyalty:       c.GetLoyaltyMember(),
+	}
+}
+
+// moment is the zero time for a timestamp that is not set.
+func moment(t *timestamppb.Timestamp) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.AsTime()
+}
+
+// traceParent names the call in the W3C form; empty when it is not traced.
+func traceParent(ctx context.Context) string {
+	span := trace.SpanContextFromContext(ctx)
+	if !span.IsValid() {
+		return ""
+	}
+	return "00-" + span.TraceID().String() + "-" + span.SpanID().String() + "-" + span.TraceFlags().String()
+}

@@ -1,0 +1,79 @@
+package rpc
+
+import (
+	"fmt"
+
+	"google.golang.org/genproto/googleapis/type/money"
+
+	"github.com/makeamends/amends/internal/recovery"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// powers of ten, for the digits of a currency and those of nanos.
+var powers = [...]int64{1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}
+
+const nanoDigits = 9
+
+// minor converts an amount into minor units; false when it is finer than the
+// currency has digits.
+func minor(m *money.Money, digits int) (int64, bool) {
+	step := powers[nanoDigits-digits]
+	nanos := int64(m.GetNanos())
+	return m.GetUnits()*powers[digits] + nanos/step, nanos%step == 0
+}
+
+// amount converts minor units into an amount.
+func amount(minor int64, currency string, digits int) *money.Money {
+	unit := powers[digits]
+	return &money.Money{
+		CurrencyCode: currency,
+		Units:        minor / unit,
+		Nanos:        int32(minor % unit * powers[nanoDigits-digits]),
+	}
+}
+
+// sums are the amounts of an event by their field.
+type sum struct {
+	field string
+	money *money.Money
+}
+
+func sums(e *recoveryv1.FailureEvent) [4]sum {
+	return [...]sum{
+		{"event.order_value", e.GetOrderValue()},
+		{"event.loss", e.GetLoss()},
+		{"event.entitlement", e.GetEntitlement()},
+		{"event.customer.lifetime_value", e.GetCustomer().GetLifetimeValue()},
+	}
+}
+
+// currencyOf is the one currency of an event; empty when it names no money.
+func currencyOf(e *recoveryv1.FailureEvent) string {
+	for _, s := range sums(e) {
+		if code := s.money.GetCurrencyCode(); code != "" {
+			return code
+		}
+	}
+	return ""
+}
+
+// moneyFaults finds what the policy has against the money of an event.
+func moneyFaults(e *recoveryv1.FailureEvent, p *recovery.Policy) (faults []fault) {
+	for _, s := range sums(e) {
+		code := s.money.GetCurrencyCode()
+		if len(code) != 3 {
+			continue // none, or a breach of the contract
+		}
+		currency, listed := p.Currencies[code]
+		if !listed {
+			faults = append(faults, fault{field: s.field, currency: true,
+				allowed: "the policy lists no such currency; GetPolicy shows those that it does"})
+			continue
+		}
+		if _, whole := minor(s.money, currency.Digits); !whole {
+			faults = append(faults, fault{field: s.field,
+				allowed: fmt.Sprintf("must have at most %d decimals, as the currency has", currency.Digits)})
+		}
+	}
+	return faults
+}

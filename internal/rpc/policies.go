@@ -1,0 +1,158 @@
+package rpc
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/recovery"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// Policy is one policy as it is kept.
+type Policy struct {
+	Version  string
+	YAML     []byte
+	Active   bool             // new cases are judged by it
+	LoadedAt time.Time        // by this process; zero when it has only been kept
+	Rules    *recovery.Policy // compiled
+}
+
+// Finding is one fault of a policy file. Line and Column count from 1; 0 says
+// that it is about the whole.
+type Finding struct {
+	Line, Column int
+	Field        string
+	Message      string
+	Warning      bool // the policy can be loaded all the same
+}
+
+// Shelf is where policies are kept and read.
+type Shelf interface {
+	// Find gives the policy of that version, "" for the active one; ledger.ErrNotFound when there is none.
+	Find(ctx context.Context, version string) (Policy, error)
+	// Versions gives the versions of all policies that are kept.
+	Versions(ctx context.Context) ([]string, error)
+	// Check reads a policy. The policy has no Rules when a finding is no warning.
+	Check(yaml []byte) (Policy, []Finding)
+}
+
+// GetPolicy answers with one policy, in full.
+func (s *Service) GetPolicy(ctx context.Context, req *recoveryv1.GetPolicyRequest) (*recoveryv1.GetPolicyResponse, error) {
+	p, err := s.find(ctx, req.GetVersion())
+	if err != nil {
+		return nil, err
+	}
+	return recoveryv1.GetPolicyResponse_builder{
+		Version: p.Version, Yaml: string(p.YAML), Active: p.Active, LoadedAt: timestamp(p.LoadedAt),
+	}.Build(), nil
+}
+
+func (s *Service) find(ctx context.Context, version string) (Policy, error) {
+	p, err := s.shelf.Find(ctx, version)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return p, errPolicyUnknown
+	}
+	return p, err
+}
+
+// ListPolicies answers with the versions that are kept, the active one first.
+func (s *Service) ListPolicies(ctx context.Context, req *recoveryv1.ListPoliciesRequest) (*recoveryv1.ListPoliciesResponse, error) {
+	active, err := s.shelf.Find(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	versions, err := s.shelf.Versions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	versions = slices.DeleteFunc(versions, func(v string) bool { return v == active.Version })
+	slices.Sort(versions)
+	all := append([]string{active.Version}, versions...)
+	page := pager{s.ledger, "policies"}
+	from, err := page.resume(req.GetPageToken(), len(all))
+	if err != nil {
+		return nil, err
+	}
+	to := min(from+pageSize(req.GetPageSize()), len(all))
+	answer := &recoveryv1.ListPoliciesResponse{}
+	for _, v := range all[from:to] {
+		summary := recoveryv1.PolicySummary_builder{Version: v, Active: v == active.Version}.Build()
+		if summary.GetActive() {
+			summary.SetLoadedAt(timestamp(active.LoadedAt))
+		}
+		answer.SetPolicies(append(answer.GetPolicies(), summary))
+	}
+	if to < len(all) {
+		answer.SetNextPageToken(page.token(int64(to)))
+	}
+	return answer, nil
+}
+
+// CheckPolicy answers with every fault of a policy.
+func (s *Service) CheckPolicy(_ context.Context, req *recoveryv1.CheckPolicyRequest) (*recoveryv1.CheckPolicyResponse, error) {
+	p, findings := s.shelf.Check([]byte(req.GetYaml()))
+	answer := &recoveryv1.CheckPolicyResponse{}
+	answer.SetValid(p.Rules != nil)
+	if answer.GetValid() {
+		answer.SetVersion(p.Version)
+	}
+	answer.SetFindings(list(findings, func(f *Finding) *recoveryv1.Finding {
+		severity := recoveryv1.FindingSeverity_FINDING_SEVERITY_ERROR
+		if f.Warning {
+			severity = recoveryv1.FindingSeverity_FINDING_SEVERITY_WARNING
+		}
+		return recoveryv1.Finding_builder{
+			Line: int32(f.Line), Column: int32(f.Column), Field: f.Field, Message: f.Message, Severity: severity,
+		}.Build()
+	}))
+	return answer, nil
+}
+
+// SimulatePolicy judges one failure under a candidate and under the active
+// policy, each as if it had judged the customer's open cases too.
+func (s *Service) SimulatePolicy(ctx context.Context, req *recoveryv1.SimulatePolicyRequest) (*recoveryv1.SimulatePolicyResponse, error) {
+	candidate, err := s.candidate(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := s.rules.Rules(ctx)
+	if err != nil {
+		return nil, err
+	}
+	event := req.GetEvent()
+	event.SetTenant(cmp.Or(event.GetTenant(), DefaultTenant))
+	r := &report{service: s, event: event, trace: traceParent(ctx)}
+	r.at = origin{event.GetTenant(), s.ledger.Key(event.GetTenant(), event.GetCustomerId())}
+	was, err := s.ledger.Load(ctx, r.at.key)
+	if err != nil {
+		return nil, err
+	}
+	answer := &recoveryv1.SimulatePolicyResponse{}
+	kase, err := r.imagine(ctx, was.Customer, recovery.Rules{Active: candidate})
+	if err != nil {
+		return nil, err
+	}
+	answer.SetCase(kase)
+	if kase, err = r.imagine(ctx, was.Customer, recovery.Rules{Active: rules.Active}); err != nil {
+		return nil, err
+	}
+	answer.SetBaseline(kase)
+	return answer, nil
+}
+
+// candidate is the policy to try out.
+func (s *Service) candidate(ctx context.Context, req *recoveryv1.SimulatePolicyRequest) (*recovery.Policy, error) {
+	if req.HasVersion() {
+		p, err := s.find(ctx, req.GetVersion())
+		return p.Rules, err
+	}
+	p, _ := s.shelf.Check([]byte(req.GetYaml()))
+	if p.Rules == nil {
+		return nil, errPolicyInvalid
+	}
+	return p.Rules, nil
+}

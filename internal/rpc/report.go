@@ -1,0 +1,143 @@
+package rpc
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/recovery"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// payload is what two requests with the same id must agree on.
+var payload = proto.MarshalOptions{Deterministic: true}
+
+// ReportFailure judges one failure and keeps the case.
+func (s *Service) ReportFailure(ctx context.Context, req *recoveryv1.ReportFailureRequest) (*recoveryv1.ReportFailureResponse, error) {
+	event := req.GetEvent()
+	event.SetTenant(cmp.Or(event.GetTenant(), DefaultTenant))
+	at := origin{event.GetTenant(), s.ledger.Key(event.GetTenant(), event.GetCustomerId())}
+	r := &report{service: s, event: event, at: at, trace: traceParent(ctx)}
+	if req.GetValidateOnly() {
+		return r.rehearse(ctx)
+	}
+	return r.carryOut(ctx)
+}
+
+// report is one call of ReportFailure.
+type report struct {
+	service *Service
+	event   *recoveryv1.FailureEvent
+	at      origin
+	trace   string
+
+	kase   *recoveryv1.Case // as judged last
+	answer []byte           // the same, as it is stored
+	band   recovery.Band
+}
+
+func (r *report) carryOut(ctx context.Context) (*recoveryv1.ReportFailureResponse, error) {
+	content, err := payload.Marshal(r.event)
+	if err != nil {
+		return nil, fmt.Errorf("encode the event: %w", err)
+	}
+	write := ledger.Write{
+		Key: r.at.key, Tenant: r.at.tenant,
+		Requests: []ledger.Request{{ID: "report:" + r.event.GetEventId(), Payload: content}},
+	}
+	results, err := r.service.ledger.Update(ctx, write, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
+		return r.judge(ctx, c)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r.respond(results[0])
+}
+
+// judge decides on the customer as it stands, and keeps the answer beside it.
+func (r *report) judge(ctx context.Context, c recovery.Customer) (ledger.Judgement, error) {
+	rules, err := r.service.rulesFor(ctx, c)
+	if err != nil {
+		return ledger.Judgement{}, err
+	}
+	c, k, err := r.decide(ctx, c, rules, r.service.now())
+	if err != nil {
+		return ledger.Judgement{}, err
+	}
+	r.band = k.Assessment.Risk.Band
+	r.kase = encode(r.at, &k, rules)
+	if r.answer, err = proto.Marshal(r.kase); err != nil {
+		return ledger.Judgement{}, fmt.Errorf("encode the case: %w", err)
+	}
+	return ledger.Judgement{Customer: c, Answers: [][]byte{r.answer}, Due: c.NextDue(rules)}, nil
+}
+
+// decide takes the event in.
+func (r *report) decide(ctx context.Context, c recovery.Customer, rules recovery.Rules, now time.Time) (recovery.Customer, recovery.Case, error) {
+	_, span := r.service.tracer.Start(ctx, "recovery.decide")
+	defer span.End()
+	event, err := decode(r.service.ledger, r.event, rules.Active)
+	if err != nil {
+		return c, recovery.Case{}, err
+	}
+	event.TraceParent = r.trace
+	c, k, err := recovery.Report(c, event, rules, now)
+	if err == nil && span.IsRecording() {
+		span.SetAttributes(decisionAttributes(&k)...)
+	}
+	return c, k, err
+}
+
+// respond answers what is stored: of this call, or of the one that came first.
+func (r *report) respond(result ledger.Result) (*recoveryv1.ReportFailureResponse, error) {
+	if result.Err != nil {
+		return nil, result.Err
+	}
+	kase := r.kase
+	if !bytes.Equal(result.Answer, r.answer) || kase == nil {
+		kase = &recoveryv1.Case{}
+		if err := proto.Unmarshal(result.Answer, kase); err != nil {
+			return nil, fmt.Errorf("read the stored answer: %w", err)
+		}
+	} else if !result.Replayed {
+		r.service.decided(r.band)
+	}
+	kase.SetCustomerId(r.event.GetCustomerId())
+	return recoveryv1.ReportFailureResponse_builder{Case: kase, Replayed: result.Replayed}.Build(), nil
+}
+
+// rehearse answers as if and keeps nothing.
+func (r *report) rehearse(ctx context.Context) (*recoveryv1.ReportFailureResponse, error) {
+	was, err := r.service.ledger.Load(ctx, r.at.key)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := r.service.rulesFor(ctx, was.Customer)
+	if err != nil {
+		return nil, err
+	}
+	kase, err := r.imagine(ctx, was.Customer, rules)
+	if err != nil {
+		return nil, err
+	}
+	return recoveryv1.ReportFailureResponse_builder{Case: kase}.Build(), nil
+}
+
+// imagine gives the case as it would be. A case that would only be opened has no id.
+func (r *report) imagine(ctx context.Context, was recovery.Customer, rules recovery.Rules) (*recoveryv1.Case, error) {
+	_, k, err := r.decide(ctx, was, rules, r.service.now())
+	if err != nil {
+		return nil, err
+	}
+	kase := encode(r.at, &k, rules)
+	kase.SetCustomerId(r.event.GetCustomerId())
+	if k.Number > was.Cases {
+		kase.SetCaseId("")
+	}
+	return kase, nil
+}

@@ -1,0 +1,117 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc"
+
+	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/recovery"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// DefaultTenant is the tenant of a request that names none.
+const DefaultTenant = "default"
+
+// Names makes the keyed hashes by which customers, orders and incidents are known.
+type Names interface {
+	Key(tenant, customer string) ledger.Key
+	Hash(domain, value string) string
+}
+
+// Writer changes customers.
+type Writer interface {
+	Update(ctx context.Context, w ledger.Write, judge ledger.Judge) ([]ledger.Result, error)
+}
+
+// Reader reads customers and cases.
+type Reader interface {
+	Load(ctx context.Context, key ledger.Key) (ledger.Snapshot, error)
+	Case(ctx context.Context, caseID string) (ledger.Snapshot, recovery.Case, error)
+	Cases(ctx context.Context, key ledger.Key) (ledger.Snapshot, []recovery.Case, error)
+}
+
+// Ledger is where customers are kept.
+type Ledger interface {
+	Names
+	Writer
+	Reader
+}
+
+// Rulebook gives the policies to judge by: the active one, and those of the
+// versions asked for.
+type Rulebook interface {
+	Rules(ctx context.Context, versions ...string) (recovery.Rules, error)
+}
+
+// Service implements RecoveryService and PolicyService. Make it with [New].
+type Service struct {
+	recoveryv1.UnimplementedRecoveryServiceServer
+	recoveryv1.UnimplementedPolicyServiceServer
+
+	ledger  Ledger
+	rules   Rulebook
+	shelf   Shelf
+	now     func() time.Time
+	tracer  trace.Tracer
+	decided func(recovery.Band)
+	inspect *inspector
+}
+
+// Config is what a Service works with.
+type Config struct {
+	Ledger Ledger
+	Rules  Rulebook
+	Shelf  Shelf
+	// Now is the clock.
+	Now func() time.Time
+	// Tracer makes the spans of decisions.
+	Tracer trace.Tracer
+	// Decided is told the band of every decision that was made and kept.
+	Decided func(recovery.Band)
+}
+
+// New makes the service. It fails when the rules of the contract do not
+// compile, which a test of the contract excludes.
+func New(c Config) (*Service, error) {
+	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer, decided: c.Decided}
+	rules, err := contractRules()
+	if err != nil {
+		return nil, err
+	}
+	s.inspect = &inspector{rules: rules, names: c.Ledger, policy: c.Rules, now: c.Now}
+	return s, nil
+}
+
+// Register offers both services.
+func (s *Service) Register(on grpc.ServiceRegistrar) {
+	recoveryv1.RegisterRecoveryServiceServer(on, s)
+	recoveryv1.RegisterPolicyServiceServer(on, s)
+}
+
+// errPolicyLost: somebody must bring the policy back into the archive.
+var errPolicyLost = errors.New("the policy that an open case is judged by is not kept")
+
+// rulesFor gives the policies that judge a customer: those of the open cases
+// beside the active one.
+func (s *Service) rulesFor(ctx context.Context, c recovery.Customer) (recovery.Rules, error) {
+	if len(c.Open) == 0 {
+		return s.rules.Rules(ctx)
+	}
+	versions := make([]string, len(c.Open))
+	for i := range c.Open {
+		versions[i] = c.Open[i].Policy
+	}
+	return s.rulesOf(ctx, versions)
+}
+
+func (s *Service) rulesOf(ctx context.Context, versions []string) (recovery.Rules, error) {
+	rules, err := s.rules.Rules(ctx, versions...)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return rules, errPolicyLost
+	}
+	return rules, err
+}

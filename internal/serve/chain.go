@@ -1,0 +1,148 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+
+	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/rpc"
+)
+
+// callTime is the deadline of a call whose caller set none.
+const callTime = 5 * time.Second
+
+// options are those of the gRPC server: bounds on what one caller can take.
+func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.ForceServerCodecV2(rpc.Codec()),
+		grpc.StatsHandler(s.telemetry.GRPC()),
+		grpc.MaxConcurrentStreams(256),
+		grpc.MaxRecvMsgSize(rpc.MostBatchBytes),
+		grpc.MaxHeaderListSize(16 << 10),
+		grpc.ConnectionTimeout(5 * time.Second),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: 30 * time.Second, Timeout: 10 * time.Second,
+			// Long-lived connections are closed now and then, so that callers
+			// spread over servers that were added.
+			MaxConnectionAge: 20 * time.Minute, MaxConnectionAgeGrace: 30 * time.Second,
+		}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		// Outermost first: the log sees what the caller gets, and everything
+		// that fails behind refuse is answered from one table.
+		grpc.ChainUnaryInterceptor(s.logUnary, rpc.RefuseUnary, catchUnary, limitUnary, service.InspectUnary),
+		grpc.ChainStreamInterceptor(s.logStream, rpc.RefuseStream, catchStream, s.endStream),
+		grpc.UnknownServiceHandler(rpc.UnknownMethod),
+	}
+}
+
+// logUnary writes one line a call, with its trace but never with an id or a
+// text of the caller.
+func (s *Server) logUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	start := time.Now()
+	resp, err := next(ctx, req)
+	s.logCall(ctx, info.FullMethod, start, err)
+	return resp, err
+}
+
+func (s *Server) logStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	start := time.Now()
+	err := next(srv, stream)
+	s.logCall(stream.Context(), info.FullMethod, start, err)
+	return err
+}
+
+func (s *Server) logCall(ctx context.Context, method string, start time.Time, err error) {
+	level := levelOf(method, status.Code(err))
+	if !s.config.Logger.Enabled(ctx, level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 5)
+	attrs = append(attrs,
+		slog.String("method", strings.TrimPrefix(method, "/")),
+		slog.String("code", status.Code(err).String()),
+		slog.Float64("ms", float64(time.Since(start).Microseconds())/1000),
+	)
+	var refused *rpc.RefusedError
+	if errors.As(err, &refused) {
+		attrs = append(attrs, slog.String("reason", refused.Reason()))
+		if level >= slog.LevelWarn {
+			attrs = append(attrs, slog.String("cause", ledger.Cause(refused).Error()))
+		}
+	}
+	s.config.Logger.LogAttrs(ctx, level, "call", attrs...)
+}
+
+// levelOf: what operators must look at stands out, and health checks stay
+// below what is usually shown.
+func levelOf(method string, code codes.Code) slog.Level {
+	switch {
+	case code == codes.Internal || code == codes.Unknown || code == codes.DataLoss:
+		return slog.LevelError
+	case code == codes.Unavailable || code == codes.ResourceExhausted || code == codes.DeadlineExceeded:
+		return slog.LevelWarn
+	case strings.HasPrefix(method, "/grpc."):
+		return slog.LevelDebug
+	default:
+		return slog.LevelInfo
+	}
+}
+
+// panicError is a panic of a handler. It ends one call, not the process.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
+
+func catch(err *error) {
+	if v := recover(); v != nil {
+		*err = &panicError{v, debug.Stack()}
+	}
+}
+
+func catchUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
+	defer catch(&err)
+	return next(ctx, req)
+}
+
+func catchStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
+	defer catch(&err)
+	return next(srv, stream)
+}
+
+// limitUnary gives a deadline to calls that have none.
+func limitUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if _, ok := ctx.Deadline(); ok {
+		return next(ctx, req)
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	return next(ctx, req)
+}
+
+// endStream ends streams when the server drains: they would last for ever.
+func (s *Server) endStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	defer context.AfterFunc(s.streams, cancel)()
+	return next(srv, endingStream{stream, ctx})
+}
+
+// endingStream is a stream with a context of its own.
+type endingStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+func (e endingStream) Context() context.Context { return e.ctx }

@@ -1,0 +1,116 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+)
+
+// Config says how to serve. The zero value serves an embedded store on the
+// default address, with the default policy, and logs nothing.
+type Config struct {
+	// Listen is host:port of the gRPC listener; empty: 127.0.0.1:7070. Port 0
+	// takes any free port.
+	Listen string
+	// OpsListen is host:port for /metrics, /healthz and /readyz; empty: none.
+	OpsListen string
+	// Insecure allows Listen to be reached from other machines although
+	// everything is sent in the clear.
+	Insecure bool
+	// Redis names the store, as ledger.Options.URL does; empty: embedded.
+	Redis string
+	// Wait is how many replicas must hold a change before it is answered.
+	Wait int
+	// Production refuses what keeps nothing.
+	Production bool
+	// Policy is the policy file, watched for changes; empty: the default policy.
+	Policy string
+	// Secret makes the customer keys, 32 bytes or more; nil: KeyFile.
+	Secret []byte
+	// KeyFile holds the secret. It may be empty for an embedded store only,
+	// which makes up a secret of its own.
+	KeyFile string
+	// Now is the clock of all decisions; nil: time.Now.
+	Now func() time.Time
+	// Logger takes one line a call and what happens to the server; nil: nobody listens.
+	Logger *slog.Logger
+	// Version is that of the running binary, for metrics and traces.
+	Version string
+	// Pause is how long Stop goes on serving after it has said NOT_SERVING, so
+	// that balancers notice; 0: not at all.
+	Pause time.Duration
+	// Drain is how long calls under way may take to end; 0: 10 seconds.
+	Drain time.Duration
+}
+
+// Where the service listens unless told otherwise.
+const (
+	DefaultListen    = "127.0.0.1:7070"
+	DefaultOpsListen = "127.0.0.1:7071"
+)
+
+const embedded = "embedded"
+
+const defaultDrain = 10 * time.Second
+
+// withDefaults fills in what was left out.
+func (c Config) withDefaults() Config {
+	if c.Listen == "" {
+		c.Listen = DefaultListen
+	}
+	if c.Redis == "" {
+		c.Redis = embedded
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Version == "" {
+		c.Version = "development"
+	}
+	if c.Drain == 0 {
+		c.Drain = defaultDrain
+	}
+	return c
+}
+
+// check finds every fault of the settings that can be told without trying.
+func (c Config) check() error {
+	var faults []error
+	if err := c.checkListen(); err != nil {
+		faults = append(faults, err)
+	}
+	if c.OpsListen != "" {
+		if _, _, err := net.SplitHostPort(c.OpsListen); err != nil {
+			faults = append(faults, fmt.Errorf("the address for operators must be HOST:PORT: %w", err))
+		}
+	}
+	if c.Production && c.Redis == embedded {
+		faults = append(faults, errors.New("the embedded store keeps nothing and is no store for production; name a Redis, such as redis://HOST:6379"))
+	}
+	if c.Wait < 0 {
+		faults = append(faults, errors.New("the number of replicas to wait for must not be negative"))
+	}
+	return errors.Join(faults...)
+}
+
+// checkListen refuses to send customers' data in the clear over a network,
+// unless the operator has said that this is meant.
+func (c Config) checkListen() error {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("the address to listen on must be HOST:PORT: %w", err)
+	}
+	if c.Insecure || host == "localhost" {
+		return nil
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("%s can be reached from other machines, and this service does not encrypt: "+
+		"listen on 127.0.0.1, or allow it with --insecure where a proxy or the network keeps strangers out", c.Listen)
+}

@@ -1,0 +1,77 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// flushTime bounds how long the last traces may take to leave.
+const flushTime = 2 * time.Second
+
+// Stop ends the service in order: it says NOT_SERVING, pauses until balancers
+// have noticed, ends streams, lets calls under way end within Config.Drain, and
+// flushes what it has to tell. It may be called more than once; the context
+// cuts all waiting short.
+func (s *Server) Stop(ctx context.Context) error {
+	s.finish(ctx, nil)
+	return s.Wait()
+}
+
+func (s *Server) finish(ctx context.Context, reason error) {
+	s.stop.Do(func() {
+		s.health.Shutdown()
+		if reason == nil {
+			pause(ctx, s.config.Pause)
+		}
+		s.endStreams()
+		s.drain(ctx)
+		s.err = errors.Join(reason, s.release(ctx))
+		close(s.ended)
+	})
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// drain lets calls end, and ends those that take too long.
+func (s *Server) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, s.config.Drain)
+	defer cancel()
+	late := context.AfterFunc(ctx, s.grpc.Stop)
+	s.grpc.GracefulStop()
+	late()
+}
+
+// release gives back everything that start has taken, in reverse. It is also
+// how a start that failed half-way is undone.
+func (s *Server) release(ctx context.Context) error {
+	var err error
+	s.endStreams()
+	s.endLoops()
+	if s.ops != nil {
+		err = errors.Join(err, s.ops.Close())
+	}
+	s.loops.Wait()
+	if s.listener != nil {
+		_ = s.listener.Close() // closed already unless the start failed
+	}
+	if s.ledger != nil {
+		err = errors.Join(err, s.ledger.Close())
+	}
+	if s.telemetry != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+		defer cancel()
+		// A collector that is gone is no fault of the service.
+		if err := s.telemetry.Shutdown(ctx); err != nil {
+			s.config.Logger.Warn("the last traces could not be sent", "error", err)
+		}
+	}
+	return err
+}

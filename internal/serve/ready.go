@@ -1,0 +1,75 @@
+package serve
+
+import (
+	"context"
+	"time"
+
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// How often the store is looked at. A lost store is noticed within two looks.
+const (
+	lookEvery = 500 * time.Millisecond
+	lookTime  = 500 * time.Millisecond
+	fullEvery = 30 * time.Second
+	fullTime  = 5 * time.Second
+)
+
+// setServing tells callers and balancers whether to come.
+func (s *Server) setServing(yes bool) {
+	state := healthv1.HealthCheckResponse_NOT_SERVING
+	if yes {
+		state = healthv1.HealthCheckResponse_SERVING
+	}
+	for _, service := range []string{
+		"", recoveryv1.RecoveryService_ServiceDesc.ServiceName, recoveryv1.PolicyService_ServiceDesc.ServiceName,
+	} {
+		s.health.SetServingStatus(service, state)
+	}
+	s.ready.Store(yes)
+}
+
+// watchStore keeps the health in step with the store until the server ends. A
+// store that went away must pass all checks before it is trusted again: it may
+// have come back as another one.
+func (s *Server) watchStore() {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	checked := time.Now()
+	for {
+		select {
+		case <-s.background.Done():
+			return
+		case <-ticker.C:
+		}
+		serving := s.ready.Load()
+		full := !serving || time.Since(checked) >= fullEvery
+		err := s.look(full)
+		switch {
+		case s.background.Err() != nil:
+			return
+		case err != nil && serving:
+			s.config.Logger.Error("not serving: the store cannot be used", "error", err)
+			s.setServing(false)
+		case err == nil && !serving:
+			s.config.Logger.Info("serving again: the store can be used")
+			s.setServing(true)
+		}
+		if full && err == nil {
+			checked = time.Now()
+		}
+	}
+}
+
+// look asks the store whether it is there or, in full, whether it can be trusted.
+func (s *Server) look(full bool) error {
+	limit, ask := lookTime, s.ledger.Ping
+	if full {
+		limit, ask = fullTime, s.ledger.Ready
+	}
+	ctx, cancel := context.WithTimeout(s.background, limit)
+	defer cancel()
+	return ask(ctx)
+}

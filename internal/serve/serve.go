@@ -1,0 +1,170 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+
+	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/policy"
+	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/rpc"
+	"github.com/makeamends/amends/internal/telemetry"
+)
+
+// Server is a running service. Stop it, or wait for it to end.
+type Server struct {
+	config    Config
+	telemetry *telemetry.Telemetry
+	ledger    *ledger.Ledger
+	rules     *rulebook
+	health    *health.Server
+	grpc      *grpc.Server
+	listener  net.Listener
+	ops       *http.Server
+	opsAddr   string
+	ready     atomic.Bool // what setServing said last
+
+	streams    context.Context // ends when streams must
+	endStreams context.CancelFunc
+	background context.Context // ends when the loops must
+	endLoops   context.CancelFunc
+	loops      sync.WaitGroup
+
+	stop  sync.Once
+	ended chan struct{}
+	err   error // why it ended; written before ended is closed
+}
+
+// Start serves until Stop. When it returns without an error the service is
+// ready and both listeners are open. The context bounds the start alone. The
+// error says what to change; nothing is left running then.
+func Start(ctx context.Context, c Config) (*Server, error) {
+	c = c.withDefaults()
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{config: c, ended: make(chan struct{})}
+	s.streams, s.endStreams = context.WithCancel(context.Background())
+	s.background, s.endLoops = context.WithCancel(context.Background())
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.release(context.WithoutCancel(ctx)))
+	}
+	return s, nil
+}
+
+// start is the wiring: telemetry, store, policy, service, listeners.
+func (s *Server) start(ctx context.Context) (err error) {
+	if s.telemetry, err = telemetry.Setup(ctx, s.config.Version); err != nil {
+		return err
+	}
+	active, err := s.loadPolicy()
+	if err != nil {
+		return err
+	}
+	if err := s.openLedger(ctx); err != nil {
+		return err
+	}
+	if s.rules, err = s.openRules(ctx, active); err != nil {
+		return err
+	}
+	service, err := rpc.New(rpc.Config{
+		Ledger:  &metered{s.ledger, s.telemetry.Metrics},
+		Rules:   s.rules,
+		Shelf:   s.rules,
+		Now:     s.config.Now,
+		Tracer:  s.telemetry.Tracer(),
+		Decided: func(b recovery.Band) { s.telemetry.Metrics.Decided(b.String()) },
+	})
+	if err != nil {
+		return err
+	}
+	s.register(service)
+	if err := s.listen(ctx); err != nil {
+		return err
+	}
+	s.setServing(true)
+	s.loops.Go(s.watchStore)
+	s.loops.Go(s.watchPolicy)
+	go s.serve()
+	return nil
+}
+
+// openLedger connects to the store.
+func (s *Server) openLedger(ctx context.Context) error {
+	secret, err := s.config.secret()
+	if err != nil {
+		return err
+	}
+	s.ledger, err = ledger.Open(ctx, ledger.Options{
+		URL: s.config.Redis, Secret: secret, Wait: s.config.Wait, Production: s.config.Production,
+		Now: s.config.Now, Logger: s.config.Logger, Observe: s.observe(),
+	})
+	return err
+}
+
+// register offers the service, health checks and reflection.
+func (s *Server) register(service *rpc.Service) {
+	s.health = health.NewServer()
+	s.grpc = grpc.NewServer(s.options(service)...)
+	on := rpc.Tolerant(s.grpc)
+	service.Register(on)
+	healthv1.RegisterHealthServer(on, s.health)
+	reflectionv1.RegisterServerReflectionServer(on, reflection.NewServerV1(reflection.ServerOptions{Services: s.grpc}))
+	s.telemetry.Metrics.Count("amends_policy_condition_errors_total",
+		"Conditions of the policy's menu that could not be evaluated, and so did not hold.", policy.FailedConditions)
+}
+
+// listen opens both listeners.
+func (s *Server) listen(ctx context.Context) (err error) {
+	var open net.ListenConfig
+	if s.listener, err = open.Listen(ctx, "tcp", s.config.Listen); err != nil {
+		return fmt.Errorf("listen for calls: %w; choose another address with --listen", err)
+	}
+	if s.config.OpsListen == "" {
+		return nil
+	}
+	ops, err := open.Listen(ctx, "tcp", s.config.OpsListen)
+	if err != nil {
+		return fmt.Errorf("listen for operators: %w; choose another address with --ops-listen", err)
+	}
+	s.opsAddr = ops.Addr().String()
+	s.ops = &http.Server{Handler: s.opsHandler(), ReadHeaderTimeout: 5 * time.Second}
+	s.loops.Go(func() {
+		if err := s.ops.Serve(ops); !errors.Is(err, http.ErrServerClosed) {
+			s.config.Logger.Error("the listener for operators ended", "error", err)
+		}
+	})
+	return nil
+}
+
+// serve answers calls until the server is stopped.
+func (s *Server) serve() {
+	err := s.grpc.Serve(s.listener)
+	if err != nil { // nobody stopped it
+		s.finish(context.Background(), fmt.Errorf("serve calls: %w", err))
+	}
+}
+
+// Addr is the address of the gRPC listener, with the port that was taken.
+func (s *Server) Addr() string { return s.listener.Addr().String() }
+
+// OpsAddr is the address of the listener for operators; empty when there is none.
+func (s *Server) OpsAddr() string { return s.opsAddr }
+
+// Wait returns when the server has ended, with the reason if nobody stopped it.
+func (s *Server) Wait() error {
+	<-s.ended
+	return s.err
+}
