@@ -909,6 +909,14 @@ var file_recovery_policy_v1_parameter_proto_extTypes = []protoimpl.ExtensionInfo
 		Tag:           "varint,100103,opt,name=name",
 		Filename:      "recovery/policy/v1/parameter.proto",
 	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         100104,
+		Name:          "recovery.policy.v1.money",
+		Tag:           "varint,100104,opt,name=money",
+		Filename:      "recovery/policy/v1/parameter.proto",
+	},
 }
 
 // Extension fields to validate.StringRules.
@@ -925,6 +933,10 @@ var (
 	//
 	// optional bool name = 100103;
 	E_Name = &file_recovery_policy_v1_parameter_proto_extTypes[2]
+	// An amount of money: a decimal, a blank and an ISO 4217 code, such as 18.00 USD; or empty.
+	//
+	// optional bool money = 100104;
+	E_Money = &file_recovery_policy_v1_parameter_proto_extTypes[3]
 )
 
 var File_recovery_policy_v1_parameter_proto protoreflect.FileDescriptor
@@ -978,7 +990,10 @@ const file_recovery_policy_v1_parameter_proto_rawDesc = "" +
 	"\rstring.source\x12*must be at most 300 characters on one line\x1a,!rule || this.matches('^[^\\\\p{Cc}]{0,300}$')R\x06source:\xba\x01\n" +
 	"\x04name\x12\x19.buf.validate.StringRules\x18\x87\x8e\x06 \x01(\bB\x88\x01\xc2H\x84\x01\n" +
 	"\x81\x01\n" +
-	"\vstring.name\x12@must begin with a letter and be 1 to 64 of a-z, 0-9, '_' and '-'\x1a0!rule || this.matches('^[a-z][a-z0-9_-]{0,63}$')R\x04nameB@Z>github.com/makeamends/amends/proto/recovery/policy/v1;policyv1b\beditionsp\xe8\a"
+	"\vstring.name\x12@must begin with a letter and be 1 to 64 of a-z, 0-9, '_' and '-'\x1a0!rule || this.matches('^[a-z][a-z0-9_-]{0,63}$')R\x04name:\xc2\x01\n" +
+	"\x05money\x12\x19.buf.validate.StringRules\x18\x88\x8e\x06 \x01(\bB\x8e\x01\xc2H\x8a\x01\n" +
+	"\x87\x01\n" +
+	"\fstring.money\x123must be an amount and a currency, such as 18.00 USD\x1aB!rule || this.matches('^$|^[0-9]{1,12}([.][0-9]{1,4})? [A-Z]{3}$')R\x05moneyB@Z>github.com/makeamends/amends/proto/recovery/policy/v1;policyv1b\beditionsp\xe8\a"
 
 var file_recovery_policy_v1_parameter_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_recovery_policy_v1_parameter_proto_goTypes = []any{
@@ -1005,10 +1020,11 @@ var file_recovery_policy_v1_parameter_proto_depIdxs = []int32{
 	9,  // 8: recovery.policy.v1.text:extendee -> buf.validate.StringRules
 	9,  // 9: recovery.policy.v1.source:extendee -> buf.validate.StringRules
 	9,  // 10: recovery.policy.v1.name:extendee -> buf.validate.StringRules
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	8,  // [8:11] is the sub-list for extension extendee
+	9,  // 11: recovery.policy.v1.money:extendee -> buf.validate.StringRules
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	8,  // [8:12] is the sub-list for extension extendee
 	0,  // [0:8] is the sub-list for field type_name
 }
 
@@ -1024,7 +1040,7 @@ func file_recovery_policy_v1_parameter_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_recovery_policy_v1_parameter_proto_rawDesc), len(file_recovery_policy_v1_parameter_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   6,
-			NumExtensions: 3,
+			NumExtensions: 4,
 			NumServices:   0,
 		},
 		GoTypes:           file_recovery_policy_v1_parameter_proto_goTypes,
