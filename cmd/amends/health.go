@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+)
+
+func healthCommand(app *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "health",
+		GroupID: groupCall,
+		Short:   "Ask a running service whether it can be sent calls",
+		Long: `Ask a running service whether it can be sent calls, by the standard gRPC health check.
+Leaves with 0 if it can and with 5 if it cannot or does not answer; made for health checks
+of containers.`,
+		Example: `  amends health --server 127.0.0.1:7070`,
+		Args:    cobra.NoArgs,
+	}
+	connection := addConnection(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		conn, err := connection.dial()
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		var answer *healthv1.HealthCheckResponse
+		err = connection.call(cmd.Context(), "", func(ctx context.Context) (err error) {
+			answer, err = healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if answer.GetStatus() != healthv1.HealthCheckResponse_SERVING {
+			return status.Error(codes.Unavailable, "the service cannot be sent calls: it is ending, or has lost its store")
+		}
+		_, err = fmt.Fprintln(app.stdout, "ready for calls")
+		return err
+	}
+	return cmd
+}

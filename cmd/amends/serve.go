@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/makeamends/amends/internal/serve"
+	"github.com/makeamends/amends/internal/telemetry"
+)
+
+// How long a server that balancers may send calls to goes on after it has said that it is ending.
+const balancerPause = time.Second
+
+func serveCommand(app *app) *cobra.Command {
+	var settings serve.Config
+	level := oneOf{value: "info", known: []string{"debug", "info", "warn", "error"}}
+	cmd := &cobra.Command{
+		Use:     "serve",
+		GroupID: groupServe,
+		Short:   "Run the service",
+		Long: `Run the service until it is interrupted (Ctrl-C or SIGTERM); calls under way are then
+finished first.
+
+Without any flag it keeps its customers in an embedded store that ends with the process:
+enough to try everything out, nothing to rely on. With --redis it keeps them in Redis, and
+needs a key file, whose secret turns customer ids into the keys under which they are kept.
+Whoever has the store but not the secret cannot tell whose data it is; when the secret is
+lost, so is everything that was stored under it.
+
+Traces are exported when OTEL_EXPORTER_OTLP_ENDPOINT is set; the other standard OTEL_*
+variables hold too. Metrics for Prometheus are on the address for operators, together with
+/healthz (the process lives) and /readyz (it can be sent calls).`,
+		Example: `  # try it out
+  amends serve
+
+  # keep the customers in Redis
+  (umask 077; head -c 32 /dev/urandom | base64 > amends.key)
+  amends serve --redis redis://127.0.0.1:6379 --key-file amends.key
+
+  # with a policy of your own, taken over whenever the file changes
+  amends policy show > policy.yaml
+  amends serve --policy policy.yaml
+
+  # a cluster in which one replica must hold every change before it is answered
+  amends serve --production --redis redis+cluster://10.0.0.1:6379,10.0.0.2:6379 --redis-wait 1 --key-file amends.key`,
+		Args: cobra.NoArgs,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&settings.Listen, "listen", serve.DefaultListen, "`ADDRESS` for calls (gRPC), HOST:PORT")
+	flags.StringVar(&settings.OpsListen, "ops-listen", serve.DefaultOpsListen,
+		"`ADDRESS` for operators: /metrics, /healthz, /readyz; empty: none")
+	flags.BoolVar(&settings.Insecure, "insecure", false, "listen in the clear on an address that other machines reach")
+	flags.StringVar(&settings.Redis, "redis", "embedded",
+		"`STORE`: embedded, redis://HOST:PORT, rediss://… (TLS), redis+cluster://HOST:PORT,HOST:PORT or\nredis+sentinel://HOST:PORT,HOST:PORT/MASTER")
+	flags.IntVar(&settings.Wait, "redis-wait", 0,
+		"how many `REPLICAS` must hold a change before it is answered; 1 survives the crash of any one Redis")
+	flags.StringVar(&settings.Policy, "policy", "", "`FILE` of the policy, watched for changes; empty: the default policy")
+	flags.StringVar(&settings.KeyFile, "key-file", "",
+		"`FILE` with the secret of the customer keys, 32 bytes or more; required unless the store is embedded")
+	flags.BoolVar(&settings.Production, "production", false, "refuse to start on a store that keeps nothing or may lose what it keeps")
+	flags.Var(&level, "log-level", "`LEVEL` from which on to log (JSON, one line a call): debug, info, warn or error")
+	registerChoice(cmd, "log-level", level.known)
+	flags.DurationVar(&settings.Drain, "drain", 10*time.Second, "how long calls under way may take to end when the service is stopped")
+	_ = cmd.MarkFlagFilename("policy", "yaml", "yml")
+	_ = cmd.MarkFlagFilename("key-file")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		settings.Now, settings.Version = app.now, release
+		settings.Logger = app.logger(level.value)
+		if settings.Redis != "embedded" {
+			settings.Pause = balancerPause
+		}
+		return app.serve(cmd.Context(), settings)
+	}
+	return cmd
+}
+
+// logger writes JSON lines with the trace that they belong to.
+func (a *app) logger(level string) *slog.Logger {
+	var least slog.Level
+	_ = least.UnmarshalText([]byte(level)) // the flag takes nothing else
+	return slog.New(telemetry.Traced(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: least})))
+}
+
+// serve runs the service until the context ends or the service does.
+func (a *app) serve(ctx context.Context, settings serve.Config) error {
+	server, err := serve.Start(ctx, settings)
+	if err != nil {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil // interrupted while it was starting
+		}
+		return err
+	}
+	a.greet(server, settings)
+	ended := make(chan error, 1)
+	go func() { ended <- server.Wait() }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	fmt.Fprintln(a.stderr, "ending: calls under way are finished first")
+	return server.Stop(context.WithoutCancel(ctx))
+}
+
+// greet says where the service is, and what to know of it.
+func (a *app) greet(server *serve.Server, settings serve.Config) {
+	line := "amends is ready for calls on " + server.Addr()
+	if ops := server.OpsAddr(); ops != "" {
+		line += "; metrics and health on http://" + ops
+	}
+	fmt.Fprintln(a.stderr, line)
+	if settings.Redis == "embedded" {
+		fmt.Fprintln(a.stderr, "NOTHING IS KEPT: the store is embedded and ends with this process. Keep customers with --redis and --key-file.")
+	}
+	if settings.Insecure {
+		fmt.Fprintln(a.stderr, "PLAINTEXT: calls are not encrypted; only a network that keeps strangers out protects them.")
+	}
+}
