@@ -1,17 +1,88 @@
 package main
 
 import (
-	"fmt"
-	"io"
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/makeamends/amends/internal/config"
 )
 
-func exitCode(err error) int {
-	if err == nil {
-		return 0
+// What the process leaves with, by class of error.
+const (
+	exitOK          = 0
+	exitInternal    = 1
+	exitUsage       = 2
+	exitNotFound    = 3
+	exitConflict    = 4
+	exitUnavailable = 5
+	exitDenied      = 6
+)
+
+func exitCodesTopic() *cobra.Command {
+	return &cobra.Command{
+		Use:   "exit-codes",
+		Short: "What the exit code of a command says",
+		Long: `Every command leaves with one of these codes, so that a script can decide what to do:
+
+  0  It worked.
+  1  A fault inside: a bug, or an answer that is not understood. Look at the service's log.
+  2  The call was wrong: a flag, a setting, a file or a field. Mend it before trying again.
+     Also: a policy with faults, or a policy test that failed.
+  3  There is no such case or policy.
+  4  The state of things forbids it: an id used before with another content, a currency that
+     the policy does not list, a case that has changed meanwhile. Look before trying again.
+  5  The service cannot be reached, is overloaded or was too slow. Try again later, with the
+     same event id: a repeated id changes nothing twice.
+  6  The caller is not known to the service, or may not do this.
+
+When some lines of a file (-f) failed, the code is the one of the first failed line.`,
 	}
-	return 1
 }
 
-func explain(w io.Writer, err error) {
-	fmt.Fprintf(w, "amends: %v\n", err)
+// usageError is a fault of the command line, the settings or a local file.
+type usageError struct {
+	err     error
+	command string // where to ask for help; empty if help would not help
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// exitCode tells by which number the process says what became of it.
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, new(*usageError)), errors.As(err, new(*config.Error)):
+		return exitUsage
+	case errors.Is(err, context.DeadlineExceeded):
+		return exitUnavailable
+	}
+	if s, ok := status.FromError(err); ok {
+		return exitCodeOf(s.Code())
+	}
+	return exitInternal
+}
+
+func exitCodeOf(code codes.Code) int {
+	switch code {
+	case codes.OK:
+		return exitOK
+	case codes.InvalidArgument, codes.OutOfRange:
+		return exitUsage
+	case codes.NotFound:
+		return exitNotFound
+	case codes.AlreadyExists, codes.FailedPrecondition, codes.Aborted:
+		return exitConflict
+	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted:
+		return exitUnavailable
+	case codes.PermissionDenied, codes.Unauthenticated:
+		return exitDenied
+	default:
+		return exitInternal
+	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -17,10 +18,15 @@ type app struct {
 	stdout io.Writer
 	stderr io.Writer
 	now    func() time.Time
+	// isTerminal tells whether somebody watches a stream.
+	isTerminal func(stream any) bool
+
+	// started turns true when the command line and the settings were understood: a fault before that is one of usage.
+	started bool
 }
 
 func newApp(getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) *app {
-	return &app{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now}
+	return &app{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now, isTerminal: isTerminal}
 }
 
 func (a *app) run(ctx context.Context, args []string) error {
@@ -29,10 +35,14 @@ func (a *app) run(ctx context.Context, args []string) error {
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
-	err := root.ExecuteContext(ctx)
-	if err != nil {
-		explain(a.stderr, err)
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return nil
 	}
+	if !a.started && !errors.As(err, new(*usageError)) {
+		err = &usageError{err: err, command: cmd.CommandPath()}
+	}
+	explain(a.stderr, err)
 	return err
 }
 
@@ -41,22 +51,52 @@ func rootCommand(app *app) *cobra.Command {
 		Use:   "amends",
 		Short: "Decide what to offer a customer after a failure, and by when to answer",
 		Long: `Amends is told what went wrong for a customer and answers with the risk of losing them,
-what to give, what to say, and the moment by which somebody must have answered.`,
-		Example: `  amends demo
+what to give, what to say, and the moment by which somebody must have answered.
+
+The service is "amends serve"; everything else here talks to it or works without it.
+Settings come from flags, then the environment (AMENDS_SERVER for --server), then a
+file (--config): see "amends help settings".`,
+		Example: `  # see it at work, without a server
+  amends demo
+
+  # start the service, then tell it of a failure
   amends serve
   amends report --customer c-1042 --kind LATE,QUALITY --delay 45m --value "18.00 USD"`,
 		SilenceUsage:               true,
 		SilenceErrors:              true,
 		SuggestionsMinimumDistance: 2,
-		Args:                       cobra.NoArgs,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return config.Apply(cmd, app.getenv)
+			err := config.Apply(cmd, app.getenv)
+			app.started = err == nil
+			return err
 		},
 	}
-	root.PersistentFlags().String("config", "", "`FILE` of settings (YAML, keys are flag names)")
+	root.PersistentFlags().String(config.FileFlag, "", "`FILE` of settings (YAML, the keys are flag names)")
+	addColourFlag(root)
+	root.AddGroup(
+		&cobra.Group{ID: groupServe, Title: "The service:"},
+		&cobra.Group{ID: groupCall, Title: "Calls to a running service:"},
+	)
 	root.AddCommand(
+		serveCommand(app),
+		healthCommand(app),
+		reportCommand(app),
+		praiseCommand(app),
+		assessCommand(app),
+		caseCommand(app),
+		policyCommand(app),
+		demoCommand(app),
 		versionCommand(app),
+		manCommand(app),
+		exitCodesTopic(),
+		settingsTopic(),
 	)
 	return root
 }
+
+// Groups of the help text, for GroupID of a command.
+const (
+	groupServe = "serve"
+	groupCall  = "call"
+)

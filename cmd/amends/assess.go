@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+
+	"github.com/makeamends/amends/internal/show"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+func assessCommand(app *app) *cobra.Command {
+	var tenant string
+	cmd := &cobra.Command{
+		Use:     "assess CUSTOMER",
+		GroupID: groupCall,
+		Short:   "Show what is remembered of a customer, and the risk now",
+		Long: `Show the risk that a customer leaves, as of now: what is remembered of good and bad, what
+was given lately, and every open case, re-assessed. Changes nothing. A customer that
+was never seen is assessed as a new one.`,
+		Example: `  amends assess c-1042
+
+  # the customers of a list, the riskiest first
+  for c in c-1042 c-7; do amends assess "$c" -o json; done | jq -s 'sort_by(-.assessment.riskNow)'`,
+		Args: exactly("the id of a CUSTOMER"),
+	}
+	connection, format := addConnection(cmd), addFormat(cmd)
+	cmd.Flags().StringVar(&tenant, "tenant", "", "`NAME` of the tenant (default: default)")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		request := recoveryv1.AssessCustomerRequest_builder{Tenant: tenant, CustomerId: args[0]}.Build()
+		answer, err := ask(cmd.Context(), connection, func(ctx context.Context, conn grpc.ClientConnInterface) (*recoveryv1.AssessCustomerResponse, error) {
+			return recoveryv1.NewRecoveryServiceClient(conn).AssessCustomer(ctx, request)
+		})
+		if err != nil {
+			return err
+		}
+		if *format == "json" {
+			return printJSON(app.stdout, answer)
+		}
+		_, err = fmt.Fprint(app.stdout, show.Customer(answer.GetAssessment(), app.page(cmd)))
+		return err
+	}
+	return cmd
+}

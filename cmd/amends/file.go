@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+)
+
+// fileFlags are the flags of a command that can take its messages from a file.
+type fileFlags struct {
+	path   string
+	failed string
+	lanes  int
+}
+
+func addFile(cmd *cobra.Command, what string) *fileFlags {
+	f := &fileFlags{}
+	flags := cmd.Flags()
+	flags.StringVarP(&f.path, "file", "f", "", "`FILE` of "+what+" in JSON: one, an array, or one a line; - for standard input")
+	flags.StringVar(&f.failed, "failed", "", "`FILE` to write the records to that failed or were not sent, to be sent again")
+	flags.IntVar(&f.lanes, "concurrency", 8, "with -f: how many calls at once, `1..64`")
+	return f
+}
+
+// check finds flags that make no sense beside -f.
+func (f *fileFlags) check(cmd *cobra.Command, single []string) error {
+	for _, name := range single {
+		if cmd.Flag(name).Changed {
+			return &usageError{err: fmt.Errorf("--%s describes one record; with -f the records stand in the file", name), command: cmd.CommandPath()}
+		}
+	}
+	if f.lanes < 1 || f.lanes > 64 {
+		return &usageError{err: fmt.Errorf("--concurrency %d: must be 1 to 64", f.lanes), command: cmd.CommandPath()}
+	}
+	return nil
+}
+
+// open gives the file's content, its name for messages, and how to let go of it.
+func (f *fileFlags) open(ctx context.Context, app *app) (io.Reader, string, func(), error) {
+	if f.path == "-" {
+		return interruptible(ctx, app.stdin), "standard input", func() {}, nil
+	}
+	file, err := os.Open(f.path)
+	if err != nil {
+		return nil, "", nil, &usageError{err: err}
+	}
+	return file, f.path, func() { _ = file.Close() }, nil
+}
+
+// interruptible ends with ctx even while in has nothing to say, as a terminal may.
+func interruptible(ctx context.Context, in io.Reader) io.Reader {
+	out, pump := io.Pipe()
+	go func() {
+		_, err := io.Copy(pump, in)
+		_ = pump.CloseWithError(err)
+	}()
+	context.AfterFunc(ctx, func() { _ = out.CloseWithError(ctx.Err()) })
+	return out
+}
+
+// transfer sends the records of the file through b, writes what write makes of each answer, every fault with its line, and a summary.
+func (f *fileFlags) transfer(ctx context.Context, app *app, b *bulk, write func(*item) error) (err error) {
+	in, name, closeFile, err := f.open(ctx, app)
+	if err != nil {
+		return err
+	}
+	defer closeFile()
+	rescue := io.Discard
+	if f.failed != "" {
+		file, err := os.Create(f.failed)
+		if err != nil {
+			return &usageError{err: fmt.Errorf("--failed: %w", err)}
+		}
+		// What cannot be kept must not pass for kept.
+		defer func() { err = errors.Join(err, file.Close()) }()
+		rescue = file
+	}
+	var counts tally
+	bar := newProgress(app)
+	b.lanes = f.lanes
+	b.emit = func(it *item) error {
+		counts.add(it)
+		defer bar.draw(counts)
+		if it.err == nil {
+			bar.clear()
+			return write(it)
+		}
+		if !errors.Is(it.err, errNotSent) {
+			bar.clear()
+			complain(app.stderr, name, it)
+		}
+		return keep(rescue, it.raw)
+	}
+	if err := b.run(ctx, in); err != nil {
+		return err
+	}
+	bar.clear()
+	if err := counts.err(); err != nil {
+		return err
+	}
+	fmt.Fprintln(app.stderr, counts)
+	return nil
+}
+
+// complain writes the fault of one record, each of its faulty fields on a line of its own, all with file and line in front.
+func complain(w io.Writer, name string, it *item) {
+	place := fmt.Sprintf("%s:%d: ", name, it.line)
+	s, isCall := status.FromError(it.err)
+	if !isCall {
+		fmt.Fprintf(w, "%s%v\n", place, it.err)
+		return
+	}
+	fmt.Fprintf(w, "%s%s\n", place, headline(s))
+	for _, violation := range violations(s) {
+		fmt.Fprintf(w, "%s  %s\n", place, violation)
+	}
+}
+
+// keep writes a record on one line, so that the file can be sent again; what is no JSON is kept as it is.
+func keep(w io.Writer, raw []byte) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	var line bytes.Buffer
+	if json.Compact(&line, raw) != nil {
+		line.Reset()
+		line.Write(raw)
+	}
+	line.WriteByte('\n')
+	_, err := w.Write(line.Bytes())
+	return err
+}
+
+// place is where protojson says a fault is, within the record.
+var place = regexp.MustCompile(`^proto:[\s\x{00a0}]*(?:syntax error[\s\x{00a0}]*)?\(line (\d+):(\d+)\):[\s\x{00a0}]*`)
+
+// decodeAs reads the record into message.
+func (it *item) decodeAs(message proto.Message) {
+	err := protojson.Unmarshal(it.raw, message)
+	if err == nil {
+		it.message = message
+		return
+	}
+	text := err.Error()
+	if found := place.FindStringSubmatch(text); found != nil {
+		text = strings.TrimPrefix(text, found[0])
+		if line, _ := strconv.Atoi(found[1]); line > 1 {
+			it.line += line - 1
+		}
+		text = "column " + found[2] + ": " + text
+	}
+	it.err = &usageError{err: errors.New(text)}
+}

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+
+	"github.com/makeamends/amends/internal/show"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// simulation is one run of `amends policy simulate`.
+type simulation struct {
+	*app
+	connection *connection
+	format     *string
+	flags      eventFlags
+	tenant     string
+	candidate  string
+	version    string
+}
+
+func policySimulateCommand(app *app) *cobra.Command {
+	s := &simulation{app: app}
+	cmd := &cobra.Command{
+		Use:   "simulate",
+		Short: "Judge a failure under another policy, beside the active one; nothing is stored",
+		Long: `Ask the service how it would judge a failure under another policy, against what it
+remembers of the customer, and set that beside the judgement under the active policy.
+The failure is described by the flags of "amends report". Nothing is stored.`,
+		Example: `  amends policy simulate --candidate mine.yaml --customer c-1042 --kind LATE --delay 45m --value "18.00 USD"`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
+	}
+	s.connection, s.format = addConnection(cmd), addFormat(cmd)
+	cmd.Flags().StringVar(&s.candidate, "candidate", "", "policy `FILE` to try; - for standard input")
+	cmd.Flags().StringVar(&s.version, "version", "", "`VERSION` to try, of those that the server holds")
+	cmd.MarkFlagsMutuallyExclusive("candidate", "version")
+	cmd.Flags().StringVar(&s.tenant, "tenant", "", "`NAME` of the tenant (default: default)")
+	s.flags.add(cmd)
+	return cmd
+}
+
+func (s *simulation) run(cmd *cobra.Command) error {
+	request := recoveryv1.SimulatePolicyRequest_builder{}
+	switch {
+	case s.candidate != "":
+		_, text, err := s.readFile(s.candidate)
+		if err != nil {
+			return err
+		}
+		yaml := string(text)
+		request.Yaml = &yaml
+	case s.version != "":
+		request.Version = &s.version
+	default:
+		return &usageError{err: errors.New("name the policy to try with --candidate or --version"), command: cmd.CommandPath()}
+	}
+	event, _, err := s.flags.build(cmd, s.now())
+	if err != nil {
+		return err
+	}
+	event.SetTenant(s.tenant)
+	request.Event = event
+	answer, err := ask(cmd.Context(), s.connection, func(ctx context.Context, conn grpc.ClientConnInterface) (*recoveryv1.SimulatePolicyResponse, error) {
+		return recoveryv1.NewPolicyServiceClient(conn).SimulatePolicy(ctx, request.Build())
+	})
+	if err != nil {
+		return err
+	}
+	if *s.format == "json" {
+		return printJSON(s.stdout, answer)
+	}
+	_, err = fmt.Fprint(s.stdout, show.Simulation(answer, s.page(cmd)))
+	return err
+}

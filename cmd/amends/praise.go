@@ -1,0 +1,189 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/makeamends/amends/internal/show"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// praising is one run of `amends praise`.
+type praising struct {
+	*app
+	connection *connection
+	file       *fileFlags
+	format     *string
+	praise     recoveryv1.Interaction_builder
+	occurredAt moment
+	tenant     string
+}
+
+// mostPraises is how many interactions one call carries when a file is sent: a fraction of what a call may carry, so that the answers
+// come in steadily.
+const mostPraises = 200
+
+func praiseCommand(app *app) *cobra.Command {
+	p := &praising{app: app}
+	cmd := &cobra.Command{
+		Use:     "praise",
+		GroupID: groupCall,
+		Short:   "Record a good experience of a customer, to be set against failures",
+		Long: `Record something good: an order fulfilled as promised, a good rating, praise, loyalty, a
+referral. Good experiences lower the risk that a later failure makes the customer leave.
+
+The same interaction counts once, however often it is sent: its id says which it is.
+With -f the interactions stand in a file, as JSON of Interaction: one, an array, or one
+a line. Order does not matter; each fault is reported with its line.`,
+		Example: `  # the customer says thank you
+  amends praise --customer c-1042
+
+  # four of five stars for an order, this morning
+  amends praise --customer c-1042 --kind positive-rating --order o-7 --occurred-at -3h
+
+  # the history of the last months
+  amends praise -f examples/interactions.ndjson`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.run(cmd) },
+	}
+	p.praise.Kind = recoveryv1.InteractionKind_INTERACTION_KIND_PRAISE
+	p.connection = addConnection(cmd)
+	p.file = addFile(cmd, "interactions")
+	p.format = addFormat(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&p.praise.InteractionId, "interaction-id", "", "`ID` of this interaction, unique in the tenant; the same id counts once (default: a new one)")
+	flags.StringVar(&p.praise.CustomerId, "customer", "", "`ID` of the customer, opaque: no name, no address")
+	addEnum(cmd, &p.praise.Kind, "kind", "what happened")
+	flags.StringVar(&p.praise.OrderId, "order", "", "`ID` of the order that it belongs to")
+	flags.Var(&p.occurredAt, "occurred-at", "when it happened: RFC 3339, or from now such as -2h (default: the time in the interaction id, else now)")
+	flags.StringVar(&p.tenant, "tenant", "", "`NAME` of the tenant; with -f for the records that name none (default: default)")
+	return cmd
+}
+
+func (p *praising) run(cmd *cobra.Command) error {
+	if p.file.path != "" {
+		if err := p.file.check(cmd, []string{"interaction-id", "customer", "kind", "order", "occurred-at"}); err != nil {
+			return err
+		}
+	}
+	conn, err := p.connection.dial()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	client := recoveryv1.NewRecoveryServiceClient(conn)
+	if p.file.path != "" {
+		return p.many(cmd, client)
+	}
+	return p.one(cmd, client)
+}
+
+func (p *praising) one(cmd *cobra.Command, client recoveryv1.RecoveryServiceClient) error {
+	if p.praise.CustomerId == "" {
+		return &usageError{err: errors.New("--customer is missing: the id of the customer"), command: cmd.CommandPath()}
+	}
+	in := p.praise
+	if in.InteractionId == "" {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("an id for the interaction: %w", err)
+		}
+		in.InteractionId = id.String()
+	}
+	at, isRelative := occurred(p.occurredAt, in.InteractionId, p.now())
+	in.OccurredAt, in.Tenant = timestamppb.New(at), p.tenant
+	again := "--interaction-id " + in.InteractionId + isRelative
+	if !cmd.Flag("interaction-id").Changed {
+		fmt.Fprintf(p.stderr, "To repeat this call safely, add %s\n", again)
+	}
+	items := []*item{{message: in.Build()}}
+	answer, err := p.record(cmd.Context(), client, items, again)
+	if err != nil {
+		return err
+	}
+	if err := items[0].err; err != nil {
+		return &callError{err: err, server: p.connection.server, again: again}
+	}
+	if *p.format == "json" {
+		return printJSON(p.stdout, answer)
+	}
+	_, err = fmt.Fprintln(p.stdout, show.InteractionLine(in.Build(), answer.GetResults()[0].GetStatus(), p.page(cmd)))
+	return err
+}
+
+// record sends the items in one call and gives each its result.
+func (p *praising) record(ctx context.Context, client recoveryv1.RecoveryServiceClient, items []*item, again string) (
+	answer *recoveryv1.RecordInteractionsResponse, err error,
+) {
+	list := make([]*recoveryv1.Interaction, len(items))
+	for i, it := range items {
+		list[i] = it.message.(*recoveryv1.Interaction)
+	}
+	request := recoveryv1.RecordInteractionsRequest_builder{Interactions: list}.Build()
+	err = p.connection.call(ctx, again, func(ctx context.Context) (err error) {
+		answer, err = client.RecordInteractions(ctx, request)
+		return err
+	})
+	if err == nil && len(answer.GetResults()) != len(items) {
+		err = fmt.Errorf("%d interactions were answered with %d results", len(items), len(answer.GetResults()))
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, result := range answer.GetResults() {
+		items[i].answer = result
+		items[i].replayed = result.GetStatus() == recoveryv1.InteractionStatus_INTERACTION_STATUS_REPLAYED
+		if result.GetStatus() == recoveryv1.InteractionStatus_INTERACTION_STATUS_REJECTED {
+			items[i].err = status.ErrorProto(result.GetError())
+		}
+	}
+	return answer, nil
+}
+
+func (p *praising) many(cmd *cobra.Command, client recoveryv1.RecoveryServiceClient) error {
+	page, next := p.page(cmd), uint32(0)
+	b := &bulk{
+		batch: mostPraises,
+		decode: func(it *item) {
+			in := &recoveryv1.Interaction{}
+			it.decodeAs(in)
+			if in.GetTenant() == "" {
+				in.SetTenant(p.tenant)
+			}
+		},
+		lane: func(*item) uint32 { next++; return next },
+		send: func(ctx context.Context, items []*item) { p.batch(ctx, client, items) },
+	}
+	return p.file.transfer(cmd.Context(), p.app, b, func(it *item) error {
+		result := it.answer.(*recoveryv1.InteractionResult)
+		if *p.format == "json" {
+			return printJSON(p.stdout, result)
+		}
+		_, err := fmt.Fprintln(p.stdout, show.InteractionLine(it.message.(*recoveryv1.Interaction), result.GetStatus(), page))
+		return err
+	})
+}
+
+// batch sends the items in one call. One faulty item makes the service refuse all of them: then each is sent alone, so that only the
+// faulty ones fail.
+func (p *praising) batch(ctx context.Context, client recoveryv1.RecoveryServiceClient, items []*item) {
+	_, err := p.record(ctx, client, items, "")
+	if status.Code(err) == codes.InvalidArgument && len(items) > 1 {
+		for _, it := range items {
+			p.batch(ctx, client, []*item{it})
+		}
+		return
+	}
+	if err != nil {
+		for _, it := range items {
+			it.err = err
+		}
+	}
+}

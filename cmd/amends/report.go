@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/makeamends/amends/internal/show"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// reporting is one run of `amends report`.
+type reporting struct {
+	*app
+	connection   *connection
+	file         *fileFlags
+	flags        eventFlags
+	format       *string
+	tenant       string
+	validateOnly bool
+}
+
+func reportCommand(app *app) *cobra.Command {
+	r := &reporting{app: app}
+	cmd := &cobra.Command{
+		Use:     "report",
+		GroupID: groupCall,
+		Short:   "Report a failure; see the risk, what to give, by when to answer, and what to say",
+		Long: `Report what went wrong for a customer. The service answers with the risk that the
+customer leaves and the reasons for it, what to give, the deadlines and which rule set
+each, what to say and what to avoid.
+
+Only --customer and --kind are needed. Names are short and in any case: late, QUALITY.
+
+Every event has an id. Without --event-id a new one is made and printed (on standard
+error) with the flags that repeat the call safely: the same id with the same content
+gets the answer that is stored, and changes nothing. The id made up here holds the
+time, so that the event need not be told --occurred-at again.
+
+With -f the events stand in a file, as JSON of FailureEvent: one, an array, or one a
+line. They are sent several at once, those of one customer in the order of the file,
+and answered in the order of the file. Each fault is reported with its line;
+--failed keeps the records that failed, to be mended and sent again.`,
+		Example: `  # a late and cold delivery, before the customer has said a word
+  amends report --customer c-1042 --kind LATE,QUALITY --delay 45m --order o-7 --value "18.00 USD"
+
+  # the guitar: of no use any more, refused before, and now on a social network
+  amends report --customer c-7 --kind DAMAGED,REFUSED --value "1200 USD" --rejected --channel social --reach 150000
+
+  # a guest still in the house, who leaves in three hours
+  amends report --customer room-204 --kind rude --channel social --departs-in 3h --value "180 EUR"
+
+  # try it without storing anything, and look at one figure
+  amends report --customer c-1042 --kind LATE --delay 45m --validate-only -o json | jq .case.assessment.risk
+
+  # a day's worth of events; what fails is kept for tomorrow
+  amends report -f examples/events.ndjson --failed failed.ndjson`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd) },
+	}
+	r.connection = addConnection(cmd)
+	r.file = addFile(cmd, "failure events")
+	r.format = addFormat(cmd)
+	r.flags.add(cmd)
+	cmd.Flags().StringVar(&r.tenant, "tenant", "", "`NAME` of the tenant; with -f for the records that name none (default: default)")
+	cmd.Flags().BoolVar(&r.validateOnly, "validate-only", false, "answer as if, and store nothing")
+	return cmd
+}
+
+func (r *reporting) run(cmd *cobra.Command) error {
+	if r.file.path != "" {
+		if err := r.file.check(cmd, eventFlagNames); err != nil {
+			return err
+		}
+	}
+	conn, err := r.connection.dial()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	client := recoveryv1.NewRecoveryServiceClient(conn)
+	if r.file.path != "" {
+		return r.many(cmd, client)
+	}
+	return r.one(cmd, client)
+}
+
+func (r *reporting) one(cmd *cobra.Command, client recoveryv1.RecoveryServiceClient) error {
+	event, again, err := r.flags.build(cmd, r.now())
+	if err != nil {
+		return err
+	}
+	event.SetTenant(r.tenant)
+	if !cmd.Flag("event-id").Changed && !r.validateOnly {
+		fmt.Fprintf(r.stderr, "To repeat this call safely, add %s\n", again)
+	}
+	answer, err := r.send(cmd.Context(), client, event, again)
+	if err != nil {
+		return err
+	}
+	if *r.format == "json" {
+		return printJSON(r.stdout, answer)
+	}
+	_, err = fmt.Fprint(r.stdout, show.Report(answer, r.page(cmd)))
+	return err
+}
+
+func (r *reporting) send(ctx context.Context, client recoveryv1.RecoveryServiceClient, event *recoveryv1.FailureEvent, again string) (
+	answer *recoveryv1.ReportFailureResponse, err error,
+) {
+	request := recoveryv1.ReportFailureRequest_builder{Event: event, ValidateOnly: r.validateOnly}.Build()
+	err = r.connection.call(ctx, again, func(ctx context.Context) (err error) {
+		answer, err = client.ReportFailure(ctx, request)
+		return err
+	})
+	return answer, err
+}
+
+func (r *reporting) many(cmd *cobra.Command, client recoveryv1.RecoveryServiceClient) error {
+	page := r.page(cmd)
+	b := &bulk{
+		batch: 1,
+		decode: func(it *item) {
+			event := &recoveryv1.FailureEvent{}
+			it.decodeAs(event)
+			if event.GetTenant() == "" {
+				event.SetTenant(r.tenant)
+			}
+		},
+		lane: func(it *item) uint32 { return customerLane(it.message) },
+		send: func(ctx context.Context, items []*item) {
+			for _, it := range items {
+				answer, err := r.send(ctx, client, it.message.(*recoveryv1.FailureEvent), "")
+				it.answer, it.replayed, it.err = answer, answer.GetReplayed(), err
+			}
+		},
+	}
+	return r.file.transfer(cmd.Context(), r.app, b, func(it *item) error {
+		answer := it.answer.(*recoveryv1.ReportFailureResponse)
+		if *r.format == "json" {
+			return printJSON(r.stdout, answer)
+		}
+		_, err := fmt.Fprintln(r.stdout, show.Line(it.message.(*recoveryv1.FailureEvent), answer, page))
+		return err
+	})
+}
+
+// customerLane is equal for the records of one customer: an earlier failure must be known when the next one is judged.
+func customerLane(message proto.Message) uint32 {
+	about := message.(interface {
+		GetTenant() string
+		GetCustomerId() string
+	})
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(about.GetTenant() + "\x00" + about.GetCustomerId()))
+	return hash.Sum32()
+}

@@ -1,0 +1,102 @@
+package show
+
+import (
+	"fmt"
+	"strings"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// Apology writes who should speak and where, what to say and what to avoid.
+func Apology(plan *recoveryv1.ApologyPlan, p Page) string {
+	w := p.writer()
+	w.apology(plan)
+	return w.String()
+}
+
+// speakerWords say who should apologise.
+var speakerWords = map[recoveryv1.Speaker]string{
+	recoveryv1.Speaker_SPEAKER_ANYONE:       "whoever is there first",
+	recoveryv1.Speaker_SPEAKER_NAMED_PERSON: "one person, by name, who stays responsible",
+	recoveryv1.Speaker_SPEAKER_MANAGER:      "a manager, by name",
+	recoveryv1.Speaker_SPEAKER_EXECUTIVE:    "an executive, by name",
+}
+
+func (w *writer) apology(plan *recoveryv1.ApologyPlan) {
+	if plan == nil {
+		return
+	}
+	w.section("SAY", speakerWords[plan.GetSpeaker()])
+	w.points("•", plan.GetMustInclude(), func(text string) string { return w.in(green, text) })
+	if text := plan.GetChannel().GetText(); text != "" {
+		w.grid(2, [][]string{{w.in(blue, "→"), text}})
+	}
+	if len(plan.GetMustAvoid()) > 0 {
+		w.section("AVOID", "")
+		w.points("×", plan.GetMustAvoid(), func(text string) string { return w.in(red, text) })
+	}
+}
+
+func (w *writer) points(mark string, points []*recoveryv1.ApologyPoint, paint func(string) string) {
+	for _, point := range points {
+		text := point.GetText()
+		if text == "" {
+			text = strings.ToLower(strings.ReplaceAll(point.GetCode(), "_", " "))
+		}
+		w.grid(2, [][]string{{paint(mark), text}})
+	}
+}
+
+// Deadlines writes by when each thing has to be done, the time left, and which rule set the moment.
+func Deadlines(c *recoveryv1.Case, p Page) string {
+	w := p.writer()
+	w.deadlines(c)
+	return w.String()
+}
+
+func (w *writer) deadlines(c *recoveryv1.Case) {
+	w.section("BY WHEN", "")
+	if c.GetHeldSince() != nil {
+		w.prose(2, "The clocks stand still since "+w.moment(c.GetHeldSince())+": the customer owes something.")
+	}
+	rows := make([][]string, 0, len(c.GetDeadlines()))
+	for _, d := range c.GetDeadlines() {
+		milestone := plain(d.GetMilestone())
+		if d.GetMilestone() == recoveryv1.Milestone_MILESTONE_FIRST_RESPONSE {
+			milestone = w.bold(milestone)
+		}
+		because := boundWord(d.GetBoundBy(), c.GetAssessment().GetRisk().GetBand())
+		rows = append(rows, []string{milestone, w.moment(d.GetDueAt()), w.state(d), because})
+	}
+	if len(rows) > 0 {
+		w.grid(2, rows)
+	}
+}
+
+func (w *writer) state(d *recoveryv1.Deadline) string {
+	switch d.GetState() {
+	case recoveryv1.DeadlineState_DEADLINE_STATE_MET:
+		return w.in(green, "met, "+w.left(d.GetMetAt()))
+	case recoveryv1.DeadlineState_DEADLINE_STATE_MISSED:
+		return w.in(red, "missed, "+w.left(d.GetDueAt()))
+	default:
+		return w.left(d.GetDueAt())
+	}
+}
+
+// history writes the steps of a case, where there is more to tell than that it was opened.
+func (w *writer) history(c *recoveryv1.Case) {
+	if len(c.GetHistory()) < 2 {
+		return
+	}
+	w.section("SO FAR", "")
+	rows := make([][]string, 0, len(c.GetHistory()))
+	for _, step := range c.GetHistory() {
+		text := plain(step.GetKind())
+		if step.GetMilestone() != recoveryv1.Milestone_MILESTONE_UNSPECIFIED {
+			text = fmt.Sprintf("%s: %s", text, plain(step.GetMilestone()))
+		}
+		rows = append(rows, []string{w.moment(step.GetAt()), text})
+	}
+	w.grid(2, rows)
+}

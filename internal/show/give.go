@@ -1,0 +1,114 @@
+package show
+
+import (
+	"fmt"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/type/money"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// Compensation writes what to give, what of it somebody must approve first, and the options to let the customer choose from.
+func Compensation(r *recoveryv1.Recommendation, p Page) string {
+	w := p.writer()
+	w.give(r)
+	return w.String()
+}
+
+func (w *writer) give(r *recoveryv1.Recommendation) {
+	note := ""
+	if r.GetRatio() > 0 {
+		note = fmt.Sprintf("aims at %.2f × the order value", r.GetRatio())
+	}
+	w.section("GIVE", note)
+	rows := w.items(r.GetItems())
+	if len(rows) == 0 {
+		w.prose(2, "Nothing.")
+	} else if !isZero(r.GetTotal()) {
+		rows = append(rows, []string{w.bold("total"), w.bold(Money(r.GetTotal())), "", "", w.approvalTotal(r.GetItems())})
+	}
+	if len(rows) > 0 {
+		alignRight(rows, 1)
+		w.grid(2, rows)
+	}
+	if len(r.GetOptions()) > 0 {
+		w.line("")
+		w.prose(2, "Let the customer choose, in place of the goodwill and gestures above:")
+		for i, option := range r.GetOptions() {
+			w.prose(2, fmt.Sprintf("%c) %s", 'a'+i, w.bold(option.GetTitle())))
+			rows := w.items(option.GetItems())
+			if len(rows) > 0 {
+				alignRight(rows, 1)
+				w.grid(5, rows)
+			}
+		}
+	}
+	if r.GetExpiresAt() != nil {
+		w.prose(2, w.dim("Holds until "+w.moment(r.GetExpiresAt())+"; after that, ask again."))
+	}
+}
+
+func (w *writer) items(items []*recoveryv1.RecommendationItem) [][]string {
+	rows := make([][]string, 0, len(items))
+	for _, item := range items {
+		amount := ""
+		if !isZero(item.GetAmount()) {
+			amount = Money(item.GetAmount())
+		}
+		rows = append(rows, []string{plain(item.GetKind()), amount, plain(item.GetMedium()), w.approval(item), item.GetDescription()})
+	}
+	return rows
+}
+
+func (w *writer) approval(item *recoveryv1.RecommendationItem) string {
+	switch needs := item.GetApprovalRequired(); {
+	case !isZero(needs) && Money(needs) == Money(item.GetAmount()):
+		return w.in(orange, "needs approval")
+	case !isZero(needs):
+		return w.in(orange, Money(needs)+" needs approval")
+	case isZero(item.GetAmount()):
+		return ""
+	default:
+		return "automatic"
+	}
+}
+
+func (w *writer) approvalTotal(items []*recoveryv1.RecommendationItem) string {
+	var waiting []string
+	for _, item := range items {
+		if !isZero(item.GetApprovalRequired()) {
+			waiting = append(waiting, Money(item.GetApprovalRequired()))
+		}
+	}
+	if len(waiting) == 0 {
+		return ""
+	}
+	return w.in(orange, "of which "+strings.Join(waiting, " and ")+" waits for an approver; the deadlines do not")
+}
+
+// Review writes why a person must decide before anything goes out; it is empty if nobody has to.
+func Review(r *recoveryv1.Recommendation, p Page) string {
+	w := p.writer()
+	w.review(r)
+	return w.String()
+}
+
+func (w *writer) review(r *recoveryv1.Recommendation) {
+	if !r.GetReviewRequired() {
+		return
+	}
+	w.section("A PERSON MUST DECIDE FIRST", "")
+	for _, reason := range r.GetReviewReasons() {
+		w.prose(2, w.in(orange, strings.ToLower(strings.ReplaceAll(reason, "_", " "))))
+	}
+}
+
+// amounts joins what is known of several amounts, such as "18.00 USD, 9.00 EUR".
+func amounts(list []*money.Money) string {
+	texts := make([]string, 0, len(list))
+	for _, m := range list {
+		texts = append(texts, Money(m))
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,119 @@
+// Package show writes decisions for people: the risk and the reasons for it, what to give, by when to answer and why then, what to say
+// and what to avoid.
+//
+// Every function is pure: a message of the contract and a Page in, text out. The text ends with a newline, holds no line wider than the
+// page, and holds no escape sequence unless the page is coloured.
+package show
+
+import (
+	"io"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/lipgloss"
+	"github.com/muesli/termenv"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// Page is the paper that a text is written for.
+type Page struct {
+	// Width in columns. Below 80 and above 120 text is hard to read: it is brought between them.
+	Width int
+	// Colour allows escape sequences.
+	Colour bool
+	// Now is the moment that time left is counted from. Its location is the time zone of every moment shown.
+	Now time.Time
+}
+
+func (p Page) width() int { return min(max(p.Width, 80), 120) }
+
+// ink is how a page writes: in colour, or plainly.
+type ink struct{ renderer *lipgloss.Renderer }
+
+func (p Page) ink() ink {
+	r := lipgloss.NewRenderer(io.Discard)
+	r.SetHasDarkBackground(true) // said here so that nobody asks the terminal
+	r.SetColorProfile(termenv.Ascii)
+	if p.Colour {
+		r.SetColorProfile(termenv.ANSI256)
+	}
+	return ink{r}
+}
+
+// Colours of the 256 that every terminal of today shows, readable on dark and on light.
+const (
+	red    = lipgloss.Color("160")
+	orange = lipgloss.Color("208")
+	yellow = lipgloss.Color("178")
+	green  = lipgloss.Color("71")
+	grey   = lipgloss.Color("245")
+	blue   = lipgloss.Color("68")
+)
+
+func (i ink) title(text string) string {
+	return i.renderer.NewStyle().Bold(true).Foreground(blue).Render(text)
+}
+func (i ink) bold(text string) string { return i.renderer.NewStyle().Bold(true).Render(text) }
+func (i ink) dim(text string) string  { return i.renderer.NewStyle().Foreground(grey).Render(text) }
+func (i ink) in(colour lipgloss.Color, text string) string {
+	return i.renderer.NewStyle().Foreground(colour).Render(text)
+}
+
+// badge is the band as a label.
+func (i ink) badge(band recoveryv1.Band) string {
+	style := i.renderer.NewStyle().Bold(true).Foreground(lipgloss.Color("231")).Background(bandColour(band))
+	if i.renderer.ColorProfile() != termenv.Ascii {
+		style = style.Padding(0, 1)
+	}
+	return style.Render(word(band))
+}
+
+func bandColour(band recoveryv1.Band) lipgloss.Color {
+	switch band {
+	case recoveryv1.Band_BAND_CRITICAL:
+		return red
+	case recoveryv1.Band_BAND_HIGH:
+		return orange
+	case recoveryv1.Band_BAND_MODERATE:
+		return yellow
+	case recoveryv1.Band_BAND_LOW:
+		return green
+	default:
+		return grey
+	}
+}
+
+// writer collects the lines of one text.
+type writer struct {
+	Page
+	ink
+	text strings.Builder
+}
+
+func (p Page) writer() *writer { return &writer{Page: p, ink: p.ink()} }
+
+// line writes one line that is known to fit.
+func (w *writer) line(text string) {
+	w.text.WriteString(strings.TrimRight(text, " "))
+	w.text.WriteByte('\n')
+}
+
+// section begins a part under a title, one line apart from what stands before.
+func (w *writer) section(title, note string) {
+	if w.text.Len() > 0 {
+		w.line("")
+	}
+	text := w.title(title)
+	if note != "" {
+		text += "  " + w.dim(note)
+	}
+	w.line(text)
+}
+
+// prose writes text, wrapped and indented.
+func (w *writer) prose(indent int, text string) {
+	w.grid(indent, [][]string{{text}})
+}
+
+func (w *writer) String() string { return w.text.String() }

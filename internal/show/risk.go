@@ -1,0 +1,107 @@
+package show
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/lipgloss"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+func width(text string) int { return lipgloss.Width(text) }
+
+// Risk writes how likely the customer is to leave under each course of action.
+func Risk(a *recoveryv1.Assessment, p Page) string {
+	w := p.writer()
+	w.risk(a)
+	return w.String()
+}
+
+func (w *writer) risk(a *recoveryv1.Assessment) {
+	w.section("RISK THAT THE CUSTOMER LEAVES", "")
+	risk := a.GetRisk()
+	cells := w.width() - 45
+	row := func(name string, share float64, colour lipgloss.Color, note string) []string {
+		bar := rightBar(share, cells)
+		return []string{name, percent(share), w.in(colour, bar) + strings.Repeat(" ", cells-width(bar)), note}
+	}
+	band := bandColour(risk.GetBand())
+	rows := [][]string{
+		row("if nobody answers", risk.GetIgnored(), band, w.badge(risk.GetBand())),
+		row("if we answer late", risk.GetLate(), yellow, ""),
+		row("if we answer on time", risk.GetOnTime(), green, ""),
+		row("without any failure", a.GetBaseline(), grey, ""),
+	}
+	alignRight(rows, 1)
+	w.grid(2, rows)
+	w.prose(2, w.dim(outlook(a)))
+}
+
+// outlook says what the four figures leave out.
+func outlook(a *recoveryv1.Assessment) string {
+	var parts []string
+	if escalation := a.GetEscalationProbability(); escalation >= 1 {
+		parts = append(parts, "The complaint is public.")
+	} else {
+		parts = append(parts, fmt.Sprintf("Goes public with %s.", percent(escalation)))
+	}
+	if noticed := a.GetNoticed(); noticed < 0.9995 {
+		parts = append(parts, fmt.Sprintf("Has noticed it with %s.", percent(noticed)))
+	}
+	if patience := a.GetPatience(); patience < 0.9995 {
+		parts = append(parts, fmt.Sprintf("%s of the patience is left.", percent(patience)))
+	}
+	if level := a.GetServiceLevel(); level != recoveryv1.ServiceLevel_SERVICE_LEVEL_UNSPECIFIED {
+		parts = append(parts, "Service level: "+plain(level)+".")
+	}
+	return strings.Join(parts, " ")
+}
+
+// Reasons writes why the risk is what it is: each term with its sign and size, the grade of the evidence and its source.
+func Reasons(a *recoveryv1.Assessment, p Page) string {
+	w := p.writer()
+	w.reasons(a)
+	return w.String()
+}
+
+func (w *writer) reasons(a *recoveryv1.Assessment) {
+	w.section("WHY", "log-odds; what raises the risk to the right, what lowers it to the left; grade of the evidence")
+	values := make([]float64, 0, len(a.GetReasons()))
+	for _, reason := range a.GetReasons() {
+		values = append(values, reason.GetContribution())
+	}
+	bars := newBalance(values, 24)
+	var rows [][]string
+	for _, reason := range a.GetReasons() {
+		rows = append(rows, []string{
+			reasonWord(reason.GetCode()), signed(reason.GetContribution()), bars.draw(w, reason.GetContribution()),
+			word(reason.GetEvidenceGrade()), w.dim(reason.GetSource()),
+		})
+	}
+	sum := []string{w.bold("together"), w.bold(signed(a.GetLogOdds())), "", "", ""}
+	rows = append(rows, sum)
+	alignRight(rows, 1)
+	w.grid(2, rows)
+	if a.GetDoubleDeviation() {
+		w.prose(2, "We failed them twice: "+causes(a.GetDoubleDeviationCauses())+".")
+	}
+	if owed := a.GetPositivesOwed(); owed > 0 {
+		w.prose(2, fmt.Sprintf("%s would bring it back to even (folklore, grade D).", count(owed, "good experience")))
+	}
+}
+
+func causes(codes []recoveryv1.ReasonCode) string {
+	words := make([]string, 0, len(codes))
+	for _, code := range codes {
+		words = append(words, reasonWord(code))
+	}
+	return strings.Join(words, "; ")
+}
+
+func count(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}

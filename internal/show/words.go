@@ -1,0 +1,136 @@
+package show
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// word is the value of an enum without the name of the enum: CRITICAL for BAND_CRITICAL.
+func word(value protoreflect.Enum) string {
+	values := value.Descriptor().Values()
+	prefix := strings.TrimSuffix(string(values.ByNumber(0).Name()), "UNSPECIFIED")
+	known := values.ByNumber(value.Number())
+	if known == nil {
+		return fmt.Sprintf("%d (unknown to this version)", value.Number())
+	}
+	return strings.TrimPrefix(string(known.Name()), prefix)
+}
+
+// plain is the value of an enum in ordinary letters: "first response" for MILESTONE_FIRST_RESPONSE.
+func plain(value protoreflect.Enum) string {
+	return strings.ToLower(strings.ReplaceAll(word(value), "_", " "))
+}
+
+// reasonWords say what each term of the risk stands for.
+var reasonWords = map[recoveryv1.ReasonCode]string{
+	recoveryv1.ReasonCode_REASON_CODE_SEVERITY:           "how bad it was",
+	recoveryv1.ReasonCode_REASON_CODE_CONTROLLABILITY:    "we could do little about it",
+	recoveryv1.ReasonCode_REASON_CODE_MOTIVE:             "the motive they see",
+	recoveryv1.ReasonCode_REASON_CODE_REPEAT:             "it was not the first time",
+	recoveryv1.ReasonCode_REASON_CODE_SIMILAR:            "the same kind again",
+	recoveryv1.ReasonCode_REASON_CODE_STABLE:             "the cause keeps coming back",
+	recoveryv1.ReasonCode_REASON_CODE_DOUBLE_DEVIATION:   "we failed them twice",
+	recoveryv1.ReasonCode_REASON_CODE_PUBLIC:             "said in public",
+	recoveryv1.ReasonCode_REASON_CODE_BETRAYAL:           "love turned to hate",
+	recoveryv1.ReasonCode_REASON_CODE_SILENT:             "silent for a day or more",
+	recoveryv1.ReasonCode_REASON_CODE_GOODWILL:           "good experiences before",
+	recoveryv1.ReasonCode_REASON_CODE_DEADLINE_MISSED:    "a deadline was missed",
+	recoveryv1.ReasonCode_REASON_CODE_REFUSED_OR_IGNORED: "the customer was refused or ignored",
+	recoveryv1.ReasonCode_REASON_CODE_FOLLOW_UP_MISSED:   "a promised follow-up was missed",
+	recoveryv1.ReasonCode_REASON_CODE_THIRD_SAME_KIND:    "the third failure of one kind without amends",
+}
+
+func reasonWord(code recoveryv1.ReasonCode) string {
+	if text, ok := reasonWords[code]; ok {
+		return text
+	}
+	return plain(code)
+}
+
+// boundWords say why a deadline is when it is.
+var boundWords = map[recoveryv1.Bound]string{
+	recoveryv1.Bound_BOUND_PUBLIC:           "because the customer spoke in public",
+	recoveryv1.Bound_BOUND_ON_PREMISES:      "because the customer is still here, and leaves",
+	recoveryv1.Bound_BOUND_PATIENCE_CEILING: "because office hours would outlast the customer's patience",
+	recoveryv1.Bound_BOUND_STATUTORY:        "because the law says so",
+	recoveryv1.Bound_BOUND_CONTRACT:         "because the contract says so",
+	recoveryv1.Bound_BOUND_POLICY:           "because the policy fixes it",
+}
+
+func boundWord(bound recoveryv1.Bound, band recoveryv1.Band) string {
+	if bound == recoveryv1.Bound_BOUND_BAND {
+		return "because the band is " + word(band)
+	}
+	if text, ok := boundWords[bound]; ok {
+		return text
+	}
+	return plain(bound)
+}
+
+// moment writes a point in time in the zone of the page, with the year only where it is another one.
+func (p Page) moment(t *timestamppb.Timestamp) string {
+	if t == nil {
+		return "never"
+	}
+	at := t.AsTime().In(p.Now.Location())
+	layout := "Mon 2 Jan 15:04 MST"
+	if at.Year() != p.Now.Year() {
+		layout = "2 Jan 2006 15:04 MST"
+	}
+	return at.Format(layout)
+}
+
+// left writes how far a moment is from now: "in 2 h", "3 min ago".
+func (p Page) left(t *timestamppb.Timestamp) string {
+	if t == nil {
+		return ""
+	}
+	d := t.AsTime().Sub(p.Now)
+	switch {
+	case d > -time.Second && d < time.Second:
+		return "now"
+	case d < 0:
+		return Span(-d) + " ago"
+	default:
+		return "in " + Span(d)
+	}
+}
+
+// Span writes a length of time in at most two units, cut off: "45 min", "1 h 58 min", "3 d", "2 d 4 h".
+func Span(d time.Duration) string {
+	if d < 0 {
+		return "-" + Span(-d)
+	}
+	if d < time.Minute {
+		return fmt.Sprintf("%d s", d/time.Second)
+	}
+	if d < time.Hour {
+		return units(d, time.Minute, "min", time.Second, "s")
+	}
+	if d < 48*time.Hour {
+		return units(d, time.Hour, "h", time.Minute, "min")
+	}
+	return units(d, 24*time.Hour, "d", time.Hour, "h")
+}
+
+func units(d, big time.Duration, bigName string, small time.Duration, smallName string) string {
+	text := fmt.Sprintf("%d %s", d/big, bigName)
+	if rest := d % big / small; rest > 0 {
+		text += fmt.Sprintf(" %d %s", rest, smallName)
+	}
+	return text
+}
+
+// percent writes a probability in per cent, with one decimal where whole numbers would hide the difference.
+func percent(p float64) string { return fmt.Sprintf("%.1f %%", 100*p) }
+
+// signed writes a number with its sign, a true minus included.
+func signed(x float64) string {
+	return strings.ReplaceAll(fmt.Sprintf("%+.2f", x), "-", "−")
+}
