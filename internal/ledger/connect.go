@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
@@ -31,8 +32,17 @@ func poolSize() int { return 16 * max(2, runtime.GOMAXPROCS(0)) }
 // quiet switches off what servers before 7.2 answer with errors.
 var quiet = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 
+// muteDriver keeps the driver from writing to standard error on its own: what
+// it has to say comes back as the error of a call, and that is logged once.
+var muteDriver = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
+
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
 // connect makes the client; nothing is dialled yet.
 func (l *Ledger) connect() error {
+	muteDriver()
 	switch l.store.mode {
 	case embedded:
 		return l.embed()

@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/redistest"
@@ -31,11 +34,12 @@ func Contract(t *testing.T, open opener) {
 		"time alone may change a customer":                 noRequest,
 		"a key of the wrong type stops all before a write": wrongType,
 		"a commit that is sent again is made once":         sentAgain,
+		"a commit whose reply is lost is made once":        lostReply,
 		"answers are kept seven days":                      sevenDays,
 		"cases, open and closed":                           cases,
 		"closed cases beyond a hundred go":                 manyCases,
 		"due index and lifetime follow the customer":       dueAndLifetime,
-		"events are numbered without a gap":               eventNumbers,
+		"events are numbered without a gap":                eventNumbers,
 		"policies are archived":                            policies,
 		"no raw id reaches the store":                      canary,
 		"a thousand requests in one call":                  thousand,
@@ -296,4 +300,59 @@ func sentAgain(t *testing.T, open opener) {
 	after = dump(t, l)
 	send()
 	unchanged(t, l, after)
+}
+
+// loseReply loses the reply to the next commit, as a cut connection would.
+type loseReply struct {
+	redis.Hook
+	armed atomic.Bool
+	then  func()
+}
+
+func (h *loseReply) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h *loseReply) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (h *loseReply) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if err != nil || cmd.Name() != "evalsha" || !h.armed.CompareAndSwap(true, false) {
+			return err
+		}
+		if h.then != nil {
+			h.then()
+		}
+		cmd.SetErr(io.EOF)
+		return io.EOF
+	}
+}
+
+func lostReply(t *testing.T, open opener) {
+	l := open(t)
+	mustUpdate(t, l, one(l, "lost reply", "before"), count) // the script is known
+	hook := &loseReply{}
+	l.client.AddHook(hook)
+	hook.armed.Store(true)
+	r := mustUpdate(t, l, one(l, "lost reply", "a"), count)
+	if hook.armed.Load() {
+		t.Fatal("no reply was lost")
+	}
+	if string(r.Answer) != "order 2" || r.Replayed {
+		t.Errorf("answered %q, replayed %t", r.Answer, r.Replayed)
+	}
+
+	// The same for a change without a request, and when others come in between.
+	hook.armed.Store(true)
+	mustUpdate(t, l, Write{Key: l.Key("shop", "lost reply")}, func(c recovery.Customer, _ []int) (Judgement, error) {
+		c.Claims++
+		return Judgement{Customer: c}, nil
+	})
+	hook.then = func() { mustUpdate(t, l, one(l, "lost reply", "between"), count) }
+	hook.armed.Store(true)
+	mustUpdate(t, l, one(l, "lost reply", "b"), count)
+	if s := mustLoad(t, l, l.Key("shop", "lost reply")); s.Customer.Orders != 4 || s.Customer.Claims != 1 || s.Version != 5 {
+		t.Errorf("stored: %d orders, %d claims, version %d", s.Customer.Orders, s.Customer.Claims, s.Version)
+	}
 }

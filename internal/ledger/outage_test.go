@@ -1,10 +1,197 @@
 package ledger
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"time"
 
+	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/redistest"
 )
 
+// unavailable checks that a call found the store away, and what it says of the change.
+func unavailable(t *testing.T, err error, unknown bool) {
+	t.Helper()
+	var u *Unavailable
+	if !errors.As(err, &u) || u.Unknown != unknown || u.RetryAfter <= 0 {
+		t.Errorf("got %v (%v), want unavailable, unknown %t", err, Cause(err), unknown)
+	}
+}
+
+// tryUpdate is Update with half a second to succeed.
+func tryUpdate(t *testing.T, l *Ledger, w Write, judge Judge) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	_, err := l.Update(ctx, w, judge)
+	return err
+}
+
+// The connection is cut after Redis executed the commit and before it answers.
+func TestACutConnectionCommitsOnce(t *testing.T) {
+	server := redistest.Shared(t)
+	proxy := redistest.Proxy(t, server.Addr())
+	l := openAt(t, proxy.URL())
+	mustUpdate(t, l, one(l, "cut", "before"), count)
+
+	proxy.LoseReplyTo("evalsha")
+	judged := 0
+	r := mustUpdate(t, l, one(l, "cut", "a"), func(c recovery.Customer, fresh []int) (Judgement, error) {
+		judged++
+		return count(c, fresh)
+	})
+	if proxy.LostReplies() != 1 || judged != 1 || r.Replayed || string(r.Answer) != "order 2" {
+		t.Errorf("%d replies lost, judged %d times, %+v", proxy.LostReplies(), judged, r)
+	}
+
+	// No reply comes until the deadline: the caller must ask again.
+	w := one(l, "cut", "b")
+	err := tryUpdate(t, l, w, func(c recovery.Customer, fresh []int) (Judgement, error) {
+		proxy.CutReplies()
+		return count(c, fresh)
+	})
+	unavailable(t, err, true)
+	proxy.Restore()
+	if r := mustUpdate(t, l, w, count); !r.Replayed || string(r.Answer) != "order 3" {
+		t.Errorf("asked again: %+v", r)
+	}
+
+	proxy.Cut()
+	unavailable(t, tryUpdate(t, l, one(l, "cut", "c"), count), false)
+	unavailable(t, l.Ping(t.Context()), false)
+	proxy.Restore()
+	if r := mustUpdate(t, l, one(l, "cut", "c"), count); r.Replayed || string(r.Answer) != "order 4" {
+		t.Errorf("after the outage: %+v", r)
+	}
+}
+
+// Redis is killed between commit and answer, and starts again from its log.
+func TestAKilledServerCommitsOnce(t *testing.T) {
+	server := redistest.Server(t, redistest.WithAOF())
+	l := openAt(t, server.URL(), func(o *Options) { o.Production = true })
+	mustUpdate(t, l, one(l, "killed", "before"), count)
+	hook := &loseReply{then: server.Kill}
+	l.client.AddHook(hook)
+	hook.armed.Store(true)
+	w := one(l, "killed", "a")
+	unavailable(t, tryUpdate(t, l, w, count), true)
+	server.Start()
+	if r := mustUpdate(t, l, w, count); !r.Replayed || string(r.Answer) != "order 2" {
+		t.Errorf("asked again: %+v", r)
+	}
+	if err := l.Ready(t.Context()); err != nil {
+		t.Errorf("after the restart: %v", err)
+	}
+}
+
+// Redis refuses every write for a while; nothing of the customer changes.
+func TestRefusedWritesChangeNothing(t *testing.T) {
+	server := redistest.Server(t)
+	l := openAt(t, server.URL())
+	ctx := t.Context()
+	set := func(name, value string) func() error {
+		return func() error { return server.Client().ConfigSet(ctx, name, value).Err() }
+	}
+	for name, tc := range map[string]struct{ begin, end func() error }{
+		"OOM":        {set("maxmemory", "1"), set("maxmemory", "0")},
+		"NOREPLICAS": {set("min-replicas-to-write", "1"), set("min-replicas-to-write", "0")},
+		"READONLY": {
+			func() error { return server.Client().SlaveOf(ctx, "127.0.0.1", "1").Err() },
+			func() error { return server.Client().SlaveOf(ctx, "NO", "ONE").Err() },
+		},
+		"BUSY": {
+			func() error {
+				err := set("busy-reply-threshold", "10")()
+				go server.Client().Eval(ctx, "while true do end", nil)
+				time.Sleep(50 * time.Millisecond)
+				return err
+			},
+			func() error { return server.Client().ScriptKill(ctx).Err() },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mustUpdate(t, l, one(l, name, "before"), opens)
+			before := dump(t, l)
+			if err := tc.begin(); err != nil {
+				t.Fatal(err)
+			}
+			start := time.Now()
+			unavailable(t, tryUpdate(t, l, one(l, name, "a"), opens), false)
+			if d := time.Since(start); name == "OOM" && d > 200*time.Millisecond {
+				t.Errorf("waited %v for a memory that does not empty itself", d)
+			}
+			if err := tc.end(); err != nil {
+				t.Fatal(err)
+			}
+			unchanged(t, l, before)
+			if r := mustUpdate(t, l, one(l, name, "a"), opens); r.Replayed {
+				t.Error("the refused request counts as carried out")
+			}
+		})
+	}
+}
+
+// A server that hangs is no server: calls end with their deadline.
+func TestAHangingServer(t *testing.T) {
+	server := redistest.Server(t)
+	l := openAt(t, server.URL())
+	mustUpdate(t, l, one(l, "hangs", "before"), count)
+	server.Pause()
+	begin := time.Now()
+	unavailable(t, tryUpdate(t, l, one(l, "hangs", "a"), count), false)
+	if d := time.Since(begin); d > time.Second {
+		t.Errorf("a call with half a second took %v", d)
+	}
+	server.Resume()
+	mustUpdate(t, l, one(l, "hangs", "a"), count)
+}
+
+func TestReplicasConfirm(t *testing.T) {
+	s := redistest.Sentinel(t)
+	l := openAt(t, s.URL(), func(o *Options) { o.Wait = 1 })
+	w := one(l, "wait", "a")
+	mustUpdate(t, l, w, count)
+	if n := s.Replica().Client().Exists(t.Context(), mustNames(t, l, w.Key).customer).Val(); n != 1 {
+		t.Error("confirmed, but not on the replica")
+	}
+
+	s.Replica().Pause()
+	b := one(l, "wait", "b")
+	unavailable(t, tryUpdate(t, l, b, count), true)
+	// Whoever asks again must not be told that it is safe either.
+	if err := tryUpdate(t, l, b, count); err == nil {
+		t.Error("a replay that no replica holds was confirmed")
+	}
+	s.Replica().Resume()
+	if r := mustUpdate(t, l, b, count); !r.Replayed || string(r.Answer) != "order 2" {
+		t.Errorf("asked again: %+v", r)
+	}
+}
+
+func mustNames(t testing.TB, l *Ledger, key Key) names {
+	t.Helper()
+	n, err := l.buckets.of(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// lostMaster: the loss of a node is the loss of its customers alone.
 func lostMaster(t *testing.T, c *redistest.ClusterInstance, open opener) {
+	l := open(t)
+	lost := "lost"
+	owner := c.Owner(mustNames(t, l, l.Key("shop", lost)).customer)
+	kept := lost
+	for c.Owner(mustNames(t, l, l.Key("shop", kept)).customer) == owner {
+		kept += "'"
+	}
+	mustUpdate(t, l, one(l, lost, "a"), count)
+	owner.Kill()
+	unavailable(t, tryUpdate(t, l, one(l, lost, "b"), count), false)
+	mustUpdate(t, l, one(l, kept, "b"), count)
+	owner.Start()
+	c.WaitReady()
+	mustUpdate(t, l, one(l, lost, "b"), count)
 }

@@ -111,20 +111,26 @@ func (t *target) parseLogin(login string) error {
 	return nil
 }
 
+// parseHosts quotes nothing of what it refuses: with a password that is not
+// percent-encoded, a part of it may stand where a host is expected. The same
+// goes for the path and the query.
 func (t *target) parseHosts(hosts string) error {
-	for _, h := range strings.Split(hosts, ",") {
+	for i, h := range strings.Split(hosts, ",") {
 		host, port, err := net.SplitHostPort(h)
 		if err != nil { // no port
-			host, port = strings.TrimSuffix(strings.TrimPrefix(h, "["), "]"), t.defaultPort
+			host, port = h, t.defaultPort
+			if bare, ok := strings.CutPrefix(h, "["); ok {
+				host = strings.TrimSuffix(bare, "]")
+			} else if strings.Contains(h, ":") {
+				host = ""
+			}
 		}
 		n, err := strconv.Atoi(port)
 		switch {
-		case host == "" || strings.ContainsAny(host, " []"):
-			return fmt.Errorf("%q is no host", h)
-		case strings.Contains(host, ":") && net.ParseIP(host) == nil:
-			return fmt.Errorf("%q is no host and port", h)
+		case host == "" || strings.ContainsAny(host, " []") || strings.Contains(host, ":") && net.ParseIP(host) == nil:
+			return fmt.Errorf("host %d is not HOST, HOST:PORT or [IPv6]:PORT", i+1)
 		case err != nil || n < 1 || n > 65535:
-			return fmt.Errorf("%q has no port between 1 and 65535", h)
+			return fmt.Errorf("the port of host %d is not between 1 and 65535", i+1)
 		}
 		t.addrs = append(t.addrs, net.JoinHostPort(host, port))
 	}
@@ -146,7 +152,7 @@ func (t *target) parsePath(path string, has bool) (err error) {
 	case has && path != "":
 		t.db, err = strconv.Atoi(path)
 		if err != nil || t.db < 0 || strconv.Itoa(t.db) != path {
-			return fmt.Errorf("%q is no number of a database", path)
+			return errors.New("what follows the slash is no number of a database")
 		}
 	}
 	return nil
@@ -165,8 +171,8 @@ func (t *target) parseQuery(query string) error {
 		values.Del("sentinel_user")
 		values.Del("sentinel_password")
 	}
-	for name := range values {
-		return fmt.Errorf("unknown parameter %q", name)
+	if len(values) > 0 {
+		return errors.New("unknown parameter; only sentinels take any: sentinel_user and sentinel_password")
 	}
 	return nil
 }

@@ -1,0 +1,189 @@
+package ledger
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/makeamends/amends/internal/redistest"
+)
+
+// refuses opens a ledger that must be refused with a text that holds want.
+func refuses(t *testing.T, opts Options, want ...string) {
+	t.Helper()
+	if opts.Secret == nil {
+		opts.Secret = secret
+	}
+	l, err := Open(t.Context(), opts)
+	if err == nil {
+		l.Close()
+		t.Fatalf("opened, want a refusal: %s", want)
+	}
+	for _, w := range want {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("refused with\n%v\nwant\n%s", err, w)
+		}
+	}
+}
+
+func TestStartIsRefusedWithAdvice(t *testing.T) {
+	server := redistest.Server(t)
+	at := server.Addr()
+	good := openAt(t, server.URL())
+
+	refuses(t, Options{URL: server.URL(), Secret: []byte("another secret of a good length")},
+		"this ledger was born with another secret (fingerprint ", "give the key file that it was born with, or an empty Redis")
+	refuses(t, Options{URL: server.URL(), Buckets: 128},
+		"this ledger was born with 256 buckets, not 128; set the number of buckets to 256")
+	refuses(t, Options{URL: server.URL(), Production: true},
+		"Redis at "+at+" loses changes when it restarts (appendonly no); run there: redis-cli CONFIG SET appendonly yes, and set it in redis.conf")
+
+	set := func(name, value string) {
+		t.Helper()
+		if err := server.Client().ConfigSet(t.Context(), name, value).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("maxmemory-policy", "allkeys-lru")
+	advice := "Redis at " + at + " would delete customers when its memory is full (maxmemory-policy allkeys-lru); " +
+		"run there: redis-cli CONFIG SET maxmemory-policy noeviction, and set it in redis.conf"
+	refuses(t, Options{URL: server.URL()}, advice)
+	refuses(t, Options{URL: server.URL(), Production: true, Buckets: 7}, advice, "loses changes when it restarts", "born with 256 buckets")
+	if err := good.Ready(t.Context()); err == nil || err.Error() != advice {
+		t.Errorf("while serving: %v", err)
+	}
+	set("maxmemory-policy", "noeviction")
+	if err := good.Ready(t.Context()); err != nil {
+		t.Errorf("after the advice was followed: %v", err)
+	}
+	set("appendonly", "yes")
+	openAt(t, server.URL(), func(o *Options) { o.Production = true })
+
+	server.Kill()
+	refuses(t, Options{URL: server.URL()}, "Redis at "+at+" does not answer", "connection refused", "is it running, and is the address right?")
+}
+
+func TestOptionsAreRefused(t *testing.T) {
+	refuses(t, Options{URL: "embedded", Secret: []byte("short")}, "shorter than 16 bytes; make one with: head -c 32 /dev/urandom | base64")
+	refuses(t, Options{URL: "embedded", Production: true}, "the embedded store keeps nothing and is no store for production")
+	refuses(t, Options{URL: "embedded", Wait: 1}, "no replicas to wait for")
+	refuses(t, Options{URL: "embedded", Wait: -1}, "must not be negative")
+	refuses(t, Options{URL: "embedded", Buckets: -1}, "1 to 65536")
+	refuses(t, Options{URL: "nonsense"}, `the address of Redis is "embedded" or starts with`)
+}
+
+func TestOldServersAreRefused(t *testing.T) {
+	faults := parseInfo("# Server\r\nredis_version:6.2.14\r\nmaxmemory_policy:noeviction\r\n").check(node{addr: "h:1"}, false)
+	want := "Redis at h:1 is version 6.2.14; install 7.0 or newer, which refuses a script as a whole when its memory is full"
+	if len(faults) != 1 || faults[0].Error() != want {
+		t.Errorf("faults: %v", faults)
+	}
+	if faults := parseInfo("redis_version:8.2.1\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n").check(node{}, true); len(faults) > 0 {
+		t.Errorf("a good server: %v", faults)
+	}
+}
+
+func TestThePermissionsAreComplete(t *testing.T) {
+	server := redistest.Server(t)
+	rule := []string{"ACL", "SETUSER", "amends", "on", ">pass", "~{b*", "~amends:*", "+@read", "+hset", "+hsetnx", "+hdel", "+persist",
+		"+pexpire", "+zadd", "+evalsha", "+eval", "+set", "+time", "+info", "+ping", "+script"}
+	cli := func(args ...string) {
+		t.Helper()
+		anys := make([]any, len(args))
+		for i, a := range args {
+			anys[i] = a
+		}
+		if err := server.Client().Do(t.Context(), anys...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cli(rule...)
+	url := strings.Replace(server.URL(), "redis://", "redis://amends:pass@", 1)
+	advice := "ACL SETUSER amends '~{b*' '~amends:*' +wait +xadd +zrem"
+	refuses(t, Options{URL: url}, "does not let the user \"amends\" do what the ledger does; run: redis-cli "+advice)
+	cli(strings.Fields(strings.ReplaceAll(advice, "'", ""))...)
+	l := openAt(t, url)
+	mustUpdate(t, l, one(l, "allowed", "a"), opens)
+	mustUpdate(t, l, one(l, "allowed", "b"), closes)
+
+	// A permission that is lost later stops the change as a whole.
+	cli("ACL", "SETUSER", "amends", "-evalsha")
+	if _, err := l.Update(t.Context(), one(l, "allowed", "c"), opens); !errors.Is(err, ErrBroken) {
+		t.Errorf("got %v", err)
+	}
+	refuses(t, Options{URL: url}, "+evalsha")
+	refuses(t, Options{URL: strings.Replace(url, "pass", "hunter2", 1)}, "does not answer", "WRONGPASS")
+}
+
+func TestClocksAgree(t *testing.T) {
+	server := redistest.Shared(t)
+	var log bytes.Buffer
+	l := openAt(t, server.URL(), func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	for _, tc := range []struct {
+		by      time.Duration
+		refused bool
+		logged  bool
+	}{
+		{0, false, false},
+		{800 * time.Millisecond, false, false},
+		{2 * time.Second, false, true},
+		{-2 * time.Second, false, true},
+		{6 * time.Second, true, false},
+		{-6 * time.Second, true, false},
+	} {
+		log.Reset()
+		l.clock = func() time.Time { return time.Now().Add(tc.by) }
+		err := l.Ready(t.Context())
+		if (err != nil) != tc.refused || err != nil && !strings.Contains(err.Error(), "let both follow one time source") {
+			t.Errorf("clock off by %v: %v", tc.by, err)
+		}
+		if strings.Contains(log.String(), "clocks of this machine and of Redis differ") != tc.logged {
+			t.Errorf("clock off by %v: logged %s", tc.by, log.String())
+		}
+	}
+}
+
+func TestReplicasAreChecked(t *testing.T) {
+	s := redistest.Sentinel(t)
+	l := openAt(t, s.URL())
+	mustUpdate(t, l, one(l, "sentinel", "a"), count)
+	if err := s.Replica().Client().ConfigSet(t.Context(), "maxmemory-policy", "volatile-ttl").Err(); err != nil {
+		t.Fatal(err)
+	}
+	want := "Redis at " + s.Replica().Addr() + " would delete customers when its memory is full (maxmemory-policy volatile-ttl)"
+	if err := l.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("a replica that evicts: %v", err)
+	}
+	s.Replica().Kill()
+	if err := l.Ready(t.Context()); err != nil {
+		t.Errorf("a replica that is down takes the service down: %v", err)
+	}
+	s.Replica().Start()
+	if err := s.Replica().Client().ConfigSet(t.Context(), "maxmemory-policy", "noeviction").Err(); err != nil {
+		t.Fatal(err)
+	}
+
+	// The sentinel makes the replica master; the ledger follows by itself.
+	time.Sleep(time.Second) // the replica catches up
+	s.Master().Kill()
+	deadline := time.Now().Add(10 * time.Second)
+	for tryUpdate(t, l, one(l, "sentinel", "b"), count) != nil {
+		if time.Now().After(deadline) {
+			t.Fatal("the ledger did not follow the new master")
+		}
+	}
+	if s := mustLoad(t, l, l.Key("shop", "sentinel")); s.Customer.Orders != 2 {
+		t.Errorf("%d orders after the failover", s.Customer.Orders)
+	}
+}
+
+func TestTheEmbeddedStoreWarns(t *testing.T) {
+	var log bytes.Buffer
+	openAt(t, Embedded, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "the embedded store keeps nothing") {
+		t.Errorf("logged: %s", log.String())
+	}
+}
