@@ -36,11 +36,11 @@ var ErrUnlisted = errors.New("the policy does not list the currency")
 func Report(c Customer, e Event, rules Rules, now time.Time) (Customer, Case, error) {
 	before := c
 	c = Tick(c, rules, now)
-	i, joined := c.join(e, rules)
-	if !joined {
-		c, i = c.begin(e, rules, now)
+	c.Open = slices.Clone(c.Open)
+	k := c.join(e, rules)
+	if k == nil {
+		k = c.begin(e, rules, now)
 	}
-	k := &c.Open[i]
 	p := rules.For(k.Policy)
 	if err := k.admit(p, e.Failure); err != nil {
 		return before, Case{}, err
@@ -74,6 +74,7 @@ func Remember(c Customer, in Interaction, rules Rules, now time.Time) Customer {
 // reader sees; nothing of it needs to be stored.
 func View(c Customer, rules Rules, now time.Time) Customer {
 	c = Tick(c, rules, now)
+	c.Open = slices.Clone(c.Open)
 	for i := range c.Open {
 		k := &c.Open[i]
 		p := rules.For(k.Policy)
@@ -83,23 +84,23 @@ func View(c Customer, rules Rules, now time.Time) Customer {
 	return c
 }
 
-// join finds the open case that an event belongs to.
-func (c *Customer) join(e Event, rules Rules) (int, bool) {
+// join finds the open case that an event belongs to, nil when there is none.
+func (c *Customer) join(e Event, rules Rules) *Case {
 	for i := range c.Open {
 		k := &c.Open[i]
 		same := e.Order != "" && e.Order == k.Order || e.Incident != "" && e.Incident == k.Incident
 		apart := e.OccurredAt.Sub(k.Failure.OccurredAt).Abs()
 		if same && apart <= rules.For(k.Policy).Memory.JoinWithin {
-			return i, true
+			return k
 		}
 	}
-	return 0, false
+	return nil
 }
 
-// begin opens a case; the case that has been silent longest lapses when there
-// are too many.
-func (c Customer) begin(e Event, rules Rules, now time.Time) (Customer, int) {
-	if most := rules.Active.Memory.OpenCases; len(c.Open) >= most {
+// begin opens a case; the one whose failure is the oldest lapses when there are
+// too many.
+func (c *Customer) begin(e Event, rules Rules, now time.Time) *Case {
+	if len(c.Open) >= rules.Active.Memory.OpenCases {
 		oldest := 0
 		for i := range c.Open {
 			if c.Open[i].Failure.OccurredAt.Before(c.Open[oldest].Failure.OccurredAt) {
@@ -109,11 +110,11 @@ func (c Customer) begin(e Event, rules Rules, now time.Time) (Customer, int) {
 		c.close(oldest, rules, Lapsed, now)
 	}
 	c.Cases++
-	c.Open = append(slices.Clone(c.Open), Case{
+	c.Open = append(c.Open, Case{
 		Number: c.Cases, Order: e.Order, Incident: e.Incident, Policy: rules.Active.Version,
 		State: Open, OpenedAt: now, TraceParent: e.TraceParent,
 	})
-	return c, len(c.Open) - 1
+	return &c.Open[len(c.Open)-1]
 }
 
 // admit refuses a failure whose money the case cannot take.

@@ -1,6 +1,7 @@
 package recovery_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -316,6 +317,29 @@ func sameMemory(t *rapid.T, a, b recovery.Customer) {
 	if len(a.Failures) != len(b.Failures) || !a.LastActivity.Equal(b.LastActivity) || !a.LastContact.Equal(b.LastContact) {
 		t.Fatalf("memories differ:\n%+v\n%+v", a, b)
 	}
+}
+
+// Every function leaves the customer that it was given as it was, so that a
+// judgement can be made again after a conflict.
+func TestInputIsLeftAlone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		e := recovery.Event{Failure: drawFailure(t), Order: "a"}
+		c, _, err := recovery.Report(drawCustomer(t), e, rules, noon)
+		if err != nil {
+			t.Skip(err)
+		}
+		before := fmt.Sprintf("%+v", c)
+		later := noon.Add(time.Duration(rapid.Int64Range(0, int64(60*day)).Draw(t, "later")))
+		recovery.Tick(c, rules, later)
+		recovery.View(c, rules, later)
+		recovery.Remember(c, recovery.Interaction{OccurredAt: later, Kind: recovery.Praise}, rules, later)
+		if _, _, err := recovery.Report(c, e, rules, later); err != nil {
+			t.Fatal(err)
+		}
+		if after := fmt.Sprintf("%+v", c); after != before {
+			t.Fatalf("changed:\n%s\n%s", before, after)
+		}
+	})
 }
 
 func TestTickTwiceChangesNothingMore(t *testing.T) {
