@@ -1,0 +1,171 @@
+package serve_test
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/makeamends/amends/internal/redistest"
+	"github.com/makeamends/amends/internal/serve"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// TestSameEventManyTimes sends one event from 64 callers at once: one decides,
+// all get the same bytes.
+func TestSameEventManyTimes(t *testing.T) {
+	s := start(t, serve.Config{})
+	const callers = 64
+	answers := make([]*recoveryv1.ReportFailureResponse, callers)
+	var wait sync.WaitGroup
+	for i := range callers {
+		wait.Go(func() {
+			var err error
+			if answers[i], err = s.report(t.Context(), event("e", "c")); err != nil {
+				t.Errorf("caller %d: %v", i, err)
+			}
+		})
+	}
+	wait.Wait()
+	first, decided := marshal(t, answers[0].GetCase()), 0
+	for _, a := range answers {
+		if !a.GetReplayed() {
+			decided++
+		}
+		if !bytes.Equal(first, marshal(t, a.GetCase())) {
+			t.Errorf("two answers differ:\n%v\n%v", answers[0], a)
+		}
+	}
+	if decided != 1 {
+		t.Errorf("%d calls decided, want 1", decided)
+	}
+	if a := s.assess(t, "c"); len(a.GetOpenCases()) != 1 || a.GetFailuresRemembered() != 1 {
+		t.Errorf("%d cases, %d failures; want 1 and 1", len(a.GetOpenCases()), a.GetFailuresRemembered())
+	}
+}
+
+func marshal(t *testing.T, m proto.Message) []byte {
+	t.Helper()
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func TestManyEventsOfOneCustomer(t *testing.T) {
+	s := start(t, serve.Config{})
+	var wait sync.WaitGroup
+	for i := range 64 {
+		wait.Go(func() {
+			if _, err := s.report(t.Context(), event("e"+strings.Repeat("x", i), "c")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if n := len(s.assess(t, "c").GetOpenCases()); n != 64 {
+		t.Errorf("%d cases, want 64", n)
+	}
+}
+
+// TestReplayOutlivesChange repeats an event after the case has moved on: the
+// answer is the first one.
+func TestReplayOutlivesChange(t *testing.T) {
+	s := start(t, serve.Config{})
+	e := event("e1", "c")
+	e.SetOrderId("o")
+	first := s.mustReport(t, e)
+	second := event("e2", "c")
+	second.SetOrderId("o")
+	second.SetTenant("default") // the same as none
+	joined := s.mustReport(t, second)
+	if joined.GetCaseId() != first.GetCaseId() || joined.GetRevision() == first.GetRevision() {
+		t.Fatalf("the second event did not join the case of the first: %v", joined)
+	}
+	s.clock.move(48 * time.Hour)
+	e = event("e1", "c")
+	e.SetOrderId("o")
+	again, err := s.report(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !again.GetReplayed() || !bytes.Equal(marshal(t, first), marshal(t, again.GetCase())) {
+		t.Errorf("repeated: %v\nwant as at first: %v", again, first)
+	}
+}
+
+func TestIDReused(t *testing.T) {
+	s := start(t, serve.Config{})
+	first := s.mustReport(t, event("e", "c"))
+	other := event("e", "c")
+	other.SetOrderValue(usd(1800, 0))
+	_, err := s.report(t.Context(), other)
+	if code, reason, _ := refused(t, err); code != codes.AlreadyExists || reason != "ID_REUSED" {
+		t.Errorf("answered %s %s, want AlreadyExists ID_REUSED", code, reason)
+	}
+	cases := s.assess(t, "c").GetOpenCases()
+	if len(cases) != 1 || cases[0].GetRevision() != first.GetRevision() {
+		t.Errorf("the case has changed: %v", cases)
+	}
+	// Another tenant has ids of its own.
+	other.SetTenant("acme")
+	if _, err := s.report(t.Context(), other); err != nil {
+		t.Errorf("the same id of another tenant: %v", err)
+	}
+}
+
+// TestLateEventPaysNothing: an event older than its answer could have been kept
+// is recorded, but nothing is given automatically.
+func TestLateEventPaysNothing(t *testing.T) {
+	s := start(t, serve.Config{})
+	old := event("e", "c")
+	old.SetOccurredAt(timestamppb.New(noon.Add(-8 * 24 * time.Hour)))
+	for _, item := range s.mustReport(t, old).GetRecommendation().GetItems() {
+		if item.GetKind() == recoveryv1.ItemKind_ITEM_KIND_GOODWILL && !proto.Equal(item.GetAmount(), item.GetApprovalRequired()) {
+			t.Errorf("goodwill %v, of which %v needs approval; want all of it", item.GetAmount(), item.GetApprovalRequired())
+		}
+	}
+}
+
+// TestKilledBetweenCommitAndAnswer kills the process of a server after Redis
+// has made the change and before anybody was told; the caller repeats the event
+// at the next server.
+func TestKilledBetweenCommitAndAnswer(t *testing.T) {
+	store := redistest.Shared(t)
+	now := timestamppb.New(time.Now())
+	report := func(addr, id string) (*recoveryv1.ReportFailureResponse, error) {
+		e := event(id, "c")
+		e.SetOccurredAt(now)
+		return recoveryv1.NewRecoveryServiceClient(dial(t, addr)).ReportFailure(t.Context(),
+			recoveryv1.ReportFailureRequest_builder{Event: e}.Build())
+	}
+	victim := spawn(t, childConfig{Redis: store.URL(), DieAt: 2})
+	if _, err := report(victim.addr, "first"); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := report(victim.addr, "e"); err == nil {
+		t.Fatalf("the caller was told: %v", answer)
+	}
+	heir := spawn(t, childConfig{Redis: store.URL()})
+	answer, err := report(heir.addr, "e")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !answer.GetReplayed() {
+		t.Error("the heir decided anew: the customer may be paid twice")
+	}
+	assessed, err := recoveryv1.NewRecoveryServiceClient(dial(t, heir.addr)).AssessCustomer(t.Context(),
+		recoveryv1.AssessCustomerRequest_builder{CustomerId: "c"}.Build())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(assessed.GetAssessment().GetOpenCases()); n != 2 {
+		t.Errorf("%d cases, want 2: of the first event and of the repeated one", n)
+	}
+}
