@@ -16,10 +16,10 @@ func Apology(plan *recoveryv1.ApologyPlan, p Page) string {
 
 // speakerWords say who should apologise.
 var speakerWords = map[recoveryv1.Speaker]string{
-	recoveryv1.Speaker_SPEAKER_ANYONE:       "whoever is there first",
-	recoveryv1.Speaker_SPEAKER_NAMED_PERSON: "one person, by name, who stays responsible",
-	recoveryv1.Speaker_SPEAKER_MANAGER:      "a manager, by name",
-	recoveryv1.Speaker_SPEAKER_EXECUTIVE:    "an executive, by name",
+	recoveryv1.Speaker_SPEAKER_ANYONE:       "whoever is there first answers",
+	recoveryv1.Speaker_SPEAKER_NAMED_PERSON: "one person answers, by name, and stays responsible",
+	recoveryv1.Speaker_SPEAKER_MANAGER:      "a manager answers, by name",
+	recoveryv1.Speaker_SPEAKER_EXECUTIVE:    "an executive answers, by name",
 }
 
 func (w *writer) apology(plan *recoveryv1.ApologyPlan) {
@@ -65,8 +65,7 @@ func (w *writer) deadlines(c *recoveryv1.Case) {
 		if d.GetMilestone() == recoveryv1.Milestone_MILESTONE_FIRST_RESPONSE {
 			milestone = w.bold(milestone)
 		}
-		because := boundWord(d.GetBoundBy(), c.GetAssessment().GetRisk().GetBand())
-		rows = append(rows, []string{milestone, w.moment(d.GetDueAt()), w.state(d), because})
+		rows = append(rows, []string{milestone, w.moment(d.GetDueAt()), w.state(d), because(d, c.GetAssessment().GetRisk().GetBand())})
 	}
 	if len(rows) > 0 {
 		w.grid(2, rows)

@@ -42,12 +42,12 @@ func (w *writer) head(c *recoveryv1.Case) {
 		name = "case " + c.GetCaseId()
 	}
 	w.line(w.badge(band) + "  " + w.bold(name))
-	w.prose(0, w.dim(strings.Join(about(c, w.Page), " · ")))
+	w.prose(0, w.dim(chain(about(c, w.Page))))
 	switch {
 	case c.GetOutcome() != recoveryv1.Outcome_OUTCOME_UNSPECIFIED:
 		w.prose(0, fmt.Sprintf("Closed %s: %s.", w.moment(c.GetResolvedAt()), plain(c.GetOutcome())))
 	case c.GetRespondBy() != nil:
-		w.prose(0, fmt.Sprintf("Answer by %s, %s, %s.", w.bold(w.moment(c.GetRespondBy())), w.left(c.GetRespondBy()), responseBound(c, band)))
+		w.prose(0, fmt.Sprintf("Answer by %s, %s, %s.", w.bold(w.moment(c.GetRespondBy())), w.left(c.GetRespondBy()), because(firstResponse(c), band)))
 	}
 }
 
@@ -66,15 +66,15 @@ func about(c *recoveryv1.Case, p Page) []string {
 	return parts
 }
 
-// responseBound says why the first response is due when it is.
-func responseBound(c *recoveryv1.Case, band recoveryv1.Band) string {
-	text := "because the band is " + word(band)
+// firstResponse is the deadline by which a person must answer: the newest one, if some were missed.
+func firstResponse(c *recoveryv1.Case) *recoveryv1.Deadline {
+	var last *recoveryv1.Deadline
 	for _, d := range c.GetDeadlines() {
 		if d.GetMilestone() == recoveryv1.Milestone_MILESTONE_FIRST_RESPONSE {
-			text = boundWord(d.GetBoundBy(), band)
+			last = d
 		}
 	}
-	return text
+	return last
 }
 
 // failures writes what happened, one failure a paragraph.
@@ -82,7 +82,7 @@ func (w *writer) failures(c *recoveryv1.Case) {
 	w.section("WHAT HAPPENED", fmt.Sprintf("severity %.2f of 1", c.GetAssessment().GetSeverity()))
 	rows := make([][]string, 0, len(c.GetFailures()))
 	for _, f := range c.GetFailures() {
-		rows = append(rows, []string{w.moment(f.GetOccurredAt()), w.bold(what(f)) + w.dim(" · "+strings.Join(how(f), " · "))})
+		rows = append(rows, []string{w.moment(f.GetOccurredAt()), w.bold(what(f)) + w.dim(unbroken+"· "+chain(how(f)))})
 	}
 	if len(rows) > 0 {
 		w.grid(2, rows)

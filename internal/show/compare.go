@@ -11,14 +11,14 @@ func Simulation(r *recoveryv1.SimulatePolicyResponse, p Page) string {
 	w := p.writer()
 	active, candidate := r.GetBaseline(), r.GetCase()
 	w.section("ACTIVE AND CANDIDATE", "")
-	rows := [][]string{{"", w.dim("active " + short(active)), w.dim("candidate " + short(candidate)), ""}}
+	rows := [][]string{{"", "", w.dim("active " + short(active)), w.dim("candidate " + short(candidate))}}
 	for _, fact := range facts {
 		was, is := fact.read(active, p), fact.read(candidate, p)
 		mark := ""
 		if was != is {
-			mark = w.in(orange, "differs")
+			mark = w.in(orange, "≠")
 		}
-		rows = append(rows, []string{fact.name, was, is, mark})
+		rows = append(rows, []string{mark, fact.name, was, is})
 	}
 	w.grid(2, rows)
 	w.line("")
@@ -42,9 +42,7 @@ var facts = []struct {
 	{"leaves, if we are on time", func(c *recoveryv1.Case, _ Page) string { return percent(c.GetAssessment().GetRisk().GetOnTime()) }},
 	{"to give", func(c *recoveryv1.Case, _ Page) string { return Money(c.GetRecommendation().GetTotal()) }},
 	{"answer by", func(c *recoveryv1.Case, p Page) string { return p.moment(c.GetRespondBy()) }},
-	{"because", func(c *recoveryv1.Case, _ Page) string {
-		return responseBound(c, c.GetAssessment().GetRisk().GetBand())
-	}},
+	{"bound by", func(c *recoveryv1.Case, _ Page) string { return plain(firstResponse(c).GetBoundBy()) }},
 	{"a person decides", func(c *recoveryv1.Case, _ Page) string {
 		if c.GetRecommendation().GetReviewRequired() {
 			return "yes"

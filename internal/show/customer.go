@@ -14,7 +14,7 @@ func Customer(a *recoveryv1.CustomerAssessment, p Page) string {
 		name += " of tenant " + t
 	}
 	w.line(w.badge(a.GetBand()) + "  " + w.bold(name))
-	w.prose(0, fmt.Sprintf("Leaves with %s as things stand; with %s if nothing had ever gone wrong.",
+	w.prose(0, fmt.Sprintf("Chance that they leave: %s as things stand, %s if nothing had ever gone wrong.",
 		w.bold(percent(a.GetRiskNow())), percent(a.GetBaseline())))
 	w.section("REMEMBERED", "as of "+w.moment(a.GetAssessedAt()))
 	w.grid(2, w.memory(a))
@@ -29,12 +29,12 @@ func Customer(a *recoveryv1.CustomerAssessment, p Page) string {
 func (w *writer) memory(a *recoveryv1.CustomerAssessment) [][]string {
 	rows := [][]string{
 		{"relationship", plain(a.GetRelationship()), w.dim(count(a.GetOrders(), "order") + " known")},
-		{"good experiences", fmt.Sprintf("%.2f", a.GetPositiveMass()), w.dim("each by its weight, halved every 180 days")},
+		{"good experiences", fmt.Sprintf("%.2f", a.GetPositiveMass()), w.dim("each by its weight, fading with time")},
 		{"failures", fmt.Sprintf("%.2f", a.GetRepeatMass()),
-			w.dim(fmt.Sprintf("the newest %d, each by its severity, halved every 90 days; half if made good", a.GetFailuresRemembered()))},
-		{"left of closed cases", percent(a.GetResidual()), w.dim("risk above the baseline, halved every 30 days")},
+			w.dim(fmt.Sprintf("%d remembered, each by its severity, fading with time; half if made good", a.GetFailuresRemembered()))},
+		{"left of closed cases", percent(a.GetResidual()), w.dim("risk above the baseline, fading with time")},
 		{"claims", fmt.Sprint(a.GetClaims()), w.dim("failures on the customer's word alone")},
-		{"apologies", fmt.Sprint(a.GetApologies_90D()), w.dim("in 90 days; after two, words are used up")},
+		{"apologies", fmt.Sprint(a.GetApologies_90D()), w.dim("in 90 days")},
 	}
 	if granted := a.GetGoodwillGranted_90D(); len(granted) > 0 {
 		rows = append(rows, []string{"goodwill", amounts(granted), w.dim("given in 90 days")})

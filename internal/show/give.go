@@ -22,43 +22,52 @@ func (w *writer) give(r *recoveryv1.Recommendation) {
 		note = fmt.Sprintf("aims at %.2f × the order value", r.GetRatio())
 	}
 	w.section("GIVE", note)
-	rows := w.items(r.GetItems())
-	if len(rows) == 0 {
+	if len(r.GetItems()) == 0 {
 		w.prose(2, "Nothing.")
-	} else if !isZero(r.GetTotal()) {
-		rows = append(rows, []string{w.bold("total"), w.bold(Money(r.GetTotal())), "", "", w.approvalTotal(r.GetItems())})
 	}
-	if len(rows) > 0 {
-		alignRight(rows, 1)
-		w.grid(2, rows)
-	}
+	w.items(2, r.GetItems(), r.GetTotal())
 	if len(r.GetOptions()) > 0 {
 		w.line("")
-		w.prose(2, "Let the customer choose, in place of the goodwill and gestures above:")
-		for i, option := range r.GetOptions() {
-			w.prose(2, fmt.Sprintf("%c) %s", 'a'+i, w.bold(option.GetTitle())))
-			rows := w.items(option.GetItems())
-			if len(rows) > 0 {
-				alignRight(rows, 1)
-				w.grid(5, rows)
-			}
-		}
+		w.prose(2, "Or let the customer choose:")
+	}
+	for i, option := range r.GetOptions() {
+		w.prose(2, fmt.Sprintf("%c) %s", 'a'+i, w.bold(option.GetTitle())))
+		w.items(5, option.GetItems(), nil)
 	}
 	if r.GetExpiresAt() != nil {
 		w.prose(2, w.dim("Holds until "+w.moment(r.GetExpiresAt())+"; after that, ask again."))
 	}
 }
 
-func (w *writer) items(items []*recoveryv1.RecommendationItem) [][]string {
-	rows := make([][]string, 0, len(items))
+// items writes what to give, one thing a line. What has no price is told in words, and so is everything when the total is asked for:
+// in the options the same words would come again and again.
+func (w *writer) items(indent int, items []*recoveryv1.RecommendationItem, total *money.Money) {
+	rows := make([][]string, 0, len(items)+1)
 	for _, item := range items {
-		amount := ""
+		amount, text := "", item.GetDescription()
 		if !isZero(item.GetAmount()) {
 			amount = Money(item.GetAmount())
+			if total == nil {
+				text = ""
+			}
 		}
-		rows = append(rows, []string{plain(item.GetKind()), amount, plain(item.GetMedium()), w.approval(item), item.GetDescription()})
+		rows = append(rows, []string{plain(item.GetKind()), amount, plain(item.GetMedium()), w.approval(item), text})
 	}
-	return rows
+	if !isZero(total) {
+		rows = append(rows, []string{w.bold("total"), w.bold(Money(total)), "", w.approvalTotal(items), ""})
+	}
+	if len(rows) == 0 {
+		return
+	}
+	alignRight(rows, 1)
+	widths := columnWidths(rows)
+	below := indent + widths[0] + len(gap)
+	for _, row := range rows {
+		w.columns(indent, widths, [][]string{row[:4]})
+		if row[4] != "" {
+			w.prose(below, w.dim(row[4]))
+		}
+	}
 }
 
 func (w *writer) approval(item *recoveryv1.RecommendationItem) string {
@@ -84,7 +93,7 @@ func (w *writer) approvalTotal(items []*recoveryv1.RecommendationItem) string {
 	if len(waiting) == 0 {
 		return ""
 	}
-	return w.in(orange, "of which "+strings.Join(waiting, " and ")+" waits for an approver; the deadlines do not")
+	return w.in(orange, strings.Join(waiting, " and ")+" waits for an approver; the deadlines do not wait")
 }
 
 // Review writes why a person must decide before anything goes out; it is empty if nobody has to.

@@ -12,7 +12,11 @@ const gap = "  "
 // grid writes rows of aligned columns without lines between them. Every column is as wide as its widest cell; the last one takes what is
 // left of the page and wraps.
 func (w *writer) grid(indent int, rows [][]string) {
-	widths := columnWidths(rows)
+	w.columns(indent, columnWidths(rows), rows)
+}
+
+// columns writes rows as grid does, with columns at least as wide as given: so that lines between the rows do not disturb them.
+func (w *writer) columns(indent int, widths []int, rows [][]string) {
 	for _, row := range rows {
 		var fixed strings.Builder
 		fixed.WriteString(strings.Repeat(" ", indent))
@@ -21,7 +25,7 @@ func (w *writer) grid(indent int, rows [][]string) {
 			fixed.WriteString(cell + strings.Repeat(" ", widths[i]-lipgloss.Width(cell)) + gap)
 		}
 		before := lipgloss.Width(fixed.String())
-		for n, part := range strings.Split(ansi.Wrap(row[last], max(w.width()-before, 20), ""), "\n") {
+		for n, part := range strings.Split(ansi.Wrap(row[last], max(w.width()-before, 12), ""), "\n") {
 			if n == 0 {
 				w.line(fixed.String() + part)
 			} else {

@@ -7,7 +7,8 @@ import (
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
-// Line writes the decision on one failure of many in one line, its columns as wide in every line, without a newline.
+// Line writes the decision on one failure of many in one line: the customer, the band, the chance that they
+// leave if nobody answers, what to give, and when to answer. Columns are as wide in every line. There is no newline.
 func Line(event *recoveryv1.FailureEvent, r *recoveryv1.ReportFailureResponse, p Page) string {
 	ink := p.ink()
 	c := r.GetCase()
@@ -16,10 +17,10 @@ func Line(event *recoveryv1.FailureEvent, r *recoveryv1.ReportFailureResponse, p
 	if r.GetReplayed() {
 		note = ink.dim("reported before")
 	}
-	text := fmt.Sprintf("%s %s %s %s  %s %s",
-		pad(event.GetCustomerId(), 20), ink.in(bandColour(band), pad(word(band), 8)),
+	text := fmt.Sprintf("%s %s %s %s  %s  %s",
+		pad(event.GetCustomerId(), 16), ink.in(bandColour(band), pad(word(band), 8)),
 		padLeft(percent(c.GetAssessment().GetRisk().GetIgnored()), 7),
-		padLeft(Money(c.GetRecommendation().GetTotal()), 14), pad("answer "+p.left(c.GetRespondBy()), 20), note)
+		padLeft(Money(c.GetRecommendation().GetTotal()), 13), pad(p.left(c.GetRespondBy()), 14), note)
 	return strings.TrimRight(text, " ")
 }
 
@@ -29,7 +30,7 @@ func InteractionLine(in *recoveryv1.Interaction, status recoveryv1.InteractionSt
 	if status == recoveryv1.InteractionStatus_INTERACTION_STATUS_REPLAYED {
 		note = p.ink().dim("recorded before")
 	}
-	return strings.TrimRight(fmt.Sprintf("%s %s %s", pad(in.GetCustomerId(), 20), pad(plain(in.GetKind()), 18), note), " ")
+	return strings.TrimRight(fmt.Sprintf("%s %s %s", pad(in.GetCustomerId(), 16), pad(plain(in.GetKind()), 18), note), " ")
 }
 
 func pad(text string, columns int) string {

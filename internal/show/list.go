@@ -25,21 +25,21 @@ func Cases(cases []*recoveryv1.Case, p Page) string {
 			}
 			return style
 		}).
-		Headers("BAND", "LEAVES", "STATE", "WHAT", "GIVE", "NEXT")
+		Headers("BAND", "LEAVES", "STATE", "GIVE", "NEXT")
 	for _, c := range cases {
 		band := c.GetAssessment().GetRisk().GetBand()
 		t.Row(w.in(bandColour(band), word(band)), percent(c.GetAssessment().GetRisk().GetIgnored()), plain(c.GetState()),
-			cut(summary(c), 30), Money(c.GetRecommendation().GetTotal()), next(c, p))
+			Money(c.GetRecommendation().GetTotal()), next(c, p))
 	}
-	lines := strings.Split(t.Render(), "\n")
-	// The ids stand below their rows: they are too long for a column, and are what the next command needs.
-	for i, line := range lines {
+	const above = 2 // the header and its line
+	for i, line := range strings.Split(t.Render(), "\n") {
 		if line = strings.TrimRight(line, " "); line == "" {
 			continue
 		}
 		w.line(line)
-		if n := i - 2; n >= 0 && n < len(cases) && cases[n].GetCaseId() != "" {
-			w.line("  " + w.dim("amends case "+cases[n].GetCaseId()))
+		// What it is about and the id stand below: both are too long for a column.
+		if n := i - above; n >= 0 && n < len(cases) {
+			w.prose(2, chain([]string{summary(cases[n]), w.dim("amends case " + cases[n].GetCaseId())}))
 		}
 	}
 	return w.String()

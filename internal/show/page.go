@@ -84,6 +84,27 @@ func bandColour(band recoveryv1.Band) lipgloss.Color {
 	}
 }
 
+// unbroken is a space at which no line is broken.
+const unbroken = "\u00a0"
+
+// Spaces and hyphens are where lines are broken, and have twins where they are not.
+var (
+	unbreakable = strings.NewReplacer(" ", unbroken, "-", "\u2011")
+	breakable   = strings.NewReplacer(unbroken, " ", "\u2011", "-")
+)
+
+// together keeps text on one line.
+func together(text string) string { return unbreakable.Replace(text) }
+
+// chain joins parts so that lines are broken between them only.
+func chain(parts []string) string {
+	kept := make([]string, len(parts))
+	for i, part := range parts {
+		kept[i] = together(part)
+	}
+	return strings.Join(kept, unbroken+"· ")
+}
+
 // writer collects the lines of one text.
 type writer struct {
 	Page
@@ -93,9 +114,9 @@ type writer struct {
 
 func (p Page) writer() *writer { return &writer{Page: p, ink: p.ink()} }
 
-// line writes one line that is known to fit.
+// line writes one line that is known to fit. What was kept together while lines were broken is written with ordinary spaces.
 func (w *writer) line(text string) {
-	w.text.WriteString(strings.TrimRight(text, " "))
+	w.text.WriteString(strings.TrimRight(breakable.Replace(text), " "))
 	w.text.WriteByte('\n')
 }
 

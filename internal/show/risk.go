@@ -44,13 +44,13 @@ func outlook(a *recoveryv1.Assessment) string {
 	if escalation := a.GetEscalationProbability(); escalation >= 1 {
 		parts = append(parts, "The complaint is public.")
 	} else {
-		parts = append(parts, fmt.Sprintf("Goes public with %s.", percent(escalation)))
+		parts = append(parts, fmt.Sprintf("Chance that they go public: %s.", percent(escalation)))
 	}
 	if noticed := a.GetNoticed(); noticed < 0.9995 {
-		parts = append(parts, fmt.Sprintf("Has noticed it with %s.", percent(noticed)))
+		parts = append(parts, fmt.Sprintf("Chance that they have noticed: %s.", percent(noticed)))
 	}
 	if patience := a.GetPatience(); patience < 0.9995 {
-		parts = append(parts, fmt.Sprintf("%s of the patience is left.", percent(patience)))
+		parts = append(parts, fmt.Sprintf("Patience left: %s.", percent(patience)))
 	}
 	if level := a.GetServiceLevel(); level != recoveryv1.ServiceLevel_SERVICE_LEVEL_UNSPECIFIED {
 		parts = append(parts, "Service level: "+plain(level)+".")
@@ -66,12 +66,12 @@ func Reasons(a *recoveryv1.Assessment, p Page) string {
 }
 
 func (w *writer) reasons(a *recoveryv1.Assessment) {
-	w.section("WHY", "log-odds; what raises the risk to the right, what lowers it to the left; grade of the evidence")
+	w.section("WHY", "what raises the risk and what lowers it; grade and source of the evidence")
 	values := make([]float64, 0, len(a.GetReasons()))
 	for _, reason := range a.GetReasons() {
 		values = append(values, reason.GetContribution())
 	}
-	bars := newBalance(values, 24)
+	bars := newBalance(values, min(max(w.width()-76, 10), 24))
 	var rows [][]string
 	for _, reason := range a.GetReasons() {
 		rows = append(rows, []string{
@@ -79,15 +79,14 @@ func (w *writer) reasons(a *recoveryv1.Assessment) {
 			word(reason.GetEvidenceGrade()), w.dim(reason.GetSource()),
 		})
 	}
-	sum := []string{w.bold("together"), w.bold(signed(a.GetLogOdds())), "", "", ""}
-	rows = append(rows, sum)
+	rows = append(rows, []string{w.bold("together"), w.bold(signed(a.GetLogOdds())), "", "", w.dim("log-odds")})
 	alignRight(rows, 1)
 	w.grid(2, rows)
 	if a.GetDoubleDeviation() {
 		w.prose(2, "We failed them twice: "+causes(a.GetDoubleDeviationCauses())+".")
 	}
 	if owed := a.GetPositivesOwed(); owed > 0 {
-		w.prose(2, fmt.Sprintf("%s would bring it back to even (folklore, grade D).", count(owed, "good experience")))
+		w.prose(2, fmt.Sprintf("%s would bring it back to even (a rule of thumb, no finding).", count(owed, "good experience")))
 	}
 }
 

@@ -63,14 +63,18 @@ var boundWords = map[recoveryv1.Bound]string{
 	recoveryv1.Bound_BOUND_POLICY:           "because the policy fixes it",
 }
 
-func boundWord(bound recoveryv1.Bound, band recoveryv1.Band) string {
-	if bound == recoveryv1.Bound_BOUND_BAND {
-		return "because the band is " + word(band)
-	}
-	if text, ok := boundWords[bound]; ok {
+// because says which rule set the deadline. A settled deadline keeps its moment, though the band may have changed since.
+func because(d *recoveryv1.Deadline, band recoveryv1.Band) string {
+	switch text, known := boundWords[d.GetBoundBy()]; {
+	case known:
 		return text
+	case d.GetBoundBy() != recoveryv1.Bound_BOUND_BAND:
+		return plain(d.GetBoundBy())
+	case d.GetState() == recoveryv1.DeadlineState_DEADLINE_STATE_PENDING:
+		return "because the band is " + word(band)
+	default:
+		return "because of the band it had then"
 	}
-	return plain(bound)
 }
 
 // moment writes a point in time in the zone of the page, with the year only where it is another one.
@@ -92,8 +96,14 @@ func (p Page) left(t *timestamppb.Timestamp) string {
 		return ""
 	}
 	d := t.AsTime().Sub(p.Now)
+	// Rounded first: what was set a moment ago for 12 hours from then is due in 12 h, not in 11 h 59 min.
+	if d.Abs() >= time.Hour {
+		d = d.Round(time.Minute)
+	} else {
+		d = d.Round(time.Second)
+	}
 	switch {
-	case d > -time.Second && d < time.Second:
+	case d == 0:
 		return "now"
 	case d < 0:
 		return Span(-d) + " ago"
