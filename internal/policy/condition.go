@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -57,9 +58,9 @@ func (c *compiler) condition(at path, text string) func(*recovery.Facts) bool {
 	checked, issues := env.Compile(text)
 	if issues.Err() != nil {
 		for _, e := range issues.Errors() {
-			line, column := c.within(at, offset(text, e.Location.Line(), e.Location.Column()))
-			message, _, _ := strings.Cut(e.Message, "\n")
-			c.addAt(line, column, at.String(), "%s", strings.TrimSuffix(message, " (in container '')"))
+			before := offset(text, e.Location.Line(), e.Location.Column())
+			line, column := c.within(at, before)
+			c.addAt(line, column, at.String(), "%s", explain(text, before, e.Message))
 		}
 		return nil
 	}
@@ -77,6 +78,29 @@ func (c *compiler) condition(at path, text string) func(*recovery.Facts) bool {
 		return func(f *recovery.Facts) bool { return holds(f, 0) }
 	}
 	return interpreted(program)
+}
+
+var factName = regexp.MustCompile(`^(failure|customer|assessment)\.[a-z_]+`)
+
+// explain says in our words what CEL found wrong at a place.
+func explain(text string, before int, message string) string {
+	rest := ""
+	if runes := []rune(text); before < len(runes) {
+		rest = string(runes[before:])
+	}
+	message, _, _ = strings.Cut(message, "\n")
+	message, _, _ = strings.Cut(message, " expecting ")
+	fact := factName.FindStringSubmatch(rest)
+	if fact == nil || !strings.HasPrefix(message, "undeclared reference") {
+		return strings.TrimSuffix(message, " (in container '')")
+	}
+	var known []string
+	for _, v := range variables {
+		if strings.HasPrefix(v.name, fact[1]+".") {
+			known = append(known, v.name)
+		}
+	}
+	return fact[0] + " is unknown; one of " + strings.Join(known, ", ")
 }
 
 // interpreted evaluates a condition by CEL. One that cannot be evaluated does

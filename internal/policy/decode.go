@@ -110,6 +110,9 @@ func (s *source) unprintable() (line, column int, ok bool) {
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 
+// yamlParser knows the errors that the YAML library finds above its scanner.
+var yamlParser = regexp.MustCompile(`^did not find expected (node content|key|'-' indicator|',' or|<)`)
+
 // syntax reports an error of the YAML reader, which knows the line only.
 func (s *source) syntax(err error) {
 	line, message := 1, err.Error()
@@ -117,6 +120,9 @@ func (s *source) syntax(err error) {
 		message = m[2]
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			line = n
+		}
+		if yamlParser.MatchString(message) {
+			line++ // the library counts these from 0
 		}
 	}
 	lines := strings.Split(s.text, "\n")

@@ -111,9 +111,8 @@ func (s *source) within(p path, offset int) (line, column int) {
 		c.solid()
 		c.step()
 	}
-	c.solid()
-	if c.rest == "" {
-		return line, column
+	if offset < len([]rune(n.Value)) {
+		c.solid() // else the fault is that the text ends here
 	}
 	return c.line, c.column
 }

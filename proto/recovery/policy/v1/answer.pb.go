@@ -1435,7 +1435,7 @@ var File_recovery_policy_v1_answer_proto protoreflect.FileDescriptor
 
 const file_recovery_policy_v1_answer_proto_rawDesc = "" +
 	"\n" +
-	"\x1frecovery/policy/v1/answer.proto\x12\x12recovery.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\"recovery/policy/v1/parameter.proto\x1a\x1crecovery/v1/assessment.proto\x1a\x1frecovery/v1/failure_terms.proto\x1a recovery/v1/recommendation.proto\"\x8c\x03\n" +
+	"\x1frecovery/policy/v1/answer.proto\x12\x12recovery.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\"recovery/policy/v1/parameter.proto\x1a\x1crecovery/v1/assessment.proto\x1a\x1frecovery/v1/failure_terms.proto\x1a recovery/v1/recommendation.proto\"\x92\x03\n" +
 	"\bMenuItem\x12\x1c\n" +
 	"\x02id\x18\x01 \x01(\tB\f\xbaH\t\xc8\x01\x01r\x04\xb8\xf00\x01R\x02id\x12 \n" +
 	"\x04text\x18\x02 \x01(\tB\f\xbaH\t\xc8\x01\x01r\x04\xa8\xf00\x01R\x04text\x12:\n" +
@@ -1445,8 +1445,8 @@ const file_recovery_policy_v1_answer_proto_rawDesc = "" +
 	"\xc8\x01\x01r\x05\x10\x01\x18\xe8\aR\x04when\x12?\n" +
 	"\x05grade\x18\x05 \x01(\x0e2\x1a.recovery.v1.EvidenceGradeB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x05grade\x12!\n" +
-	"\x06source\x18\x06 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:}\xbaHz\x1ax\n" +
-	"\x10menu_item.source\x12>source is missing: every grade but O names where it comes from\x1a$this.grade == 6 || this.source != ''\"\xcc\x01\n" +
+	"\x06source\x18\x06 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x82\x01\xbaH\x7f\x1a}\n" +
+	"\x10menu_item.source\x12>source is missing: every grade but O names where it comes from\x1a)this.grade in [0, 6] || this.source != ''\"\xcc\x01\n" +
 	"\vOptionRules\x12F\n" +
 	"\rfrom_severity\x18\x01 \x01(\v2\x19.recovery.policy.v1.ShareB\x06\xbaH\x03\xc8\x01\x01R\ffromSeverity\x125\n" +
 	"\x04most\x18\x02 \x01(\v2\x19.recovery.policy.v1.CountB\x06\xbaH\x03\xc8\x01\x01R\x04most\x12>\n" +
@@ -1463,7 +1463,7 @@ const file_recovery_policy_v1_answer_proto_rawDesc = "" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10@R\x05avoid\x127\n" +
 	"\x05spent\x18\x03 \x01(\v2\x19.recovery.policy.v1.CountB\x06\xbaH\x03\xc8\x01\x01R\x05spent\x12?\n" +
 	"\x05forms\x18\x04 \x03(\v2\x1f.recovery.policy.v1.ChannelFormB\b\xbaH\x05\x92\x01\x02\x10\x10R\x05forms\x12=\n" +
-	"\x05other\x18\x05 \x01(\v2\x1f.recovery.policy.v1.PrivateFormB\x06\xbaH\x03\xc8\x01\x01R\x05other\"\x91\x03\n" +
+	"\x05other\x18\x05 \x01(\v2\x1f.recovery.policy.v1.PrivateFormB\x06\xbaH\x03\xc8\x01\x01R\x05other\"\x98\x03\n" +
 	"\vApologyLine\x124\n" +
 	"\x04code\x18\x01 \x01(\tB \xbaH\x1d\xc8\x01\x01r\x182\x16^[A-Z][A-Z0-9_]{0,63}$R\x04code\x12C\n" +
 	"\x04when\x18\x02 \x01(\x0e2 .recovery.policy.v1.CircumstanceB\r\xbaH\n" +
@@ -1471,8 +1471,8 @@ const file_recovery_policy_v1_answer_proto_rawDesc = "" +
 	"\x04text\x18\x03 \x01(\tB\f\xbaH\t\xc8\x01\x01r\x04\xa8\xf00\x01R\x04text\x12?\n" +
 	"\x05grade\x18\x04 \x01(\x0e2\x1a.recovery.v1.EvidenceGradeB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x05grade\x12!\n" +
-	"\x06source\x18\x05 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x80\x01\xbaH}\x1a{\n" +
-	"\x13apology_line.source\x12>source is missing: every grade but O names where it comes from\x1a$this.grade == 6 || this.source != ''\"\xe5\x03\n" +
+	"\x06source\x18\x05 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x87\x01\xbaH\x83\x01\x1a\x80\x01\n" +
+	"\x13apology_line.source\x12>source is missing: every grade but O names where it comes from\x1a)this.grade in [0, 6] || this.source != ''\"\xec\x03\n" +
 	"\vChannelForm\x12=\n" +
 	"\achannel\x18\x01 \x01(\x0e2\x14.recovery.v1.ChannelB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\achannel\x12<\n" +
@@ -1483,16 +1483,16 @@ const file_recovery_policy_v1_answer_proto_rawDesc = "" +
 	"\aspeaker\x18\x05 \x01(\x0e2\x14.recovery.v1.SpeakerB\b\xbaH\x05\x82\x01\x02\x10\x01R\aspeaker\x12?\n" +
 	"\x05grade\x18\x06 \x01(\x0e2\x1a.recovery.v1.EvidenceGradeB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x05grade\x12!\n" +
-	"\x06source\x18\a \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x80\x01\xbaH}\x1a{\n" +
-	"\x13channel_form.source\x12>source is missing: every grade but O names where it comes from\x1a$this.grade == 6 || this.source != ''\"\xd4\x02\n" +
+	"\x06source\x18\a \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x87\x01\xbaH\x83\x01\x1a\x80\x01\n" +
+	"\x13channel_form.source\x12>source is missing: every grade but O names where it comes from\x1a)this.grade in [0, 6] || this.source != ''\"\xdb\x02\n" +
 	"\vPrivateForm\x12<\n" +
 	"\x04form\x18\x01 \x01(\x0e2\x19.recovery.v1.ResponseFormB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x04form\x12 \n" +
 	"\x04text\x18\x02 \x01(\tB\f\xbaH\t\xc8\x01\x01r\x04\xa8\xf00\x01R\x04text\x12?\n" +
 	"\x05grade\x18\x03 \x01(\x0e2\x1a.recovery.v1.EvidenceGradeB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x05grade\x12!\n" +
-	"\x06source\x18\x04 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x80\x01\xbaH}\x1a{\n" +
-	"\x13private_form.source\x12>source is missing: every grade but O names where it comes from\x1a$this.grade == 6 || this.source != ''*\xe8\x02\n" +
+	"\x06source\x18\x04 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x87\x01\xbaH\x83\x01\x1a\x80\x01\n" +
+	"\x13private_form.source\x12>source is missing: every grade but O names where it comes from\x1a)this.grade in [0, 6] || this.source != ''*\xe8\x02\n" +
 	"\fCircumstance\x12\x1c\n" +
 	"\x18CIRCUMSTANCE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13CIRCUMSTANCE_ALWAYS\x10\x01\x12\x19\n" +

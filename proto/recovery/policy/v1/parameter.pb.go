@@ -943,45 +943,45 @@ var File_recovery_policy_v1_parameter_proto protoreflect.FileDescriptor
 
 const file_recovery_policy_v1_parameter_proto_rawDesc = "" +
 	"\n" +
-	"\"recovery/policy/v1/parameter.proto\x12\x12recovery.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1crecovery/v1/assessment.proto\x1a recovery/v1/recommendation.proto\"\xa1\x02\n" +
+	"\"recovery/policy/v1/parameter.proto\x12\x12recovery.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1crecovery/v1/assessment.proto\x1a recovery/v1/recommendation.proto\"\xa8\x02\n" +
 	"\x05Share\x120\n" +
 	"\x05value\x18\x01 \x01(\x01B\x1a\xbaH\x17\xc8\x01\x01\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\x05value\x12?\n" +
 	"\x05grade\x18\x02 \x01(\x0e2\x1a.recovery.v1.EvidenceGradeB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x05grade\x12!\n" +
-	"\x06source\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x81\x01\xbaH~\x1a|\n" +
-	"\fshare.source\x12Fsource is missing: every grade but O names where the number comes from\x1a$this.grade == 6 || this.source != ''\"\xa3\x02\n" +
+	"\x06source\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x88\x01\xbaH\x84\x01\x1a\x81\x01\n" +
+	"\fshare.source\x12Fsource is missing: every grade but O names where the number comes from\x1a)this.grade in [0, 6] || this.source != ''\"\xaa\x02\n" +
 	"\x06Weight\x120\n" +
 	"\x05value\x18\x01 \x01(\x01B\x1a\xbaH\x17\xc8\x01\x01\x12\x12\x19\x00\x00\x00\x00\x00\x004@)\x00\x00\x00\x00\x00\x004\xc0R\x05value\x12?\n" +
 	"\x05grade\x18\x02 \x01(\x0e2\x1a.recovery.v1.EvidenceGradeB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x05grade\x12!\n" +
-	"\x06source\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x82\x01\xbaH\x7f\x1a}\n" +
-	"\rweight.source\x12Fsource is missing: every grade but O names where the number comes from\x1a$this.grade == 6 || this.source != ''\"\xa3\x02\n" +
+	"\x06source\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x89\x01\xbaH\x85\x01\x1a\x82\x01\n" +
+	"\rweight.source\x12Fsource is missing: every grade but O names where the number comes from\x1a)this.grade in [0, 6] || this.source != ''\"\xaa\x02\n" +
 	"\x06Amount\x120\n" +
 	"\x05value\x18\x01 \x01(\x01B\x1a\xbaH\x17\xc8\x01\x01\x12\x12\x19\x00\x00\x00\x00\x80\x84.A)\x00\x00\x00\x00\x00\x00\x00\x00R\x05value\x12?\n" +
 	"\x05grade\x18\x02 \x01(\x0e2\x1a.recovery.v1.EvidenceGradeB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x05grade\x12!\n" +
-	"\x06source\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x82\x01\xbaH\x7f\x1a}\n" +
-	"\ramount.source\x12Fsource is missing: every grade but O names where the number comes from\x1a$this.grade == 6 || this.source != ''\"\x97\x02\n" +
+	"\x06source\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x89\x01\xbaH\x85\x01\x1a\x82\x01\n" +
+	"\ramount.source\x12Fsource is missing: every grade but O names where the number comes from\x1a)this.grade in [0, 6] || this.source != ''\"\x9e\x02\n" +
 	"\x05Count\x12&\n" +
 	"\x05value\x18\x01 \x01(\x03B\x10\xbaH\r\xc8\x01\x01\"\b\x18\x80\x94\xeb\xdc\x03(\x00R\x05value\x12?\n" +
 	"\x05grade\x18\x02 \x01(\x0e2\x1a.recovery.v1.EvidenceGradeB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x05grade\x12!\n" +
-	"\x06source\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x81\x01\xbaH~\x1a|\n" +
-	"\fcount.source\x12Fsource is missing: every grade but O names where the number comes from\x1a$this.grade == 6 || this.source != ''\"\xb7\x02\n" +
+	"\x06source\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x88\x01\xbaH\x84\x01\x1a\x81\x01\n" +
+	"\fcount.source\x12Fsource is missing: every grade but O names where the number comes from\x1a)this.grade in [0, 6] || this.source != ''\"\xbe\x02\n" +
 	"\x06Period\x12D\n" +
 	"\x05value\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x13\xbaH\x10\xc8\x01\x01\xaa\x01\n" +
 	"\"\x06\b\x80\x86\xb0\x96\x01*\x00R\x05value\x12?\n" +
 	"\x05grade\x18\x02 \x01(\x0e2\x1a.recovery.v1.EvidenceGradeB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x05grade\x12!\n" +
-	"\x06source\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x82\x01\xbaH\x7f\x1a}\n" +
-	"\rperiod.source\x12Fsource is missing: every grade but O names where the number comes from\x1a$this.grade == 6 || this.source != ''\"\xba\x02\n" +
+	"\x06source\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x89\x01\xbaH\x85\x01\x1a\x82\x01\n" +
+	"\rperiod.source\x12Fsource is missing: every grade but O names where the number comes from\x1a)this.grade in [0, 6] || this.source != ''\"\xbf\x02\n" +
 	"\fMediumChoice\x128\n" +
 	"\x05value\x18\x01 \x01(\x0e2\x13.recovery.v1.MediumB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x05value\x12?\n" +
 	"\x05grade\x18\x02 \x01(\x0e2\x1a.recovery.v1.EvidenceGradeB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x05grade\x12!\n" +
-	"\x06source\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x8b\x01\xbaH\x87\x01\x1a\x84\x01\n" +
-	"\x14medium_choice.source\x12Fsource is missing: every grade but O names where the choice comes from\x1a$this.grade == 6 || this.source != '':\x9a\x01\n" +
+	"\x06source\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x90\x01\xbaH\x8c\x01\x1a\x89\x01\n" +
+	"\x14medium_choice.source\x12Fsource is missing: every grade but O names where the choice comes from\x1a)this.grade in [0, 6] || this.source != '':\x9a\x01\n" +
 	"\x04text\x12\x19.buf.validate.StringRules\x18\x85\x8e\x06 \x01(\bBi\xc2Hf\n" +
 	"d\n" +
 	"\vstring.text\x12'must be 1 to 500 characters on one line\x1a,!rule || this.matches('^[^\\\\p{Cc}]{1,500}$')R\x04text:\xa3\x01\n" +

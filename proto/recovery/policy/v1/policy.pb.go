@@ -659,7 +659,7 @@ const file_recovery_policy_v1_policy_proto_rawDesc = "" +
 	"\tcalendars\x18\r \x03(\v2).recovery.policy.v1.Policy.CalendarsEntryB'\xbaH$\x9a\x01!\b\x01\x10d\"\x1br\x192\x17^[a-z][a-z0-9_-]{0,63}$R\tcalendars\x1aZ\n" +
 	"\x0eCalendarsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x122\n" +
-	"\x05value\x18\x02 \x01(\v2\x1c.recovery.policy.v1.CalendarR\x05value:\x028\x01\"\xb1\x03\n" +
+	"\x05value\x18\x02 \x01(\v2\x1c.recovery.policy.v1.CalendarR\x05value:\x028\x01\"\xb8\x03\n" +
 	"\rCurrencyTable\x12?\n" +
 	"\x05grade\x18\x01 \x01(\x0e2\x1a.recovery.v1.EvidenceGradeB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x05grade\x12!\n" +
@@ -669,8 +669,8 @@ const file_recovery_policy_v1_policy_proto_rawDesc = "" +
 	"\n" +
 	"TableEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x122\n" +
-	"\x05value\x18\x02 \x01(\v2\x1c.recovery.policy.v1.CurrencyR\x05value:\x028\x01:\x82\x01\xbaH\x7f\x1a}\n" +
-	"\x15currency_table.source\x12>source is missing: every grade but O names where it comes from\x1a$this.grade == 6 || this.source != ''\"\x7f\n" +
+	"\x05value\x18\x02 \x01(\v2\x1c.recovery.policy.v1.CurrencyR\x05value:\x028\x01:\x89\x01\xbaH\x85\x01\x1a\x82\x01\n" +
+	"\x15currency_table.source\x12>source is missing: every grade but O names where it comes from\x1a)this.grade in [0, 6] || this.source != ''\"\x7f\n" +
 	"\bCurrency\x120\n" +
 	"\x05scale\x18\x01 \x01(\x01B\x1a\xbaH\x17\xc8\x01\x01\x12\x12\x19\x00\x00\x00\x00\xd0\x12cA!\x00\x00\x00\x00\x00\x00\x00\x00R\x05scale\x12A\n" +
 	"\bround_to\x18\x02 \x01(\tB&\xbaH#\xc8\x01\x01r\x1e2\x1c^[0-9]{1,9}([.][0-9]{1,4})?$R\aroundToB@Z>github.com/makeamends/amends/proto/recovery/policy/v1;policyv1b\beditionsp\xe8\a"

@@ -634,15 +634,15 @@ const file_recovery_policy_v1_severity_proto_rawDesc = "" +
 	"\x04late\x18\x04 \x03(\v2\x1c.recovery.policy.v1.LateStepB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10\x18R\x04late\x12>\n" +
 	"\x05kinds\x18\x05 \x03(\v2\x1c.recovery.policy.v1.KindRuleB\n" +
-	"\xbaH\a\x92\x01\x04\b\x01\x10@R\x05kinds\"\xe7\x02\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10@R\x05kinds\"\xed\x02\n" +
 	"\bLateStep\x12@\n" +
 	"\x05up_to\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n" +
 	"\"\x06\b\x80\x86\xb0\x96\x01*\x00R\x04upTo\x126\n" +
 	"\bseverity\x18\x02 \x01(\x01B\x1a\xbaH\x17\xc8\x01\x01\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\bseverity\x12?\n" +
 	"\x05grade\x18\x03 \x01(\x0e2\x1a.recovery.v1.EvidenceGradeB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x05grade\x12!\n" +
-	"\x06source\x18\x04 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:}\xbaHz\x1ax\n" +
-	"\x10late_step.source\x12>source is missing: every grade but O names where it comes from\x1a$this.grade == 6 || this.source != ''\"\xf0\x03\n" +
+	"\x06source\x18\x04 \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x82\x01\xbaH\x7f\x1a}\n" +
+	"\x10late_step.source\x12>source is missing: every grade but O names where it comes from\x1a)this.grade in [0, 6] || this.source != ''\"\xf6\x03\n" +
 	"\bKindRule\x12;\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.recovery.v1.FailureKindB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x04kind\x123\n" +
@@ -653,8 +653,8 @@ const file_recovery_policy_v1_severity_proto_rawDesc = "" +
 	"\x11counts_as_refused\x18\x05 \x01(\bR\x0fcountsAsRefused\x12?\n" +
 	"\x05grade\x18\x06 \x01(\x0e2\x1a.recovery.v1.EvidenceGradeB\r\xbaH\n" +
 	"\xc8\x01\x01\x82\x01\x04\x10\x01 \x00R\x05grade\x12!\n" +
-	"\x06source\x18\a \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:}\xbaHz\x1ax\n" +
-	"\x10kind_rule.source\x12>source is missing: every grade but O names where it comes from\x1a$this.grade == 6 || this.source != ''B@Z>github.com/makeamends/amends/proto/recovery/policy/v1;policyv1b\beditionsp\xe8\a"
+	"\x06source\x18\a \x01(\tB\t\xbaH\x06r\x04\xb0\xf00\x01R\x06source:\x82\x01\xbaH\x7f\x1a}\n" +
+	"\x10kind_rule.source\x12>source is missing: every grade but O names where it comes from\x1a)this.grade in [0, 6] || this.source != ''B@Z>github.com/makeamends/amends/proto/recovery/policy/v1;policyv1b\beditionsp\xe8\a"
 
 var file_recovery_policy_v1_severity_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_recovery_policy_v1_severity_proto_goTypes = []any{
