@@ -3,6 +3,7 @@ package recovery
 import (
 	"cmp"
 	"math"
+	"slices"
 )
 
 // recommend says what to give and what to say. What is owed comes first and in
@@ -212,7 +213,7 @@ func options(p *Policy, severity float64, items []Item) []Option {
 		if len(list) == p.Options.Most {
 			break
 		}
-		if o := choice.of(items); o.payable() && !o.among(list) {
+		if o := choice.of(items); len(o.Items) > 0 && !o.among(list) {
 			list = append(list, o)
 		}
 	}
@@ -222,39 +223,28 @@ func options(p *Policy, severity float64, items []Item) []Option {
 	return list
 }
 
-// of pays the items by the means of the choice.
+// of pays the amounts by the means of the choice; what is owed by law and the
+// gestures stay as they are.
 func (ch Choice) of(items []Item) Option {
-	o := Option{Title: ch.Title, Items: make([]Item, len(items))}
-	for i, it := range items {
+	o := Option{Title: ch.Title}
+	for _, it := range items {
 		switch it.Kind {
 		case Restitution:
 			it.Medium = cmp.Or(ch.Restitution, it.Medium)
 		case Goodwill:
 			it.Medium = cmp.Or(ch.Goodwill, it.Medium)
+		default:
+			continue
 		}
-		o.Items[i] = it
+		o.Items = append(o.Items, it)
 	}
 	return o
 }
 
-func (o Option) payable() bool {
-	for _, it := range o.Items {
-		if it.Kind == Restitution || it.Kind == Goodwill {
-			return true
-		}
-	}
-	return false
-}
-
+// among reports whether an option comes to the same thing as one of the list.
 func (o Option) among(list []Option) bool {
-	for _, other := range list {
-		same := true
-		for i := range o.Items {
-			same = same && o.Items[i].Medium == other.Items[i].Medium
-		}
-		if same {
-			return true
-		}
-	}
-	return false
+	sameMedium := func(a, b Item) bool { return a.Medium == b.Medium }
+	return slices.ContainsFunc(list, func(other Option) bool {
+		return slices.EqualFunc(o.Items, other.Items, sameMedium)
+	})
 }

@@ -118,7 +118,7 @@ func (m Medium) String() string {
 	return name([]string{"", "REFUND", "REPLACEMENT", "REDO", "CREDIT", "CASH", "GIFT", "IN_KIND", "CALL", "ADMISSION"}, uint8(m))
 }
 
-// Option is one of several ways to receive the same amounts.
+// Option is one of several ways to receive the restitution and the goodwill.
 type Option struct {
 	Title string
 	Items []Item

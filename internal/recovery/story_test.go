@@ -276,6 +276,54 @@ func TestGoodwill(t *testing.T) {
 	})
 }
 
+func TestRatioCeiling(t *testing.T) {
+	ratio := func(c recovery.Customer, changes ...func(*recovery.Event)) float64 {
+		_, k := report(t, c, complaint(append(changes, rejected(100_00), kinds(recovery.Damaged))...), noon)
+		return k.Recommendation.Ratio
+	}
+	failed, _ := report(t, recovery.Customer{}, complaint(unvoiced), noon)
+	severity := 0.75
+	for _, row := range []struct {
+		name      string
+		got, want float64
+	}{
+		{"a first clean failure stops at 1.20", ratio(recovery.Customer{}), 1.20},
+		{"a repeat goes on", ratio(failed), 1 + 0.2*severity + 0.1*0.5 + 0.1},
+		{"and so does greed", ratio(recovery.Customer{}, func(e *recovery.Event) { e.Attribution.Motive = recovery.Greed }), 1 + 0.2*severity + 0.1 + 0.1},
+		{"a steady customer forgives a first slip", ratio(recovery.Customer{}, func(e *recovery.Event) { e.Profile.Loyalty = true }), 1 + 0.2*severity - 0.1},
+	} {
+		if math.Abs(row.got-row.want) > 1e-9 {
+			t.Errorf("%s: %v, want %v", row.name, row.got, row.want)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	_, k := report(t, recovery.Customer{}, complaint(rejected(100_00), kinds(recovery.Damaged)), noon)
+	options := k.Recommendation.Options
+	if len(options) < 2 || len(options) > 3 {
+		t.Fatalf("%d options after a severe failure", len(options))
+	}
+	amount, _ := k.Recommendation.Goodwill()
+	for i, o := range options {
+		var sum int64
+		for _, it := range o.Items {
+			sum += it.Amount
+		}
+		if sum != 100_00+amount {
+			t.Errorf("option %q comes to %d", o.Title, sum)
+		}
+		for _, other := range options[:i] {
+			if fmt.Sprint(o.Items) == fmt.Sprint(other.Items) {
+				t.Errorf("%q and %q are the same", o.Title, other.Title)
+			}
+		}
+	}
+	if _, k = report(t, recovery.Customer{}, complaint(rejected(5_00)), noon); k.Recommendation.Options != nil {
+		t.Errorf("options after a slight failure: %v", k.Recommendation.Options)
+	}
+}
+
 func TestIncidentIsFair(t *testing.T) {
 	ratio := func(c recovery.Customer, changes ...func(*recovery.Event)) float64 {
 		e := complaint(append(changes, func(e *recovery.Event) { e.Incident = "storm"; e.Profile.Relationship = recovery.Casual })...)
