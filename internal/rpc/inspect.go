@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"buf.build/go/protovalidate"
@@ -48,10 +49,11 @@ type inspector struct {
 }
 
 // InspectUnary refuses requests that are at fault, naming every fault at once.
-// A batch is let through: each of its items is inspected for itself.
-func (s *Service) InspectUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+// A batch is let through: each of its items is inspected for itself. So are
+// requests of other services, such as health checks: no rules exist for them.
+func (s *Service) InspectUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	message, ok := req.(proto.Message)
-	if _, batch := req.(*recoveryv1.RecordInteractionsRequest); !ok || batch {
+	if _, batch := req.(*recoveryv1.RecordInteractionsRequest); !ok || batch || !strings.HasPrefix(info.FullMethod, "/recovery.v1.") {
 		return next(ctx, req)
 	}
 	if err := s.inspect.request(ctx, message); err != nil {

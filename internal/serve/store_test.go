@@ -1,0 +1,163 @@
+package serve_test
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/makeamends/amends/internal/redistest"
+	"github.com/makeamends/amends/internal/serve"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// TestStoreLostAndBack kills Redis under the server and starts it again.
+func TestStoreLostAndBack(t *testing.T) {
+	store := redistest.Server(t, redistest.WithAOF())
+	s := start(t, serve.Config{Redis: store.URL(), Now: time.Now})
+	first := s.mustReport(t, event("e1", "c"))
+	if !s.serving(t.Context()) {
+		t.Fatal("not serving although Redis is there")
+	}
+	store.Kill()
+	lost := time.Now()
+	eventually(t, 2*time.Second, "NOT_SERVING", func() bool { return !s.serving(t.Context()) })
+	if took := time.Since(lost); took > 1500*time.Millisecond {
+		t.Errorf("NOT_SERVING after %s, want about a second at most", took)
+	}
+	began := time.Now()
+	_, err := s.report(t.Context(), event("e2", "c"))
+	code, reason, _ := refused(t, err)
+	if code != codes.Unavailable || reason != "STORE_UNAVAILABLE" || retryDelay(err) <= 0 {
+		t.Errorf("answered %s %s, retry after %s; want Unavailable STORE_UNAVAILABLE and a delay", code, reason, retryDelay(err))
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Errorf("the refusal took %s", took)
+	}
+	if _, err := s.praise(t.Context(), praise("i1", "c"), praise("i2", "d")); status.Code(err) != codes.Unavailable {
+		t.Errorf("a batch of which nothing could be done: %v, want Unavailable", err)
+	}
+	if strings.Contains(err.Error(), store.Addr()) || strings.Contains(err.Error(), "refused") {
+		t.Errorf("the caller is told what the driver said: %v", err)
+	}
+
+	store.Start()
+	eventually(t, 5*time.Second, "SERVING again", func() bool { return s.serving(t.Context()) })
+	again, err := s.report(t.Context(), event("e1", "c"))
+	if err != nil || !again.GetReplayed() || again.GetCase().GetCaseId() != first.GetCaseId() {
+		t.Errorf("after the loss: %v, %v; want the first answer replayed", again, err)
+	}
+	if _, err := s.report(t.Context(), event("e2", "c")); err != nil {
+		t.Errorf("after the loss: %v", err)
+	}
+}
+
+func TestRefusalsToStart(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := free.Addr().String()
+	free.Close()
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	keys := t.TempDir()
+	file := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(keys, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	long := strings.Repeat("k", 44) + "\n"
+	tests := map[string]struct {
+		config serve.Config
+		want   []string // parts of what the operator is told
+	}{
+		"Redis down":            {serve.Config{Redis: "redis://" + nobody, Secret: secret}, []string{nobody, "does not answer"}},
+		"no key":                {serve.Config{Redis: "redis://" + nobody}, []string{"key file is required", "head -c 32 /dev/urandom | base64"}},
+		"key is missing":        {serve.Config{KeyFile: filepath.Join(keys, "none")}, []string{"cannot be read", "head -c 32"}},
+		"key is short":          {serve.Config{KeyFile: file("short", "abc\n", 0o600)}, []string{"3 bytes", "needs 32"}},
+		"key is everyone's":     {serve.Config{KeyFile: file("open", long, 0o644)}, []string{"chmod 600"}},
+		"production on nothing": {serve.Config{Production: true}, []string{"keeps nothing"}},
+		"in the clear to all":   {serve.Config{Listen: "0.0.0.0:0"}, []string{"does not encrypt", "--insecure"}},
+		"all addresses":         {serve.Config{Listen: ":0"}, []string{"does not encrypt"}},
+		"several at once": {serve.Config{Listen: "0.0.0.0:0", OpsListen: "x", Production: true, Wait: -1},
+			[]string{"does not encrypt", "HOST:PORT", "keeps nothing", "must not be negative"}},
+		"address taken":      {serve.Config{Listen: busy.Addr().String()}, []string{"--listen"}},
+		"ops address taken":  {serve.Config{OpsListen: busy.Addr().String()}, []string{"--ops-listen"}},
+		"no policy":          {serve.Config{Policy: filepath.Join(keys, "none")}, []string{"policy file cannot be read"}},
+		"policy with faults": {serve.Config{Policy: file("p.yaml", "nothing: 1\n", 0o600)}, []string{"p.yaml:1:1"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			if test.config.Listen == "" {
+				test.config.Listen = "127.0.0.1:0"
+			}
+			s, err := serve.Start(t.Context(), test.config)
+			if err == nil {
+				_ = s.Stop(context.Background())
+				t.Fatal("it started")
+			}
+			for _, part := range test.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("the operator is told %q, want %q in it", err, part)
+				}
+			}
+		})
+	}
+}
+
+func TestKeyFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "amends.key")
+	if err := os.WriteFile(path, []byte(string(secret)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	byFile := start(t, serve.Config{KeyFile: path}).mustReport(t, event("e", "c"))
+	given := start(t, serve.Config{}).mustReport(t, event("e", "c"))
+	if byFile.GetCaseId() != given.GetCaseId() {
+		t.Errorf("case ids %s and %s: the secret of the file is another one", byFile.GetCaseId(), given.GetCaseId())
+	}
+}
+
+// TestReadsSeeNow: nothing is stored when time passes, but every reader sees it.
+func TestReadsSeeNow(t *testing.T) {
+	s := start(t, serve.Config{})
+	opened := s.mustReport(t, event("e", "c"))
+	s.clock.move(3 * 24 * time.Hour)
+	got, err := s.recovery.GetCase(t.Context(), recoveryv1.GetCaseRequest_builder{CaseId: opened.GetCaseId()}.Build())
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed, err := s.recovery.ListCases(t.Context(), recoveryv1.ListCasesRequest_builder{CustomerId: "c"}.Build())
+	if err != nil || len(listed.GetCases()) != 1 {
+		t.Fatalf("listed %v, %v", listed, err)
+	}
+	assessed := s.assess(t, "c")
+	for name, k := range map[string]*recoveryv1.Case{
+		"GetCase": got.GetCase(), "ListCases": listed.GetCases()[0], "AssessCustomer": assessed.GetOpenCases()[0],
+	} {
+		was, now := opened.GetAssessment().GetRisk().GetIgnored(), k.GetAssessment().GetRisk().GetIgnored()
+		if now <= was {
+			t.Errorf("%s: risk %v after three days of silence, %v before", name, now, was)
+		}
+		if !k.GetAssessment().GetDoubleDeviation() {
+			t.Errorf("%s: the missed deadlines are no double deviation", name)
+		}
+	}
+	if assessed.GetRiskNow() != assessed.GetOpenCases()[0].GetAssessment().GetRisk().GetIgnored() {
+		t.Errorf("the customer's risk %v is not that of the worst case %v", assessed.GetRiskNow(), assessed.GetOpenCases())
+	}
+}
