@@ -943,7 +943,7 @@ type Recommendation_builder struct {
 	// How to apologise.
 	Apology *ApologyPlan
 	// Two or three ways to choose from, offered when the severity is 0.7 or more (grade B: co-creation pays for severe failures); else empty.
-	// Each stands in place of the goodwill and gestures among the items.
+	// Each says how the restitution and the goodwill among the items may be paid instead; the amounts are the same.
 	Options []*RecommendationOption
 	// Whether a person must decide before anything goes out.
 	ReviewRequired bool
