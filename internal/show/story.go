@@ -1,0 +1,89 @@
+package show
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/lipgloss"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// StoryTitle opens a story: a rule across the page with its title, then what it is about.
+func StoryTitle(id, title, tell string, p Page) string {
+	w := p.writer()
+	head := "── " + id + " · " + title + " "
+	w.line(w.title(head + strings.Repeat("─", max(w.width()-lipgloss.Width(head), 0))))
+	w.prose(0, tell)
+	w.line("")
+	return w.String()
+}
+
+// Moment is one step of a story: how long before or after the decision it happens, and what happens.
+type Moment struct {
+	Offset time.Duration
+	Say    string
+}
+
+// Timeline writes the steps of a story below each other.
+func Timeline(moments []Moment, p Page) string {
+	w := p.writer()
+	rows := make([][]string, 0, len(moments))
+	for _, m := range moments {
+		rows = append(rows, []string{w.in(blue, offset(m.Offset)), m.Say})
+	}
+	w.grid(2, rows)
+	return w.String()
+}
+
+func offset(d time.Duration) string {
+	switch {
+	case d < 0:
+		return Span(-d) + " before"
+	case d > 0:
+		return Span(d) + " later"
+	default:
+		return "now"
+	}
+}
+
+// Decision writes what was decided on a case and why, without what to say: the risk and its reasons, the compensation, the deadlines.
+func Decision(c *recoveryv1.Case, p Page) string {
+	w := p.writer()
+	w.failures(c)
+	w.risk(c.GetAssessment())
+	w.reasons(c.GetAssessment())
+	w.give(c.GetRecommendation())
+	w.review(c.GetRecommendation())
+	w.deadlines(c)
+	return w.String()
+}
+
+// Ending is the outcome of one story, for the table of all.
+type Ending struct {
+	ID, Title string
+	Case      *recoveryv1.Case
+	Now       time.Time
+}
+
+// Endings writes one line a story.
+func Endings(list []Ending, p Page) string {
+	w := p.writer()
+	rows := [][]string{{w.bold("story"), w.bold("band"), w.bold("ignored"), w.bold("on time"), w.bold("late"), w.bold("give"), w.bold("answer")}}
+	for _, e := range list {
+		risk := e.Case.GetAssessment().GetRisk()
+		there := p
+		there.Now = e.Now
+		rows = append(rows, []string{
+			cut(fmt.Sprintf("%-3s %s", e.ID, e.Title), 42), w.in(bandColour(risk.GetBand()), word(risk.GetBand())),
+			percent(risk.GetIgnored()), percent(risk.GetOnTime()), percent(risk.GetLate()),
+			Money(e.Case.GetRecommendation().GetTotal()), there.left(e.Case.GetRespondBy()),
+		})
+	}
+	for column := 2; column <= 5; column++ {
+		alignRight(rows, column)
+	}
+	w.grid(0, rows)
+	return w.String()
+}
