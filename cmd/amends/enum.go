@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -79,14 +80,16 @@ func (v enumsValue[E]) Set(text string) error {
 	if !*v.changed {
 		*v.target, *v.changed = nil, true
 	}
+	var faults []error
 	for part := range strings.SplitSeq(text, ",") {
 		value, err := parseEnum[E](part)
 		if err != nil {
-			return err
+			faults = append(faults, err)
+			continue
 		}
 		*v.target = append(*v.target, value)
 	}
-	return nil
+	return errors.Join(faults...)
 }
 
 func (v enumsValue[E]) String() string {

@@ -60,9 +60,12 @@ func explainCall(w io.Writer, err error, s *status.Status) {
 	if !errors.As(err, &call) {
 		call = &callError{err: err}
 	}
-	if unreachable(s) {
+	if call.server != "" && unreachable(s) {
 		fmt.Fprintf(w, "amends: no service answers at %s: %s\n", call.server, dialCause(s.Message()))
-		fmt.Fprintf(w, "Start one with \"amends serve\", or name another with --server (or AMENDS_SERVER).\n")
+		fmt.Fprintln(w, `Start one with "amends serve", or name another with --server (or AMENDS_SERVER).`)
+		if call.again == "" {
+			return
+		}
 	} else {
 		fmt.Fprintf(w, "amends: %s\n", headline(s))
 		for _, violation := range violations(s) {
@@ -77,21 +80,24 @@ func explainCall(w io.Writer, err error, s *status.Status) {
 	}
 }
 
-// headline is the canonical name of the error and what it says.
+// headline is the canonical name of the error and what it says, unless the faulty fields say the same.
 func headline(s *status.Status) string {
+	if n := len(violations(s)); n > 0 {
+		return fmt.Sprintf("%s: %d %s", code.Code(s.Code()), n, plural(n, "fault"))
+	}
 	return fmt.Sprintf("%s: %s", code.Code(s.Code()), s.Message())
 }
 
 // unreachable tells a server that is not there from one that answers UNAVAILABLE: only the latter's errors carry a reason.
 func unreachable(s *status.Status) bool {
-	return s.Code() == codes.Unavailable && reason(s) == "" && strings.Contains(s.Message(), "connection error")
+	return s.Code() == codes.Unavailable && reason(s) == ""
 }
 
 // dialCause picks the cause out of the words that gRPC wraps around a failed dial.
 func dialCause(message string) string {
-	const mark = `desc = "`
-	if i := strings.Index(message, mark); i >= 0 {
-		message = strings.TrimSuffix(message[i+len(mark):], `"`)
+	const mark = "desc = "
+	if i := strings.LastIndex(message, mark); i >= 0 {
+		message = strings.Trim(message[i+len(mark):], `"`)
 	}
 	return strings.TrimPrefix(message, "transport: ")
 }

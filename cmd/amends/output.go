@@ -6,8 +6,8 @@ import (
 	"os"
 	"strconv"
 
-	"golang.org/x/term"
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 

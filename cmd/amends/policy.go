@@ -13,8 +13,8 @@ a file, run the tests that you write for it, show the one that decides now, and 
 failure under another one beside it. "check" and "test" need no server.`,
 		Example: `  amends policy show > mine.yaml
   amends policy check mine.yaml
-  amends policy test --policy mine.yaml examples/policies/default.cases.yaml`,
+  amends policy test --policy mine.yaml examples/policies/default.trials.yaml`,
 	})
-	cmd.AddCommand(policyCheckCommand(app), policyShowCommand(app), policySimulateCommand(app))
+	cmd.AddCommand(policyCheckCommand(app), policyShowCommand(app), policyTestCommand(app), policySimulateCommand(app))
 	return cmd
 }
