@@ -1,30 +1,128 @@
 package policy
 
 import (
+	"bytes"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/makeamends/amends/internal/recovery"
+	policyv1 "github.com/makeamends/amends/proto/recovery/policy/v1"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
 func TestDefaultHasNoFindings(t *testing.T) {
 	if _, findings := Parse("default.yaml", defaultYAML); len(findings) > 0 {
-		t.Fatal(findings)
+		t.Fatal(findings.Err())
+	}
+	if p := Default(); p != Default() || p.Rules.Version != p.Version || !bytes.Equal(p.YAML, defaultYAML) {
+		t.Error("the default policy is not one policy")
 	}
 }
 
-func BenchmarkMenu(b *testing.B) {
-	p := Default().Rules
-	f := recovery.Facts{
-		Failure:  recovery.Failure{Kinds: recovery.Kinds(recovery.Late, recovery.WrongItem), Voice: recovery.Private},
-		Severity: .6, Repeat: 1, Lost: recovery.LostGood, Profile: recovery.Profile{Relationship: recovery.Steady},
-		Assessment: &recovery.Assessment{Risk: recovery.Risk{Band: recovery.High, Ignored: .7}},
+// The version follows the content, however the file was saved.
+func TestVersionIsOfTheContent(t *testing.T) {
+	version := Default().Version
+	if !regexp.MustCompile(`^p-[0-9a-f]{16}$`).MatchString(version) {
+		t.Errorf("version is %s", version)
 	}
-	for _, item := range p.Menu {
-		b.Run(item.ID, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				item.When(&f)
-			}
-		})
+	saved := append([]byte("\ufeff"), bytes.ReplaceAll(defaultYAML, []byte("\n"), []byte("\r\n"))...)
+	same, findings := Parse("p.yaml", append(saved, '\n', '\n'))
+	if same == nil || same.Version != version {
+		t.Errorf("saved elsewhere it is %v %v", same, findings)
+	}
+	other, _ := Parse("p.yaml", bytes.Replace(defaultYAML, []byte("title: Default"), []byte("title: Other"), 1))
+	if other == nil || other.Version == version {
+		t.Error("another content has the same version")
+	}
+}
+
+// Every value of the contract that a policy may use is known to the decision.
+func TestContractAndDecisionHaveTheSameWords(t *testing.T) {
+	enums := []struct {
+		enum protoreflect.Enum
+		got  []string
+	}{
+		{recoveryv1.FailureKind(0), names[recovery.Kind]()},
+		{recoveryv1.ResourceLost(0), names[recovery.Resource]()},
+		{recoveryv1.Medium(0), names[recovery.Medium]()},
+		{recoveryv1.Channel(0), names[recovery.Channel]()},
+		{recoveryv1.Voice(0), names[recovery.Voice]()},
+		{recoveryv1.Milestone(0), names[recovery.Milestone]()},
+		{recoveryv1.Bound(0), names[recovery.Bound]()},
+		{recoveryv1.EvidenceGrade(0), names[recovery.Grade]()},
+		{recoveryv1.ResponseForm(0), names[recovery.Form]()},
+		{recoveryv1.Speaker(0), names[recovery.Speaker]()},
+		{recoveryv1.Band(0), names[recovery.Band]()},
+		{recoveryv1.Motive(0), names[recovery.Motive]()},
+		{recoveryv1.Locus(0), names[recovery.Locus]()},
+		{recoveryv1.Acceptance(0), names[recovery.Acceptance]()},
+		{recoveryv1.Relationship(0), names[recovery.Relationship]()},
+		{recoveryv1.Corroboration(0), names[recovery.Corroboration]()},
+		{policyv1.Circumstance(0), names[recovery.Circumstance]()},
+	}
+	for _, e := range enums {
+		want := shortNames(e.enum.Descriptor())
+		slices.Sort(want)
+		slices.Sort(e.got[1:])
+		if !slices.Equal(want, e.got[1:]) {
+			t.Errorf("%s: contract %v, decision %v", e.enum.Descriptor().Name(), want, e.got[1:])
+		}
+	}
+	for _, name := range shortNames(recoveryv1.InteractionKind(0).Descriptor()) {
+		if !slices.Contains(names[recovery.Positive](), name) {
+			t.Errorf("positive %s is unknown to the decision", name)
+		}
+	}
+}
+
+func TestParseDuration(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"5m": 5 * time.Minute, "12h": 12 * time.Hour, "180d": 180 * day, "1d12h": 36 * time.Hour, "30s": 30 * time.Second,
+		"1d2h3m4s": 26*time.Hour + 3*time.Minute + 4*time.Second, "0s": 0,
+	} {
+		if got, err := parseDuration(text); err != nil || got != want {
+			t.Errorf("%s is %v, %v", text, got, err)
+		}
+		if got := shortDuration(want); got != text {
+			t.Errorf("%v is written %s, want %s", want, got, text)
+		}
+	}
+	for _, text := range []string{"", "5", "m", "5 m", "-5m", "5m1h", "5m5m", "1.5h", "1w", "99999999999999999999d", "200000d", "1h "} {
+		if got, err := parseDuration(text); err == nil {
+			t.Errorf("%q is %v", text, got)
+		}
+	}
+}
+
+func TestMinorDigits(t *testing.T) {
+	for code, want := range map[string]int{"USD": 2, "JPY": 0, "KWD": 3, "CLF": 4, "XCG": 2, "VED": 2, "ZWG": 2, "ISK": 0, "UGX": 0, "XAF": 0} {
+		if got, ok := minorDigits[code]; !ok || got != want {
+			t.Errorf("%s has %d decimals, known: %v", code, got, ok)
+		}
+	}
+	for _, code := range []string{"DEM", "ANG", "HRK", "ZWL", "XAU", "XXX", "usd"} {
+		if _, ok := minorDigits[code]; ok {
+			t.Errorf("%s is known", code)
+		}
+	}
+	for code := range minorDigits {
+		if len(code) != 3 || strings.ToUpper(code) != code {
+			t.Errorf("%q is no code", code)
+		}
+	}
+	if got, _ := minorUnits("0.100", 3); got != 100 {
+		t.Errorf("0.100 with three decimals is %d minor units", got)
+	}
+}
+
+func TestGoodwillCancelsTheReferenceFailure(t *testing.T) {
+	r := Default().Rules.Risk
+	if got := 12*r.Terms[recovery.ReasonGoodwill].Weight - .5*r.Terms[recovery.ReasonSeverity].Weight; got > 1e-15 || got < -1e-15 {
+		t.Errorf("12 positives leave %g of a failure of severity 0.5", got)
 	}
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -138,7 +139,7 @@ func (t *trial) gestures() {
 	}
 	for i, want := range t.message.GetExpect().GetGestures() {
 		if !slices.Contains(got, want) {
-			t.differ(t.at.to("expect", "gestures", i), want, "only "+strings.Join(got, " "))
+			t.differ(t.at.to("expect", "gestures", i), want, cmp.Or(strings.Join(got, " "), "none"))
 		}
 	}
 }
