@@ -27,7 +27,9 @@ func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
 		grpc.ForceServerCodecV2(rpc.Codec()),
 		grpc.StatsHandler(s.telemetry.GRPC()),
 		grpc.MaxConcurrentStreams(256),
-		grpc.MaxRecvMsgSize(rpc.MostBatchBytes),
+		// More than any method takes: what lies between is refused with a
+		// reason, while gRPC's own refusal has none.
+		grpc.MaxRecvMsgSize(2 * rpc.MostBatchBytes),
 		grpc.MaxHeaderListSize(16 << 10),
 		grpc.ConnectionTimeout(5 * time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{

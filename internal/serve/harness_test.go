@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/makeamends/amends/internal/serve"
+	"github.com/makeamends/amends/internal/telemetry"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -69,6 +70,7 @@ type running struct {
 	recovery recoveryv1.RecoveryServiceClient
 	policies recoveryv1.PolicyServiceClient
 	health   healthv1.HealthClient
+	probes   int // made by probe
 }
 
 // start runs a server on a free port for as long as the test runs.
@@ -82,7 +84,7 @@ func start(tb testing.TB, c serve.Config) *running {
 	if c.Secret == nil && c.KeyFile == "" {
 		c.Secret = secret
 	}
-	c.Logger = slog.New(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	c.Logger = slog.New(telemetry.Traced(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	var err error
 	if r.Server, err = serve.Start(tb.Context(), c); err != nil {
 		tb.Fatal(err)

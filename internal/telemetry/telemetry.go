@@ -90,7 +90,8 @@ func (t *Telemetry) exportTraces(ctx context.Context, about *resource.Resource) 
 	}
 	provider := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	t.traces, t.exports = provider, true
-	t.flush = append(t.flush, provider.Shutdown)
+	// The provider leaves an exporter running that did not finish in time.
+	t.flush = append(t.flush, provider.Shutdown, exporter.Shutdown)
 	return nil
 }
 

@@ -1,0 +1,168 @@
+package serve_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
+
+	"github.com/makeamends/amends/internal/serve"
+)
+
+func TestMetrics(t *testing.T) {
+	s := start(t, serve.Config{OpsListen: "127.0.0.1:0", Version: "v1.2.3"})
+	band := strings.TrimPrefix(s.mustReport(t, event("e", "c")).GetAssessment().GetRisk().GetBand().String(), "BAND_")
+	s.mustReport(t, event("e", "c")) // a repetition decides nothing
+	if _, err := s.report(t.Context(), event("", "c")); err == nil {
+		t.Fatal("a bad report was taken")
+	}
+	text := s.metrics(t)
+	for _, want := range []string{
+		`amends_decisions_total{band="` + band + `"} 1`,
+		`amends_build_info{go_version="go`, `version="v1.2.3"} 1`,
+		`amends_policy_info{version="p-`, "amends_policy_last_reload_success 1", "amends_policy_reload_failures_total 0",
+		"amends_policy_condition_errors_total 0", "amends_ledger_conflicts_total 0",
+		`rpc_server_call_duration_seconds_count{`, `rpc_response_status_code="INVALID_ARGUMENT"`,
+		"go_goroutines", "process_cpu_seconds_total",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the metrics have no %s:\n%s", want, text)
+		}
+	}
+}
+
+func TestHealthOverHTTP(t *testing.T) {
+	s := start(t, serve.Config{OpsListen: "127.0.0.1:0"})
+	for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusOK, "/": http.StatusNotFound} {
+		if _, code := s.get(t, path); code != want {
+			t.Errorf("%s answers %d, want %d", path, code, want)
+		}
+	}
+}
+
+// TestLog: one line a call, that names neither the caller's ids nor texts.
+func TestLog(t *testing.T) {
+	s := start(t, serve.Config{})
+	e := event("secret-event", "secret-customer")
+	e.SetOrderId("secret-order")
+	e.SetIncidentId("secret-incident")
+	s.mustReport(t, e)
+	e.SetSeverity(7)
+	if _, err := s.report(t.Context(), e); err == nil {
+		t.Fatal("a bad report was taken")
+	}
+	e = event("secret-event", "secret-customer")
+	if _, err := s.report(t.Context(), e); status.Code(err) != codes.AlreadyExists {
+		t.Fatal(err)
+	}
+	log := s.log.String()
+	for _, want := range []string{
+		`"method":"recovery.v1.RecoveryService/ReportFailure","code":"OK"`, `"code":"InvalidArgument"`, `"reason":"INVALID_REQUEST"`,
+		`"reason":"ID_REUSED"`,
+	} {
+		if n := strings.Count(log, want); n != 1 {
+			t.Errorf("%s stands in %d lines, want 1:\n%s", want, n, log)
+		}
+	}
+	if strings.Contains(log, "secret") {
+		t.Errorf("the log names what the caller sent:\n%s", log)
+	}
+}
+
+func TestReflection(t *testing.T) {
+	s := start(t, serve.Config{})
+	stream, err := reflectionv1.NewServerReflectionClient(s.conn).ServerReflectionInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = stream.Send(&reflectionv1.ServerReflectionRequest{
+		MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{ListServices: "*"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(answer.String(), "recovery.v1.RecoveryService") {
+		t.Errorf("reflection names %v", answer)
+	}
+}
+
+// TestDrain stops a server that has a call and a stream under way: the stream
+// ends, the call is answered, and new calls find no server.
+func TestDrain(t *testing.T) {
+	s := start(t, serve.Config{Pause: 300 * time.Millisecond})
+	watch, err := s.health.Watch(t.Context(), &healthv1.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, err := watch.Recv(); err != nil || first.GetStatus() != healthv1.HealthCheckResponse_SERVING {
+		t.Fatalf("%v, %v; want SERVING", first, err)
+	}
+	stopped := make(chan error, 1)
+	began := time.Now()
+	go func() { stopped <- s.Stop(context.Background()) }()
+	if second, err := watch.Recv(); err != nil || second.GetStatus() != healthv1.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("%v, %v; want NOT_SERVING first", second, err)
+	}
+	if _, err := s.report(t.Context(), event("e", "c")); err != nil {
+		t.Errorf("a call during the pause: %v; want it answered", err)
+	}
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took < 300*time.Millisecond || took > 5*time.Second {
+		t.Errorf("the end took %s, want the pause and little more", took)
+	}
+	if _, err := watch.Recv(); err == nil {
+		t.Error("the stream did not end")
+	}
+	if _, err := s.report(t.Context(), event("e2", "c")); status.Code(err) != codes.Unavailable {
+		t.Errorf("after the end: %v, want Unavailable", err)
+	}
+	if err := s.Wait(); err != nil {
+		t.Errorf("Wait after Stop: %v", err)
+	}
+}
+
+// TestCallersOwnDeadline: the deadline of the caller holds.
+func TestCallersOwnDeadline(t *testing.T) {
+	s := start(t, serve.Config{})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+	defer cancel()
+	if _, err := s.report(ctx, event("e", "c")); status.Code(err) != codes.DeadlineExceeded {
+		t.Errorf("answered %v, want DeadlineExceeded", err)
+	}
+}
+
+// TestPanic: a handler that panics fails its call, not the process.
+func TestPanic(t *testing.T) {
+	boom := newClock(noon)
+	var armed atomic.Bool
+	s := start(t, serve.Config{Now: func() time.Time {
+		if armed.Load() {
+			panic("boom")
+		}
+		return boom.Now()
+	}})
+	armed.Store(true)
+	_, err := s.report(t.Context(), event("e", "c"))
+	code, reason, _ := refused(t, err)
+	if code != codes.Internal || reason != "INTERNAL" || strings.Contains(err.Error(), "boom") {
+		t.Errorf("answered %v (%s), want INTERNAL without the cause", err, reason)
+	}
+	armed.Store(false)
+	if !strings.Contains(s.log.String(), "boom") {
+		t.Error("the log does not have the cause")
+	}
+	s.mustReport(t, event("e", "c"))
+}

@@ -1,0 +1,148 @@
+package serve_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/makeamends/amends/internal/policy"
+	"github.com/makeamends/amends/internal/serve"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// another is the default policy under another version.
+func another(t *testing.T) []byte {
+	t.Helper()
+	changed := append(bytes.Clone(policy.DefaultYAML()), "\n# another version\n"...)
+	if _, findings := policy.Parse("changed", changed); findings.Err() != nil {
+		t.Fatal(findings)
+	}
+	return changed
+}
+
+// TestHotReload changes the policy file under the server: sound, faulty, sound.
+func TestHotReload(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	write := func(text []byte) {
+		t.Helper()
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(policy.DefaultYAML())
+	s := start(t, serve.Config{Policy: file, OpsListen: "127.0.0.1:0"})
+	e := event("e1", "c")
+	e.SetOrderId("o")
+	before := s.mustReport(t, e)
+
+	write(another(t))
+	eventually(t, 5*time.Second, "the changed policy is active", func() bool {
+		return s.mustReport(t, probe(s)).GetPolicyVersion() != before.GetPolicyVersion()
+	})
+	after := s.mustReport(t, event("e2", "d"))
+	e = event("e3", "c")
+	e.SetOrderId("o")
+	if joined := s.mustReport(t, e); joined.GetCaseId() != before.GetCaseId() || joined.GetPolicyVersion() != before.GetPolicyVersion() {
+		t.Errorf("the open case is judged by %s, want %s, which it was opened with", joined.GetPolicyVersion(), before.GetPolicyVersion())
+	}
+
+	write([]byte("bands: nonsense\n"))
+	eventually(t, 5*time.Second, "the faulty policy is counted", func() bool {
+		return strings.Contains(s.metrics(t), "amends_policy_reload_failures_total 1")
+	})
+	if still := s.mustReport(t, event("e4", "e")); still.GetPolicyVersion() != after.GetPolicyVersion() {
+		t.Errorf("after a faulty policy %s is active, want %s as before", still.GetPolicyVersion(), after.GetPolicyVersion())
+	}
+	for _, want := range []string{
+		`amends_policy_info{version="` + after.GetPolicyVersion() + `"} 1`, "amends_policy_last_reload_success 0",
+	} {
+		if !strings.Contains(s.metrics(t), want) {
+			t.Errorf("the metrics have no %s", want)
+		}
+	}
+	if !strings.Contains(s.log.String(), "policy.yaml:1:1") {
+		t.Errorf("the log does not say what is wrong:\n%s", s.log)
+	}
+	old, err := s.policies.GetPolicy(t.Context(), recoveryv1.GetPolicyRequest_builder{Version: before.GetPolicyVersion()}.Build())
+	if err != nil || old.GetYaml() != string(policy.DefaultYAML()) || old.GetActive() {
+		t.Errorf("the former policy: active %v, %v; want its text, and that it is not active", old.GetActive(), err)
+	}
+}
+
+// probe is an event of another customer at each call.
+func probe(s *running) *recoveryv1.FailureEvent {
+	s.probes++
+	id := strings.Repeat("p", s.probes%100+1)
+	return event(id, "probe-"+id)
+}
+
+// metrics reads /metrics.
+func (r *running) metrics(t *testing.T) string {
+	t.Helper()
+	body, _ := r.get(t, "/metrics")
+	return body
+}
+
+func (r *running) get(t *testing.T, path string) (body string, code int) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+r.OpsAddr()+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	answer, err := transport.RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text), answer.StatusCode
+}
+
+func TestPolicyService(t *testing.T) {
+	s := start(t, serve.Config{})
+	active, err := s.policies.GetPolicy(t.Context(), &recoveryv1.GetPolicyRequest{})
+	if err != nil || !active.GetActive() || active.GetYaml() != string(policy.DefaultYAML()) || !active.HasLoadedAt() {
+		t.Errorf("the active policy: %v, %v", active.GetVersion(), err)
+	}
+	listed, err := s.policies.ListPolicies(t.Context(), &recoveryv1.ListPoliciesRequest{})
+	if err != nil || len(listed.GetPolicies()) != 1 || listed.GetPolicies()[0].GetVersion() != active.GetVersion() {
+		t.Errorf("listed %v, %v; want the active one", listed, err)
+	}
+	faulty, err := s.policies.CheckPolicy(t.Context(), recoveryv1.CheckPolicyRequest_builder{Yaml: "a: 1\nb: 2\n"}.Build())
+	if err != nil || faulty.GetValid() || len(faulty.GetFindings()) < 2 || faulty.GetFindings()[1].GetLine() != 2 {
+		t.Errorf("a policy with two faults: %v, %v", faulty, err)
+	}
+	sound, err := s.policies.CheckPolicy(t.Context(), recoveryv1.CheckPolicyRequest_builder{Yaml: active.GetYaml()}.Build())
+	if err != nil || !sound.GetValid() || sound.GetVersion() != active.GetVersion() {
+		t.Errorf("the active policy, checked: %v, %v", sound, err)
+	}
+}
+
+func TestSimulatePolicy(t *testing.T) {
+	s := start(t, serve.Config{})
+	answer, err := s.policies.SimulatePolicy(t.Context(), recoveryv1.SimulatePolicyRequest_builder{
+		Yaml: new(string(another(t))), Event: event("e", "c"),
+	}.Build())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.GetCase().GetPolicyVersion() == answer.GetBaseline().GetPolicyVersion() {
+		t.Error("both sides were judged by one policy")
+	}
+	untouched(t, s, "c")
+	byVersion, err := s.policies.SimulatePolicy(t.Context(), recoveryv1.SimulatePolicyRequest_builder{
+		Version: new(answer.GetBaseline().GetPolicyVersion()), Event: event("e", "c"),
+	}.Build())
+	if err != nil || byVersion.GetCase().GetPolicyVersion() != byVersion.GetBaseline().GetPolicyVersion() {
+		t.Errorf("by the active version: %v", err)
+	}
+}
