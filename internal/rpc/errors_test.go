@@ -1,0 +1,125 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/recovery"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+func TestErrors(t *testing.T) {
+	tests := map[string]struct {
+		err    error
+		code   codes.Code
+		reason string
+		says   string
+		retry  bool
+	}{
+		"a fault":            {invalid([]fault{{field: "a", allowed: "b"}}), codes.InvalidArgument, "INVALID_REQUEST", "a: b", false},
+		"only a currency":    {invalid([]fault{{field: "a", allowed: "b", currency: true}}), codes.FailedPrecondition, "CURRENCY_NOT_LISTED", "a: b", false},
+		"id reused":          {ledger.ErrReused, codes.AlreadyExists, "ID_REUSED", "id of its own", false},
+		"no case":            {ledger.ErrNotFound, codes.NotFound, "CASE_NOT_FOUND", "no such case", false},
+		"no policy":          {errPolicyUnknown, codes.NotFound, "POLICY_NOT_FOUND", "ListPolicies", false},
+		"bad policy":         {errPolicyInvalid, codes.FailedPrecondition, "POLICY_INVALID", "CheckPolicy", false},
+		"policy lost":        {errPolicyLost, codes.Internal, "INTERNAL", "fault of the service", false},
+		"currency unlisted":  {recovery.ErrUnlisted, codes.FailedPrecondition, "CURRENCY_NOT_LISTED", "currency", false},
+		"currency differs":   {recovery.ErrCurrency, codes.FailedPrecondition, "CURRENCY_MISMATCH", "another currency", false},
+		"conflict":           {ledger.ErrConflict, codes.Aborted, "CONFLICT", "repeat with the same id", true},
+		"overloaded":         {ledger.ErrOverloaded, codes.ResourceExhausted, "OVERLOADED", "nothing changed", true},
+		"store gone":         {&ledger.Unavailable{RetryAfter: time.Second}, codes.Unavailable, "STORE_UNAVAILABLE", "nothing changed", true},
+		"store silent":       {&ledger.Unavailable{Unknown: true, RetryAfter: time.Second}, codes.Unavailable, "STATE_UNKNOWN", "repeat with the same id", true},
+		"store broken":       {ledger.ErrBroken, codes.Internal, "INTERNAL", "fault of the service", false},
+		"deadline":           {context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "repeat with the same id", false},
+		"gave up":            {context.Canceled, codes.Canceled, "CANCELLED", "may have been made", false},
+		"not offered":        {status.Error(codes.Unimplemented, "method X not implemented"), codes.Unimplemented, "NOT_IMPLEMENTED", "does not offer", false},
+		"cases of nobody":    {errNoCustomer, codes.Unimplemented, "NOT_IMPLEMENTED", "customer_id", false},
+		"page token":         {errPageToken, codes.InvalidArgument, "INVALID_REQUEST", "page_token", false},
+		"malformed":          {&wireError{errMalformed}, codes.InvalidArgument, "MALFORMED_MESSAGE", "UTF-8", false},
+		"too large":          {&wireError{errTooLarge}, codes.ResourceExhausted, "MESSAGE_TOO_LARGE", "256 KiB", false},
+		"too large for gRPC": {&wireError{status.Error(codes.ResourceExhausted, "x")}, codes.ResourceExhausted, "MESSAGE_TOO_LARGE", "256 KiB", false},
+		"no message":         {&wireError{status.Error(codes.Internal, "x")}, codes.InvalidArgument, "MALFORMED_MESSAGE", "bytes", false},
+		"gone while reading": {&wireError{status.Error(codes.Canceled, "x")}, codes.Canceled, "CANCELLED", "gave up", false},
+		"anything else":      {errors.New("dial 10.0.0.1: secret"), codes.Internal, "INTERNAL", "fault of the service", false},
+		"a status of nobody": {status.Error(codes.Unknown, "secret"), codes.Internal, "INTERNAL", "fault of the service", false},
+	}
+	reasons := map[string]bool{}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			refused := Refuse(t.Context(), fmt.Errorf("secret: %w", test.err))
+			st := status.Convert(refused)
+			if st.Code() != test.code || !strings.Contains(st.Message(), test.says) || strings.Contains(st.Message(), "secret") {
+				t.Errorf("%v, want %s and %q, without the cause", st, test.code, test.says)
+			}
+			if refused.Reason() != test.reason {
+				t.Errorf("reason %s, want %s", refused.Reason(), test.reason)
+			}
+			if !errors.Is(refused, test.err) {
+				t.Error("the cause is lost for the log")
+			}
+			info, retry := detailsOf(st)
+			if info.GetReason() != test.reason || info.GetDomain() != Domain || retry != test.retry {
+				t.Errorf("details %v, retry %v; want reason %s, retry %v", info, retry, test.reason, test.retry)
+			}
+		})
+		if _, known := recoveryv1.ErrorReason_value["ERROR_REASON_"+test.reason]; !known {
+			t.Errorf("%s is no ErrorReason of the contract", test.reason)
+		}
+		reasons[test.reason] = true
+	}
+	for _, row := range refusals {
+		if !reasons[reasonName(row.reason)] {
+			t.Errorf("no test for %v", row.err)
+		}
+	}
+}
+
+func detailsOf(st *status.Status) (info *errdetails.ErrorInfo, retry bool) {
+	for _, d := range st.Details() {
+		switch d := d.(type) {
+		case *errdetails.ErrorInfo:
+			info = d
+		case *errdetails.RetryInfo:
+			retry = d.GetRetryDelay().AsDuration() > 0
+		}
+	}
+	return info, retry
+}
+
+func TestFaultOfTheServiceNamesItsTrace(t *testing.T) {
+	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}})
+	ctx := trace.ContextWithSpanContext(t.Context(), span)
+	info, _ := detailsOf(Refuse(ctx, errors.New("x")).GRPCStatus())
+	if got := info.GetMetadata()["trace_id"]; got != span.TraceID().String() {
+		t.Errorf("trace id %q, want %s", got, span.TraceID())
+	}
+}
+
+func TestManyFaultsAreCutShort(t *testing.T) {
+	faults := make([]fault, 1000)
+	for i := range faults {
+		faults[i] = fault{field: strings.Repeat("f", 50), allowed: strings.Repeat("a", 100)}
+	}
+	st := Refuse(t.Context(), invalid(faults)).GRPCStatus()
+	for _, d := range st.Details() {
+		if b, ok := d.(*errdetails.BadRequest); ok {
+			last := b.GetFieldViolations()[len(b.GetFieldViolations())-1].GetDescription()
+			if len(b.GetFieldViolations()) != mostListed+1 || !strings.Contains(last, "968 more") {
+				t.Errorf("%d faults listed, the last one %q", len(b.GetFieldViolations()), last)
+			}
+		}
+	}
+	if !strings.HasSuffix(st.Message(), "and 997 more") || len(st.Message()) > 1000 {
+		t.Errorf("message of %d bytes: %s", len(st.Message()), st.Message())
+	}
+}
