@@ -15,7 +15,7 @@ for _, key in ipairs({bucket, own}) do
     {'hset', key, 'f', 'v'}, {'hsetnx', key, 'f', 'v'}, {'hdel', key, 'f'},
     {'persist', key}, {'pexpire', key, '1'}, {'set', key, 'v'},
     {'zscore', key, 'm'}, {'zadd', key, '1', 'm'}, {'zrem', key, 'm'},
-    {'xlen', key}, {'xadd', key, '*', 'f', 'v'},
+    {'xadd', key, '*', 'f', 'v'},
     {'evalsha', 'sha', '1', key}, {'eval', 'script', '1', key}, {'wait', '0', '0'}, {'time'}, {'info'}, {'ping'},
   }) do
     if not redis.acl_check_cmd(unpack(command)) then

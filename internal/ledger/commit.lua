@@ -8,7 +8,8 @@
 --
 -- Redis does not roll back, so every read, which also fails on a key of the
 -- wrong type, comes before the first write, and the first write is the one
--- that can still fail: XADD refuses a stream that somebody else numbered.
+-- that can still fail: XADD refuses what is no stream, and a stream that
+-- somebody else numbered.
 -- The line #!lua makes Redis refuse the whole script when it is out of memory,
 -- read-only, short of replicas or unable to save.
 --
@@ -42,19 +43,15 @@ local events_at = days_at + ARGV[10]
 
 -- Read and check.
 local version = redis.call('HGET', customer, 'v') or ''
-if version == ARGV[2] then
-  return version
-end
 if version ~= ARGV[1] then
-  -- Sent again after others went on from what the first sending wrote? The
-  -- answer holds the nonce too.
+  -- This may be the second sending: then ARGV[2] stands, or, when others have
+  -- gone on from it, the answer does, which holds the nonce too.
   if ARGV[7] ~= '' and redis.call('HGET', customer, ARGV[pairs_at]) == ARGV[pairs_at + 1] then
     return ARGV[2]
   end
   return version
 end
 redis.call('ZSCORE', due, ARGV[4])
-redis.call('XLEN', stream)
 local seen = ''
 if ARGV[7] ~= '' then
   seen = redis.call('HGET', customer, ARGV[6]) or ''

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/makeamends/amends/internal/recovery"
@@ -47,6 +48,7 @@ func sevenDays(t *testing.T, open opener) {
 	l := open(t, func(o *Options) { o.Now = at.Now })
 	w := one(l, "seven days", "old")
 	mustUpdate(t, l, w, count)
+	mustUpdate(t, l, one(l, "seven days", "on the same day"), count)
 	at.add(7*24*time.Hour - time.Second)
 	mustUpdate(t, l, one(l, "seven days", "young"), count)
 	if r := mustUpdate(t, l, w, count); !r.Replayed || string(r.Answer) != "order 1" {
@@ -186,6 +188,10 @@ func eventNumbers(t *testing.T, open opener) {
 			t.Errorf("event %s: %v", entry.ID, &e)
 		}
 	}
+	if l.store.mode != embedded { // miniredis takes any number
+		foreignStream(t, l, n)
+	}
+
 	// The numbers go on when old entries, or all of them, are trimmed.
 	l.client.XTrimMaxLen(t.Context(), n.events, 0)
 	mustUpdate(t, l, one(l, "events", "after"), opens)
@@ -260,5 +266,19 @@ func thousand(t *testing.T, open opener) {
 	mustUpdate(t, l, one(l, "thousand", "later"), count)
 	if _, fields := size(t, l, w.Key); fields != 4 {
 		t.Errorf("%d fields are left, want 4", fields)
+	}
+}
+
+// foreignStream: a stream that somebody else numbered stops a change as a whole.
+func foreignStream(t *testing.T, l *Ledger, n names) {
+	foreign := l.client.XAdd(t.Context(), &redis.XAddArgs{Stream: n.events, Values: []string{"e", ""}}).Val()
+	before := dump(t, l)
+	if _, err := l.Update(t.Context(), one(l, "events", "foreign"), opens); !errors.Is(err, ErrBroken) {
+		t.Errorf("a stream with entry %s: %v", foreign, err)
+	}
+	unchanged(t, l, before)
+	l.client.Del(t.Context(), n.events)
+	for i := range 6 {
+		mustUpdate(t, l, one(l, "events", fmt.Sprint("again ", i)), opens)
 	}
 }

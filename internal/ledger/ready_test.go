@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/makeamends/amends/internal/redistest"
 )
 
@@ -30,6 +32,7 @@ func refuses(t *testing.T, opts Options, want ...string) {
 }
 
 func TestStartIsRefusedWithAdvice(t *testing.T) {
+	t.Parallel()
 	server := redistest.Server(t)
 	at := server.Addr()
 	good := openAt(t, server.URL())
@@ -87,6 +90,7 @@ func TestOldServersAreRefused(t *testing.T) {
 }
 
 func TestThePermissionsAreComplete(t *testing.T) {
+	t.Parallel()
 	server := redistest.Server(t)
 	rule := []string{"ACL", "SETUSER", "amends", "on", ">pass", "~{b*", "~amends:*", "+@read", "+hset", "+hsetnx", "+hdel", "+persist",
 		"+pexpire", "+zadd", "+evalsha", "+eval", "+set", "+time", "+info", "+ping", "+script"}
@@ -147,6 +151,7 @@ func TestClocksAgree(t *testing.T) {
 }
 
 func TestReplicasAreChecked(t *testing.T) {
+	t.Parallel()
 	s := redistest.Sentinel(t)
 	l := openAt(t, s.URL())
 	mustUpdate(t, l, one(l, "sentinel", "a"), count)
@@ -180,10 +185,15 @@ func TestReplicasAreChecked(t *testing.T) {
 	}
 }
 
-func TestTheEmbeddedStoreWarns(t *testing.T) {
+func TestTheEmbeddedStoreWarnsAndIsPrivate(t *testing.T) {
 	var log bytes.Buffer
-	openAt(t, Embedded, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	l := openAt(t, Embedded, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	if !strings.Contains(log.String(), "level=WARN") || !strings.Contains(log.String(), "the embedded store keeps nothing") {
 		t.Errorf("logged: %s", log.String())
+	}
+	stranger := redis.NewClient(&redis.Options{Addr: l.client.(*redis.Client).Options().Addr})
+	defer stranger.Close()
+	if err := stranger.HGetAll(t.Context(), metaKey).Err(); err == nil {
+		t.Error("others on this machine can read it")
 	}
 }

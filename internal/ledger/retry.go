@@ -32,6 +32,13 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, callTime)
 }
 
+// over reports whether the deadline has come. A connection that times out by it
+// can be a moment ahead of the context.
+func over(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && time.Until(end) < time.Millisecond
+}
+
 // patience counts the attempts of one call. The driver's own repetitions are
 // switched off: they know neither the caller's deadline nor what is safe.
 type patience struct {

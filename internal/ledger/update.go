@@ -87,9 +87,10 @@ type update struct {
 	judge    Judge
 	nonce    [8]byte // of this call: tells our own commit from another's
 
-	results []Result
-	fresh   []int // indices of requests without a record
-	unknown bool  // a commit was sent and not answered
+	results    []Result
+	fresh      []int // indices of requests without a record
+	unknown    bool  // a commit was sent and not answered
+	conflicted bool  // a commit was refused because of another
 }
 
 // judgeError keeps what judge said apart from what the store said.
@@ -203,6 +204,7 @@ func (u *update) commit(ctx context.Context, c change) (err error) {
 		return err
 	}
 	if stands != c.to {
+		u.conflicted = true
 		return errConflict
 	}
 	return nil
@@ -210,10 +212,12 @@ func (u *update) commit(ctx context.Context, c change) (err error) {
 
 // failed is what the caller learns.
 func (u *update) failed(ctx context.Context, err error) error {
+	// A deadline that ends a round of many is no fault of the store.
+	late := errors.Is(err, errConflict) || over(ctx) && u.conflicted
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return context.Canceled
-	case errors.Is(err, errConflict) && !u.unknown:
+	case late && !u.unknown:
 		return ErrConflict
 	default:
 		return u.ledger.failed(err, u.unknown)
