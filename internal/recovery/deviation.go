@@ -1,7 +1,6 @@
 package recovery
 
 import (
-	"math/bits"
 	"slices"
 	"time"
 )
@@ -32,8 +31,7 @@ func (k *Case) missed(is func(Deadline) bool) bool {
 // mostOfAKind counts the unrecovered failures of late, this one included, that
 // share one kind with this one, for the kind that recurs most.
 func (c *Customer) mostOfAKind(p *Policy, k *Case, now time.Time) (most int) {
-	for rest := k.Failure.Kinds; rest != 0; rest &= rest - 1 {
-		kind := Kind(bits.TrailingZeros32(uint32(rest)))
+	for kind := range k.Failure.Kinds.All() {
 		count := 1
 		for _, f := range c.Failures {
 			if f.Case != k.Number && !f.Recovered && f.Kinds.Has(kind) && now.Sub(f.At) <= p.Risk.SimilarWithin {

@@ -10,10 +10,8 @@ func severity(p *Policy, f *Failure) float64 {
 		return *f.Stated
 	}
 	spared := 1.0
-	for kind := Late; kind < kinds; kind++ {
-		if f.Kinds.Has(kind) {
-			spared *= 1 - kindSeverity(p, kind, f)
-		}
+	for kind := range f.Kinds.All() {
+		spared *= 1 - kindSeverity(p, kind, f)
 	}
 	return 1 - spared*(1-p.Severity.MoneyWeight*moneyShare(p, f))
 }
@@ -47,8 +45,8 @@ func resource(p *Policy, f *Failure) Resource {
 		return f.Resource
 	}
 	var worst Kind
-	for kind := Late; kind < kinds; kind++ {
-		if f.Kinds.Has(kind) && (worst == 0 || kindSeverity(p, kind, f) > kindSeverity(p, worst, f)) {
+	for kind := range f.Kinds.All() {
+		if worst == 0 || kindSeverity(p, kind, f) > kindSeverity(p, worst, f) {
 			worst = kind
 		}
 	}

@@ -1,7 +1,9 @@
 package recovery
 
 import (
+	"iter"
 	"math/bits"
+	"slices"
 	"strings"
 )
 
@@ -55,22 +57,27 @@ func Kinds(ks ...Kind) KindSet {
 	return s
 }
 
-// Has reports whether any of ks is in the set.
-func (s KindSet) Has(ks ...Kind) bool { return s&Kinds(ks...) != 0 }
+// Has reports whether k is in the set.
+func (s KindSet) Has(k Kind) bool { return s&(1<<k) != 0 }
+
+// All gives the members in ascending order.
+func (s KindSet) All() iter.Seq[Kind] {
+	return func(yield func(Kind) bool) {
+		for rest := s; rest != 0; rest &= rest - 1 {
+			if !yield(Kind(bits.TrailingZeros32(uint32(rest)))) {
+				return
+			}
+		}
+	}
+}
 
 // List gives the members in ascending order.
-func (s KindSet) List() []Kind {
-	out := make([]Kind, 0, bits.OnesCount32(uint32(s)))
-	for rest := s; rest != 0; rest &= rest - 1 {
-		out = append(out, Kind(bits.TrailingZeros32(uint32(rest))))
-	}
-	return out
-}
+func (s KindSet) List() []Kind { return slices.Collect(s.All()) }
 
 // String joins the names of the members with commas.
 func (s KindSet) String() string {
 	names := make([]string, 0, 4)
-	for _, k := range s.List() {
+	for k := range s.All() {
 		names = append(names, k.String())
 	}
 	return strings.Join(names, ",")
