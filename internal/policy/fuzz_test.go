@@ -12,8 +12,8 @@ import (
 // the file, and what was accepted is accepted again under the same version.
 func FuzzParse(f *testing.F) {
 	f.Add(defaultYAML)
-	for _, b := range faults {
-		if bytes.Count(defaultYAML, []byte(b.old)) == 1 {
+	for i, b := range faults {
+		if i%5 == 0 && bytes.Count(defaultYAML, []byte(b.old)) == 1 { // TestBrokenPolicies goes through all
 			f.Add(bytes.Replace(defaultYAML, []byte(b.old), bytes.ReplaceAll([]byte(b.new), []byte("«"), nil), 1))
 		}
 	}

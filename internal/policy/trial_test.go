@@ -129,7 +129,7 @@ func TestRecoveredHistory(t *testing.T) {
   - name: recovered
     earlier: [{ago: 90d, recovered: true, event: {kinds: [DAMAGED], channel: EMAIL}}]
     event: {kinds: [LATE], delay: 10m, channel: EMAIL}
-    expect: {reasons: [SEVERITY, REPEAT, GOODWILL]}
+    expect: {reasons: [SEVERITY, REPEAT, GOODWILL], ignored: 0.5544} # R is 0.125, P is 0.707
 `
 	results, findings := RunTrials("t.yaml", []byte(text), Default())
 	if len(findings) > 0 || !results[0].Passed() {
