@@ -30,7 +30,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/makeamends/amends/internal/redistest.startProcess.func1"))
 }
 
-// child serves until its standard input ends.
+// child serves until its standard input ends, and answers every line of it with
+// the processor time that it has spent, in nanoseconds.
 func child(settings string) int {
 	var c childConfig
 	if err := json.Unmarshal([]byte(settings), &c); err != nil {
@@ -43,7 +44,13 @@ func child(settings string) int {
 		return 1
 	}
 	fmt.Println(addr)
-	_, _ = io.Copy(io.Discard, os.Stdin)
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		var used syscall.Rusage
+		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+			panic(err)
+		}
+		fmt.Println(used.Utime.Nano() + used.Stime.Nano())
+	}
 	stop()
 	return 0
 }
@@ -101,8 +108,9 @@ func (d *deadly) Handle(_ context.Context, r slog.Record) error {
 // process is a child that runs.
 type process struct {
 	*exec.Cmd
-	addr  string
-	input io.Closer
+	addr   string
+	input  io.WriteCloser
+	output *bufio.Reader
 }
 
 // spawn starts a child and waits until it listens.
@@ -128,7 +136,8 @@ func spawn(tb testing.TB, c childConfig) *process {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(p.end)
-	line, err := bufio.NewReader(out).ReadString('\n')
+	p.output = bufio.NewReader(out)
+	line, err := p.output.ReadString('\n')
 	if err != nil {
 		tb.Fatalf("the child did not come up: %v", err)
 	}
@@ -142,4 +151,23 @@ func (p *process) end() {
 		_ = p.input.Close()
 		_ = p.Wait()
 	}
+}
+
+// cost is the processor time, in nanoseconds, that the child spends while do runs.
+func (p *process) cost(tb testing.TB, do func()) float64 {
+	tb.Helper()
+	before := p.spent(tb)
+	do()
+	return p.spent(tb) - before
+}
+
+func (p *process) spent(tb testing.TB) (ns float64) {
+	tb.Helper()
+	if _, err := fmt.Fprintln(p.input); err != nil {
+		tb.Fatal(err)
+	}
+	if _, err := fmt.Fscanln(p.output, &ns); err != nil {
+		tb.Fatal(err)
+	}
+	return ns
 }
