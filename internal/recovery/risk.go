@@ -134,8 +134,8 @@ func baseline(r *RiskRules, positives float64, idle time.Duration) float64 {
 // below the baseline: there is no service-recovery paradox on loyalty.
 func (r *RiskRules) risk(a *Assessment, attenuation float64) Risk {
 	leave := func(e float64) float64 {
-		stays := 1 - (a.Noticed*e + (1-a.Noticed)*a.Baseline)
-		return min(r.Ceiling, 1-stays*a.Patience)
+		leaves := a.Baseline + a.Noticed*(e-a.Baseline) // written so that it is never a bit below the baseline
+		return min(r.Ceiling, leaves+(1-leaves)*(1-a.Patience))
 	}
 	recovered := func(effect float64) float64 {
 		return leave(max(sigmoid(a.LogOdds-effect*attenuation), a.Baseline))
