@@ -13,6 +13,7 @@
 //	{b017}:c:<key>  hash    one customer
 //	{b017}:due      zset    customer keys by the next moment, in ms, at which time alone changes something
 //	{b017}:ev       stream  transitions of cases, numbered 1-0, 1-1, ... without gaps
+//	{b017}:w        string  nothing; written where WAIT needs a write to wait for
 //	amends:meta     hash    what all processes must agree on: buckets, fingerprint of the secret
 //	amends:policies hash    every policy that a case was ever opened with, by version
 //

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -45,6 +46,7 @@ type Ledger struct {
 	store   target
 	closers []io.Closer
 	trouble trouble
+	agreed  atomic.Bool      // the record of the ledger was read and found right
 	clock   func() time.Time // of this machine, compared with that of Redis
 }
 

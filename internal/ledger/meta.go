@@ -24,6 +24,11 @@ func (l *Ledger) checkMeta(ctx context.Context) error {
 		"secret":  printable.EncodeToString(sum[:8]),
 	}
 	have, err := l.meta(ctx, want)
+	if err != nil && l.store.mode == cluster && l.agreed.Load() {
+		// The shard that holds the record is lost: no reason to stop serving the others.
+		l.opts.Logger.Warn("the record of the ledger cannot be read", "key", metaKey, "error", Cause(err))
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w (%w)", metaKey, err, Cause(err))
 	}
@@ -40,6 +45,7 @@ func (l *Ledger) checkMeta(ctx context.Context) error {
 		faults = append(faults, fmt.Errorf("this ledger was born with another secret (fingerprint %s, not %s); "+
 			"give the key file that it was born with, or an empty Redis", have["secret"], want["secret"]))
 	}
+	l.agreed.Store(len(faults) == 0)
 	return errors.Join(faults...)
 }
 

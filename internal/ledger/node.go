@@ -113,15 +113,15 @@ func (f info) major() int {
 func (f info) check(n node, production bool) []error {
 	var faults []error
 	if f.major() < 7 {
-		faults = append(faults, fmt.Errorf("Redis at %s is version %s; install 7.0 or newer, "+
+		faults = append(faults, fmt.Errorf("the Redis at %s is version %s; install 7.0 or newer, "+
 			"which refuses a script as a whole when its memory is full", n.addr, f["redis_version"]))
 	}
 	if policy := f["maxmemory_policy"]; policy != "noeviction" {
-		faults = append(faults, fmt.Errorf("Redis at %s would delete customers when its memory is full (maxmemory-policy %s); "+
+		faults = append(faults, fmt.Errorf("the Redis at %s would delete customers when its memory is full (maxmemory-policy %s); "+
 			"run there: redis-cli CONFIG SET maxmemory-policy noeviction, and set it in redis.conf", n.addr, policy))
 	}
 	if production && f["aof_enabled"] != "1" {
-		faults = append(faults, fmt.Errorf("Redis at %s loses changes when it restarts (appendonly no); "+
+		faults = append(faults, fmt.Errorf("the Redis at %s loses changes when it restarts (appendonly no); "+
 			"run there: redis-cli CONFIG SET appendonly yes, and set it in redis.conf with appendfsync always or everysec", n.addr))
 	}
 	return faults

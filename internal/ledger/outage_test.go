@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -105,8 +106,8 @@ func TestRefusedWritesChangeNothing(t *testing.T) {
 		"OOM":        {set("maxmemory", "1"), set("maxmemory", "0")},
 		"NOREPLICAS": {set("min-replicas-to-write", "1"), set("min-replicas-to-write", "0")},
 		"READONLY": {
-			func() error { return server.Client().SlaveOf(ctx, "127.0.0.1", "1").Err() },
-			func() error { return server.Client().SlaveOf(ctx, "NO", "ONE").Err() },
+			func() error { return server.Client().ReplicaOf(ctx, "127.0.0.1", "1").Err() },
+			func() error { return server.Client().ReplicaOf(ctx, "NO", "ONE").Err() },
 		},
 		"BUSY": {
 			func() error {
@@ -191,9 +192,24 @@ func mustNames(t testing.TB, l *Ledger, key Key) names {
 // lostMaster: the loss of a node is the loss of its customers alone.
 func lostMaster(t *testing.T, c *redistest.ClusterInstance, open opener) {
 	l := open(t)
-	lost := "lost"
-	owner := c.Owner(mustNames(t, l, l.Key("shop", lost)).customer)
-	kept := lost
+	coverage := func(value string) {
+		t.Helper()
+		if err := c.Nodes()[1].Client().ConfigSet(t.Context(), "cluster-require-full-coverage", value).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	coverage("yes")
+	want := "run there: redis-cli CONFIG SET cluster-require-full-coverage no"
+	if err := l.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "the Redis at "+c.Nodes()[1].Addr()) || !strings.Contains(err.Error(), want) {
+		t.Errorf("a cluster that stops as a whole: %v", err)
+	}
+	coverage("no")
+
+	// A customer beside the record of the ledger, whose loss must not matter.
+	owner, lost, kept := c.Owner(metaKey), "lost", "kept"
+	for c.Owner(mustNames(t, l, l.Key("shop", lost)).customer) != owner {
+		lost += "'"
+	}
 	for c.Owner(mustNames(t, l, l.Key("shop", kept)).customer) == owner {
 		kept += "'"
 	}
@@ -201,6 +217,9 @@ func lostMaster(t *testing.T, c *redistest.ClusterInstance, open opener) {
 	owner.Kill()
 	unavailable(t, tryUpdate(t, l, one(l, lost, "b"), count), false)
 	mustUpdate(t, l, one(l, kept, "b"), count)
+	if err := l.Ready(t.Context()); err != nil {
+		t.Errorf("with a lost master: %v", err)
+	}
 	owner.Start()
 	c.WaitReady()
 	mustUpdate(t, l, one(l, lost, "b"), count)

@@ -47,7 +47,7 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	if err := l.Ping(ctx); err != nil {
-		return fmt.Errorf("Redis at %s does not answer: %w (%w); is it running, and is the address right?",
+		return fmt.Errorf("the Redis at %s does not answer: %w (%w); is it running, and is the address right?",
 			l.store.where(), err, Cause(err))
 	}
 	faults := []error{l.trouble.recent(), l.checkMeta(ctx)}
@@ -94,7 +94,21 @@ func (l *Ledger) checkNode(ctx context.Context, n node) (faults []error, err err
 	if facts.major() >= 7 && !n.replica { // older ones cannot tell
 		faults = append(faults, l.checkACL(ctx, n))
 	}
+	if l.store.mode == cluster {
+		faults = append(faults, checkCoverage(ctx, n))
+	}
 	return append(faults, l.checkClock(n, before, remote)), nil
+}
+
+// checkCoverage demands that a cluster that lost one shard serves the others.
+// Hosted clusters forbid CONFIG; whoever runs them knows what a shard is.
+func checkCoverage(ctx context.Context, n node) error {
+	const setting = "cluster-require-full-coverage"
+	if values, err := n.client.ConfigGet(ctx, setting).Result(); err != nil || values[setting] != "yes" {
+		return nil
+	}
+	return fmt.Errorf("the Redis at %s stops serving all customers when any shard is lost (%s yes); "+
+		"run there: redis-cli CONFIG SET %s no, and set it in redis.conf", n.addr, setting, setting)
 }
 
 // refusal tells a server that says no from one that says nothing.
@@ -102,7 +116,7 @@ func refusal(n node, err error) ([]error, error) {
 	if classify(err) != classBroken {
 		return nil, err
 	}
-	return []error{fmt.Errorf("Redis at %s refuses to be asked: %w; give its user the permission with ACL SETUSER, "+
+	return []error{fmt.Errorf("the Redis at %s refuses to be asked: %w; give its user the permission with ACL SETUSER, "+
 		"or correct user and password", n.addr, err)}, nil
 }
 
@@ -146,7 +160,7 @@ func (l *Ledger) checkACL(ctx context.Context, n node) error {
 	if user == "" {
 		user = "default"
 	}
-	return fmt.Errorf("Redis at %s does not let the user %q do what the ledger does; run: redis-cli ACL SETUSER %s '~{b*' '~amends:*' %s",
+	return fmt.Errorf("the Redis at %s does not let the user %q do what the ledger does; run: redis-cli ACL SETUSER %s '~{b*' '~amends:*' %s",
 		n.addr, user, user, strings.Join(slices.Compact(commands), " "))
 }
 
@@ -171,6 +185,6 @@ func (t *trouble) recent() error {
 	if t.err == nil || time.Since(t.at) > troubleTime {
 		return nil
 	}
-	return fmt.Errorf("Redis refused a change or holds what cannot be read: %w; repair the key that is named, "+
+	return fmt.Errorf("the store refused a change or holds what cannot be read: %w; repair the key that is named, "+
 		"or the permissions of the user", Cause(t.err))
 }

@@ -42,7 +42,7 @@ func TestStartIsRefusedWithAdvice(t *testing.T) {
 	refuses(t, Options{URL: server.URL(), Buckets: 128},
 		"this ledger was born with 256 buckets, not 128; set the number of buckets to 256")
 	refuses(t, Options{URL: server.URL(), Production: true},
-		"Redis at "+at+" loses changes when it restarts (appendonly no); run there: redis-cli CONFIG SET appendonly yes, and set it in redis.conf")
+		"the Redis at "+at+" loses changes when it restarts (appendonly no); run there: redis-cli CONFIG SET appendonly yes, and set it in redis.conf")
 
 	set := func(name, value string) {
 		t.Helper()
@@ -51,7 +51,7 @@ func TestStartIsRefusedWithAdvice(t *testing.T) {
 		}
 	}
 	set("maxmemory-policy", "allkeys-lru")
-	advice := "Redis at " + at + " would delete customers when its memory is full (maxmemory-policy allkeys-lru); " +
+	advice := "the Redis at " + at + " would delete customers when its memory is full (maxmemory-policy allkeys-lru); " +
 		"run there: redis-cli CONFIG SET maxmemory-policy noeviction, and set it in redis.conf"
 	refuses(t, Options{URL: server.URL()}, advice)
 	refuses(t, Options{URL: server.URL(), Production: true, Buckets: 7}, advice, "loses changes when it restarts", "born with 256 buckets")
@@ -66,7 +66,7 @@ func TestStartIsRefusedWithAdvice(t *testing.T) {
 	openAt(t, server.URL(), func(o *Options) { o.Production = true })
 
 	server.Kill()
-	refuses(t, Options{URL: server.URL()}, "Redis at "+at+" does not answer", "connection refused", "is it running, and is the address right?")
+	refuses(t, Options{URL: server.URL()}, "the Redis at "+at+" does not answer", "connection refused", "is it running, and is the address right?")
 }
 
 func TestOptionsAreRefused(t *testing.T) {
@@ -80,7 +80,7 @@ func TestOptionsAreRefused(t *testing.T) {
 
 func TestOldServersAreRefused(t *testing.T) {
 	faults := parseInfo("# Server\r\nredis_version:6.2.14\r\nmaxmemory_policy:noeviction\r\n").check(node{addr: "h:1"}, false)
-	want := "Redis at h:1 is version 6.2.14; install 7.0 or newer, which refuses a script as a whole when its memory is full"
+	want := "the Redis at h:1 is version 6.2.14; install 7.0 or newer, which refuses a script as a whole when its memory is full"
 	if len(faults) != 1 || faults[0].Error() != want {
 		t.Errorf("faults: %v", faults)
 	}
@@ -158,7 +158,7 @@ func TestReplicasAreChecked(t *testing.T) {
 	if err := s.Replica().Client().ConfigSet(t.Context(), "maxmemory-policy", "volatile-ttl").Err(); err != nil {
 		t.Fatal(err)
 	}
-	want := "Redis at " + s.Replica().Addr() + " would delete customers when its memory is full (maxmemory-policy volatile-ttl)"
+	want := "the Redis at " + s.Replica().Addr() + " would delete customers when its memory is full (maxmemory-policy volatile-ttl)"
 	if err := l.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("a replica that evicts: %v", err)
 	}
