@@ -197,3 +197,16 @@ func TestTheEmbeddedStoreWarnsAndIsPrivate(t *testing.T) {
 		t.Error("others on this machine can read it")
 	}
 }
+
+// Without its first line a script may be stopped between two writes when the
+// memory is full; only miniredis, which does not know the line, goes without.
+func TestScriptsAreRefusedAsAWhole(t *testing.T) {
+	for name, source := range map[string]string{"commit.lua": commitSource, "acl.lua": aclSource} {
+		if !strings.HasPrefix(source, "#!lua") {
+			t.Errorf("%s does not start with #!lua", name)
+		}
+	}
+	if newScript(commitSource, false).Hash() == newScript(commitSource, true).Hash() {
+		t.Error("the line is lost on the way to Redis, or kept for miniredis")
+	}
+}
