@@ -63,11 +63,14 @@ func (s *Service) InspectUnary(ctx context.Context, req any, info *grpc.UnarySer
 }
 
 func (i *inspector) request(ctx context.Context, req proto.Message) error {
-	faults, err := i.breaches(req)
-	if err != nil {
-		return err
-	}
+	var faults []fault
+	var err error
 	event := eventOf(req)
+	if _, report := req.(*recoveryv1.ReportFailureRequest); !report || !sound(event) {
+		if faults, err = i.breaches(req); err != nil {
+			return err
+		}
+	}
 	if event != nil {
 		faults = append(faults, i.times(event)...)
 	}
