@@ -1,12 +1,12 @@
 package rpc
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/makeamends/amends/internal/ledger"
@@ -36,9 +36,7 @@ type report struct {
 	at      origin
 	trace   string
 
-	kase   *recoveryv1.Case // as judged last
-	answer []byte           // the same, as it is stored
-	band   recovery.Band
+	band recovery.Band // as judged last
 }
 
 func (r *report) carryOut(ctx context.Context) (*recoveryv1.ReportFailureResponse, error) {
@@ -59,7 +57,7 @@ func (r *report) carryOut(ctx context.Context) (*recoveryv1.ReportFailureRespons
 	return r.respond(results[0])
 }
 
-// judge decides on the customer as it stands, and keeps the answer beside it.
+// judge decides on the customer as it stands, and makes the answer to be stored.
 func (r *report) judge(ctx context.Context, c recovery.Customer) (ledger.Judgement, error) {
 	rules, err := r.service.rulesFor(ctx, c)
 	if err != nil {
@@ -70,11 +68,11 @@ func (r *report) judge(ctx context.Context, c recovery.Customer) (ledger.Judgeme
 		return ledger.Judgement{}, err
 	}
 	r.band = k.Assessment.Risk.Band
-	r.kase = encode(r.at, &k, rules)
-	if r.answer, err = proto.Marshal(r.kase); err != nil {
+	answer, err := proto.Marshal(encode(r.at, &k, rules))
+	if err != nil {
 		return ledger.Judgement{}, fmt.Errorf("encode the case: %w", err)
 	}
-	return ledger.Judgement{Customer: c, Answers: [][]byte{r.answer}, Due: c.NextDue(rules)}, nil
+	return ledger.Judgement{Customer: c, Answers: [][]byte{answer}, Due: c.NextDue(rules)}, nil
 }
 
 // decide takes the event in.
@@ -98,17 +96,33 @@ func (r *report) respond(result ledger.Result) (*recoveryv1.ReportFailureRespons
 	if result.Err != nil {
 		return nil, result.Err
 	}
-	kase := r.kase
-	if !bytes.Equal(result.Answer, r.answer) || kase == nil {
-		kase = &recoveryv1.Case{}
-		if err := proto.Unmarshal(result.Answer, kase); err != nil {
-			return nil, fmt.Errorf("read the stored answer: %w", err)
-		}
-	} else if !result.Replayed {
+	if !result.Replayed {
 		r.service.decided(r.band)
 	}
-	kase.SetCustomerId(r.event.GetCustomerId())
-	return recoveryv1.ReportFailureResponse_builder{Case: kase, Replayed: result.Replayed}.Build(), nil
+	answer := &recoveryv1.ReportFailureResponse{}
+	answer.SetReplayed(result.Replayed)
+	answer.ProtoReflect().SetUnknown(r.caseField(result.Answer))
+	return answer, nil
+}
+
+// Numbers of the fields that are written by hand.
+const (
+	responseCase   protowire.Number = 1
+	caseCustomerID protowire.Number = 3
+)
+
+// caseField is the field case of the answer: the stored case with the
+// customer's id added. The case is passed on as the bytes that it is stored as,
+// which is both what is promised and cheaper than to read and write it again.
+func (r *report) caseField(stored []byte) []byte {
+	customer := r.event.GetCustomerId()
+	size := len(stored) + protowire.SizeTag(caseCustomerID) + protowire.SizeBytes(len(customer))
+	field := make([]byte, 0, protowire.SizeTag(responseCase)+protowire.SizeBytes(size))
+	field = protowire.AppendTag(field, responseCase, protowire.BytesType)
+	field = protowire.AppendVarint(field, uint64(size))
+	field = append(field, stored...)
+	field = protowire.AppendTag(field, caseCustomerID, protowire.BytesType)
+	return protowire.AppendString(field, customer)
 }
 
 // rehearse answers as if and keeps nothing.

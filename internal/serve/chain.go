@@ -26,6 +26,7 @@ func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(rpc.Codec()),
 		grpc.StatsHandler(s.telemetry.GRPC()),
+		// Goroutines that live on keep the stacks that the calls have grown.
 		grpc.NumStreamWorkers(64),
 		grpc.MaxConcurrentStreams(256),
 		// More than any method takes: what lies between is refused with a

@@ -59,8 +59,11 @@ func (s *Server) release(ctx context.Context) error {
 		err = errors.Join(err, s.ops.Close())
 	}
 	s.loops.Wait()
+	if s.grpc != nil {
+		s.grpc.Stop() // has happened unless the start failed
+	}
 	if s.listener != nil {
-		_ = s.listener.Close() // closed already unless the start failed
+		_ = s.listener.Close() // so has this
 	}
 	if s.ledger != nil {
 		err = errors.Join(err, s.ledger.Close())
