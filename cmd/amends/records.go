@@ -58,7 +58,7 @@ func firstByte(in *bufio.Reader) (first byte, lines int, err error) {
 	}
 }
 
-// lines gathers lines until they are a whole value. A line that begins a new object while one is unfinished shows that the latter was cut.
+// lines gathers lines until they are a whole value.
 func lines(in *bufio.Reader, before int, yield func(record) bool) {
 	scanner := bufio.NewScanner(in)
 	scanner.Buffer(make([]byte, 64<<10), mostRecordBytes)
@@ -67,69 +67,68 @@ func lines(in *bufio.Reader, before int, yield func(record) bool) {
 	for scanner.Scan() {
 		number++
 		line := scanner.Bytes()
+		// An object that begins while one is open shows that the latter was cut off.
 		if len(open.raw) > 0 && (bytes.HasPrefix(line, []byte("{")) || len(open.raw)+len(line) > mostRecordBytes) {
-			if !yield(broken(open)) {
+			if !yield(checked(open)) {
 				return
 			}
 			open = record{}
 		}
-		if len(open.raw) == 0 {
-			if len(bytes.TrimSpace(line)) == 0 {
-				continue
-			}
-			open.line = number
-		} else {
-			open.raw = append(open.raw, '\n')
-		}
-		open.raw = append(open.raw, line...)
-		if unfinished(open.raw) {
+		if len(open.raw) == 0 && len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		if !yield(checked(open)) {
-			return
+		if open.add(number, line) {
+			if !yield(checked(open)) {
+				return
+			}
+			open = record{}
 		}
-		open = record{}
 	}
-	if len(open.raw) > 0 && !yield(broken(open)) {
+	if len(open.raw) > 0 && !yield(checked(open)) {
 		return
 	}
 	if errors.Is(scanner.Err(), bufio.ErrTooLong) {
-		yield(record{line: number + 1, err: fmt.Errorf("longer than %d bytes; nothing from here on was read", mostRecordBytes)})
+		yield(record{line: number + 1, err: noJSON(fmt.Errorf("longer than %d bytes; nothing from here on was read", mostRecordBytes))})
 	} else if scanner.Err() != nil {
 		yield(record{line: number + 1, err: scanner.Err()})
 	}
 }
 
-// unfinished tells whether raw is right as far as it goes, so that more lines could make a value of it.
-func unfinished(raw []byte) bool {
-	var value json.RawMessage
-	err := json.NewDecoder(bytes.NewReader(raw)).Decode(&value)
-	return errors.Is(err, io.ErrUnexpectedEOF)
-}
-
-// checked gives the record its error if it is no JSON value.
-func checked(r record) record {
-	var value json.RawMessage
-	if err := json.Unmarshal(r.raw, &value); err != nil {
-		return broken(r)
+// add takes one more line into the record and tells whether it has come to an end, rightly or not. Only a line that can end an object
+// is worth parsing all that was gathered.
+func (r *record) add(number int, line []byte) (ended bool) {
+	if len(r.raw) == 0 {
+		r.line = number
+		r.raw = append(r.raw, line...)
+		return !errors.Is(syntax(r.raw), io.ErrUnexpectedEOF)
 	}
-	return r
+	r.raw = append(append(r.raw, '\n'), line...)
+	if !bytes.HasSuffix(bytes.TrimSpace(line), []byte("}")) {
+		return false
+	}
+	err := syntax(r.raw)
+	return err == nil || !errors.Is(err, io.ErrUnexpectedEOF) && bytes.HasPrefix(line, []byte("}"))
 }
 
-func broken(r record) record {
+// syntax is nil if raw begins with a JSON value, io.ErrUnexpectedEOF if more bytes could make one of it.
+func syntax(raw []byte) error {
+	var value json.RawMessage
+	return json.NewDecoder(bytes.NewReader(raw)).Decode(&value)
+}
+
+// checked gives the record its error, with the line of the fault, if it is not just one JSON value.
+func checked(r record) record {
+	r.raw = bytes.TrimRight(r.raw, " \t\r\n")
 	var value json.RawMessage
 	err := json.Unmarshal(r.raw, &value)
-	if syntax := new(json.SyntaxError); errors.As(err, &syntax) {
-		place := int(min(max(syntax.Offset, 1), int64(len(r.raw)))) - 1
-		at := r.line + bytes.Count(r.raw[:place], []byte("\n"))
-		err = fmt.Errorf("no JSON: %w", err)
-		if at != r.line {
-			err = fmt.Errorf("line %d: %w", at, err)
-		}
+	if wrong := new(json.SyntaxError); errors.As(err, &wrong) {
+		place := int(min(max(wrong.Offset, 1), int64(len(r.raw)))) - 1
+		r.line, r.err = r.line+bytes.Count(r.raw[:place], []byte("\n")), noJSON(err)
 	}
-	r.err = err
 	return r
 }
+
+func noJSON(err error) error { return &usageError{err: fmt.Errorf("no JSON: %w", err)} }
 
 // array reads the values of one JSON array, however they are laid out.
 func array(in io.Reader, before int, yield func(record) bool) {
@@ -138,19 +137,17 @@ func array(in io.Reader, before int, yield func(record) bool) {
 	_, _ = decoder.Token() // the bracket that brought us here
 	for decoder.More() {
 		var value json.RawMessage
-		err := decoder.Decode(&value)
-		end := decoder.InputOffset()
-		if err != nil {
-			at := before + counter.lineAt(end)
-			yield(record{line: at, err: fmt.Errorf("no JSON: %w; nothing from here on was read", err)})
+		if err := decoder.Decode(&value); err != nil {
+			yield(record{line: before + counter.lineOf(err), err: fmt.Errorf("%w; nothing from here on was read", noJSON(err))})
 			return
 		}
+		end := decoder.InputOffset()
 		if !yield(record{line: before + counter.lineAt(end-int64(len(value))), raw: value}) {
 			return
 		}
 	}
 	if _, err := decoder.Token(); err != nil {
-		yield(record{line: before + counter.lineAt(decoder.InputOffset()), err: fmt.Errorf("the array is not closed: %w", err)})
+		yield(record{line: before + counter.lineOf(err), err: noJSON(fmt.Errorf("the array is not closed: %w", err))})
 	}
 }
 
@@ -179,4 +176,12 @@ func (c *lineCounter) lineAt(offset int64) int {
 		c.ends, c.passed = c.ends[1:], c.passed+1
 	}
 	return c.passed + 1
+}
+
+// lineOf is the line on which the decoder found the fault, or the last one if more was expected there.
+func (c *lineCounter) lineOf(err error) int {
+	if wrong := new(json.SyntaxError); errors.As(err, &wrong) {
+		return c.lineAt(wrong.Offset - 1)
+	}
+	return c.lineAt(c.read)
 }

@@ -67,9 +67,14 @@ file (--config): see "amends help settings".`,
 		SuggestionsMinimumDistance: 2,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			err := config.Apply(cmd, app.getenv)
-			app.started = err == nil
-			return err
+			if err := config.Apply(cmd, app.getenv); err != nil {
+				return err
+			}
+			if err := cmd.ValidateFlagGroups(); err != nil {
+				return err
+			}
+			app.started = true
+			return nil
 		},
 	}
 	root.PersistentFlags().String(config.FileFlag, "", "`FILE` of settings (YAML, the keys are flag names)")

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+func written(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "records.ndjson")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func event(id, customer string) string {
+	return fmt.Sprintf(`{"eventId":%q,"customerId":%q,"occurredAt":"2025-05-02T18:40:00Z","kinds":["FAILURE_KIND_LATE"],"delay":"2700s"}`, id, customer)
+}
+
+// A thousand events of a hundred customers: every answer comes, in the order of the file; sent again they change nothing.
+func TestAThousandEvents(t *testing.T) {
+	server := service(t)
+	var text strings.Builder
+	for i := range 1000 {
+		text.WriteString(event(fmt.Sprintf("e-%d", i), fmt.Sprintf("c-%d", i%100)) + "\n")
+	}
+	args := []string{"report", "--server", server, "-f", written(t, text.String()), "-o", "json"}
+	first := amends(t, args...)
+	if !strings.Contains(first.stderr, "1000 read: 1000 recorded, 0 known from before, 0 failed") {
+		t.Errorf("the summary is %q", first.stderr)
+	}
+	n := 0
+	for line := range strings.Lines(first.stdout) {
+		c := parse(t, line, &recoveryv1.ReportFailureResponse{}).GetCase()
+		if want := fmt.Sprintf("c-%d", n%100); c.GetCustomerId() != want {
+			t.Fatalf("answer %d is of %s, want %s", n, c.GetCustomerId(), want)
+		}
+		n++
+	}
+	if n != 1000 {
+		t.Errorf("%d answers, want 1000", n)
+	}
+	part := strings.Join(strings.SplitAfter(text.String(), "\n")[:100], "")
+	args[4] = written(t, part)
+	again := amends(t, args...)
+	if !strings.Contains(again.stderr, "100 read: 0 recorded, 100 known from before, 0 failed") {
+		t.Errorf("the second summary is %q", again.stderr)
+	}
+}
+
+// The events of one customer are sent in the order of the file, though several customers' are sent at once.
+func TestOrderOfOneCustomer(t *testing.T) {
+	var now, most atomic.Int32
+	fake := newImpostor(t, func(n int) error {
+		for at := now.Add(1); ; {
+			if was := most.Load(); at <= was || most.CompareAndSwap(was, at) {
+				break
+			}
+		}
+		time.Sleep(time.Duration(n%7) * time.Millisecond)
+		now.Add(-1)
+		return nil
+	})
+	var text strings.Builder
+	for i := range 200 {
+		text.WriteString(event(fmt.Sprintf("%03d", i), fmt.Sprintf("c-%d", i%10)) + "\n")
+	}
+	amends(t, "report", "--server", fake.address, "-f", written(t, text.String()), "--concurrency", "4")
+	last := map[string]string{}
+	for n := range fake.count() {
+		sent := fake.report(t, n).GetEvent()
+		if before := last[sent.GetCustomerId()]; before >= sent.GetEventId() {
+			t.Errorf("%s of %s was sent after %s", sent.GetEventId(), sent.GetCustomerId(), before)
+		}
+		last[sent.GetCustomerId()] = sent.GetEventId()
+	}
+	if len(last) != 10 || most.Load() < 2 || most.Load() > 4 {
+		t.Errorf("%d customers, at most %d calls at once; want 10, and 2 to 4", len(last), most.Load())
+	}
+}
+
+func TestAThousandInteractions(t *testing.T) {
+	server := service(t)
+	var text strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&text, `{"interactionId":"i-%d","customerId":"c-%d","occurredAt":"2025-05-02T18:40:00Z","kind":"INTERACTION_KIND_PRAISE"}`+"\n", i, i%20)
+	}
+	o := amends(t, "praise", "--server", server, "-f", written(t, text.String()), "-o", "json")
+	if !strings.Contains(o.stderr, "1000 read: 1000 recorded") {
+		t.Errorf("the summary is %q", o.stderr)
+	}
+	n := 0
+	for line := range strings.Lines(o.stdout) {
+		if got := parse(t, line, &recoveryv1.InteractionResult{}).GetInteractionId(); got != fmt.Sprintf("i-%d", n) {
+			t.Fatalf("answer %d is of %s", n, got)
+		}
+		n++
+	}
+	if n != 1000 {
+		t.Errorf("%d answers, want 1000", n)
+	}
+}
+
+// Every fault is told with its line, costs nothing but its own record, and the record is kept so that the mended file can be sent again.
+func TestFaultyLines(t *testing.T) {
+	server := service(t)
+	broken := []string{
+		`not json`, // 2
+		`{"eventId":"e-3","customerId":"c-1","occurredAt":"2025-05-02T18:40:00Z","kinds":["FAILURE_KIND_LATE"],"colour":"red"}`, // 3
+		`{"eventId":"e-4","severity":7}`,                        // 4
+		strings.Replace(event("e-1", "c-1"), "2700s", "60s", 1), // 7: the id was used for another delay
+	}
+	text := event("e-1", "c-1") + "\n" + strings.Join(broken[:3], "\n") + "\n" + event("e-6", "c-1") + "\n\n" + broken[3] + "\n"
+	path, failed := written(t, text), filepath.Join(t.TempDir(), "failed.ndjson")
+	o := command{}.fails(t, exitUsage, []string{
+		path + ":2: no JSON", path + ":3: column ", `unknown field "colour"`, path + ":4: INVALID_ARGUMENT", path + ":4:   event.customer_id: ",
+		path + ":4:   event.severity: ", path + ":7: ALREADY_EXISTS", "6 read: 2 recorded, 0 known from before, 4 failed",
+	}, "report", "--server", server, "-f", path, "--failed", failed, "--tenant", "shop")
+	if lines := strings.Count(o.stdout, "\n"); lines != 2 {
+		t.Errorf("%d answers, want 2:\n%s", lines, o.stdout)
+	}
+	kept, err := os.ReadFile(failed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.Join(broken, "\n") + "\n"; string(kept) != want {
+		t.Errorf("kept were\n%swant\n%s", kept, want)
+	}
+	if text := amends(t, "case", "--server", server, "--tenant", "shop", "--customer", "c-1").stdout; !strings.Contains(text, "amends case") {
+		t.Errorf("the tenant of --tenant was not used:\n%s", text)
+	}
+}
+
+// One faulty interaction does not take those of its batch with it.
+func TestFaultyInteraction(t *testing.T) {
+	server := service(t)
+	good := `{"interactionId":"i-%d","customerId":"c-1","occurredAt":"2025-05-02T18:40:00Z","kind":"INTERACTION_KIND_PRAISE"}` + "\n"
+	text := fmt.Sprintf(good, 1) + `{"interactionId":"i-2"}` + "\n" + fmt.Sprintf(good, 3)
+	o := command{}.fails(t, exitUsage, []string{":2: INVALID_ARGUMENT", "3 read: 2 recorded, 0 known from before, 1 failed"},
+		"praise", "--server", server, "-f", written(t, text))
+	if lines := strings.Count(o.stdout, "recorded\n"); lines != 2 {
+		t.Errorf("%d were recorded, want 2:\n%s", lines, o.stdout)
+	}
+}
+
+func TestFileLayouts(t *testing.T) {
+	server := service(t)
+	for name, text := range map[string]string{
+		"one object": event("a-1", "c-1"),
+		"an array":   "[\n" + event("b-1", "c-1") + ",\n" + event("b-2", "c-1") + "]",
+		"examples":   "",
+	} {
+		c := command{stdin: strings.NewReader(text)}
+		path := "-"
+		if text == "" {
+			path = "../../examples/events.ndjson"
+		}
+		if o := c.works(t, "report", "--server", server, "-f", path, "--validate-only"); o.stdout == "" {
+			t.Errorf("%s: no answer", name)
+		}
+	}
+	amends(t, "praise", "--server", server, "-f", "../../examples/interactions.ndjson")
+	request, err := os.ReadFile("../../examples/report.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if parse(t, string(request), &recoveryv1.ReportFailureRequest{}).GetEvent().GetEventId() == "" {
+		t.Error("examples/report.json reports nothing")
+	}
+}
+
+// When nobody answers any more the rest is not tried one by one, and is kept with what failed.
+func TestServiceGoesAway(t *testing.T) {
+	fake := newImpostor(t, func(n int) error {
+		if n <= 5 {
+			return nil
+		}
+		return status.Error(codes.Unavailable, "going")
+	})
+	var text strings.Builder
+	for i := range 500 {
+		text.WriteString(event(fmt.Sprintf("e-%d", i), fmt.Sprintf("c-%d", i)) + "\n")
+	}
+	failed := filepath.Join(t.TempDir(), "failed.ndjson")
+	o := command{}.fails(t, exitUnavailable, []string{"500 read: 5 recorded", "not sent"},
+		"report", "--server", fake.address, "-f", written(t, text.String()), "--failed", failed, "--concurrency", "2")
+	if calls := fake.count(); calls > 60 {
+		t.Errorf("%d calls to a service that is away", calls)
+	}
+	kept, err := os.ReadFile(failed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := bytes.Count(kept, []byte("\n")); got != 495 {
+		t.Errorf("%d records were kept, want 495", got)
+	}
+	if faults := strings.Count(o.stderr, "UNAVAILABLE"); faults > 20 {
+		t.Errorf("%d times the same complaint", faults)
+	}
+}
+
+// An interruption ends the run soon; what was not sent is kept.
+func TestInterruptedFile(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	fake := newImpostor(t, func(n int) error {
+		if n == 3 {
+			cancel()
+		}
+		return nil
+	})
+	var text strings.Builder
+	for i := range 100 {
+		text.WriteString(event(fmt.Sprintf("e-%d", i), "c-1") + "\n")
+	}
+	failed := filepath.Join(t.TempDir(), "failed.ndjson")
+	o := command{ctx: ctx}.run("report", "--server", fake.address, "-f", written(t, text.String()), "--failed", failed)
+	kept, err := os.ReadFile(failed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := strings.Count(o.stdout, "\n")
+	if got := bytes.Count(kept, []byte("\n")); o.err == nil || got+answered != 100 || got < 90 {
+		t.Errorf("%d answered, %d kept, err %v: together they must be 100\n%s", answered, got, o.err, o.stderr)
+	}
+}
+
+// A terminal shows how far it is, and is left tidy; a pipe is spared.
+func TestProgress(t *testing.T) {
+	server := service(t)
+	path := written(t, event("e-1", "c-1")+"\n"+event("e-2", "c-2")+"\n")
+	watched := command{terminal: true}.works(t, "report", "--server", server, "-f", path)
+	if !strings.Contains(watched.stderr, "\r\x1b[K1 read") || !strings.Contains(watched.stderr, "\r\x1b[K2 read: ") {
+		t.Errorf("no progress is shown: %q", watched.stderr)
+	}
+	if piped := amends(t, "report", "--server", server, "-f", path); strings.Contains(piped.stderr, "\r") {
+		t.Errorf("a pipe is shown progress: %q", piped.stderr)
+	}
+}

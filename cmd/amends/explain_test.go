@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+func refusal(t *testing.T, code codes.Code, message string, details ...protoadapt.MessageV1) error {
+	t.Helper()
+	s, err := status.New(code, message).WithDetails(details...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Err()
+}
+
+func info(reason string) *errdetails.ErrorInfo {
+	return &errdetails.ErrorInfo{Reason: reason, Domain: "recovery", Metadata: map[string]string{"trace_id": "4bf92f3577b34da6"}}
+}
+
+func TestExitCodes(t *testing.T) {
+	soon := &errdetails.RetryInfo{RetryDelay: durationpb.New(1500 * time.Millisecond)}
+	faults := &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
+		{Field: "event.kinds", Description: "must be stated"}, {Field: "event.severity", Description: "must be at most 1"},
+	}}
+	for name, row := range map[string]struct {
+		err  error
+		code int
+		says []string
+	}{
+		"internal":          {refusal(t, codes.Internal, "internal", info("INTERNAL")), 1, []string{"INTERNAL: internal", "trace: 4bf92f3577b34da6", "log"}},
+		"unknown":           {status.Error(codes.Unknown, "?"), 1, []string{"UNKNOWN"}},
+		"unimplemented":     {status.Error(codes.Unimplemented, "no such method"), 1, []string{"UNIMPLEMENTED"}},
+		"invalid":           {refusal(t, codes.InvalidArgument, "bad", faults), 2, []string{"INVALID_ARGUMENT: 2 faults", "  event.kinds: must be stated\n", "  event.severity: must be at most 1\n"}},
+		"not found":         {refusal(t, codes.NotFound, "no such case", info("CASE_NOT_FOUND")), 3, []string{"NOT_FOUND: no such case"}},
+		"id reused":         {refusal(t, codes.AlreadyExists, "id reused", info("ID_REUSED")), 4, []string{"Repeat that call exactly"}},
+		"wrong state":       {status.Error(codes.FailedPrecondition, "closed"), 4, []string{"FAILED_PRECONDITION: closed"}},
+		"conflict":          {refusal(t, codes.Aborted, "too many", info("CONFLICT")), 4, []string{"Try again", "--event-id e-1"}},
+		"unavailable":       {refusal(t, codes.Unavailable, "store lost", info("STORE_UNAVAILABLE"), soon), 5, []string{"Try again in 1.5s, exactly as before, with --event-id e-1"}},
+		"overloaded":        {refusal(t, codes.ResourceExhausted, "too much", info("OVERLOADED")), 5, []string{"Try again"}},
+		"deadline":          {status.Error(codes.DeadlineExceeded, "late"), 5, []string{"--timeout", "--event-id e-1"}},
+		"permission denied": {status.Error(codes.PermissionDenied, "not yours"), 6, []string{"PERMISSION_DENIED: not yours"}},
+		"unauthenticated":   {refusal(t, codes.Unauthenticated, "who?", &errdetails.RequestInfo{RequestId: "r-77"}), 6, []string{"UNAUTHENTICATED", "request: r-77"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := newImpostor(t, func(int) error { return row.err })
+			command{}.fails(t, row.code, row.says, "report", "--server", fake.address, "--customer", "c-1", "--kind", "rude", "--event-id", "e-1")
+		})
+	}
+}
+
+func TestUsage(t *testing.T) {
+	dir := t.TempDir()
+	for name, row := range map[string]struct {
+		args []string
+		says []string
+	}{
+		"a command mistyped":       {[]string{"repotr"}, []string{`unknown command "repotr"`, "Did you mean", "report", `"amends --help"`}},
+		"a subcommand mistyped":    {[]string{"policy", "chekc"}, []string{`unknown command "chekc"`, "check", `"amends policy --help"`}},
+		"a flag mistyped":          {[]string{"report", "--costumer", "c"}, []string{"--costumer", `"amends report --help"`}},
+		"nothing to report":        {[]string{"report"}, []string{"--customer is missing", "--kind is missing", "LATE, MISSING_ITEM"}},
+		"kinds mistyped":           {[]string{"report", "--customer", "c", "--kind", "lat,rud,QUALITY"}, []string{"did you mean LATE?", "did you mean RUDE?"}},
+		"a wrong amount":           {[]string{"report", "--value", "18,00 USD"}, []string{`"18.00 USD"`}},
+		"a wrong length of time":   {[]string{"report", "--delay", "45"}, []string{"45m"}},
+		"a wrong moment":           {[]string{"report", "--occurred-at", "yesterday"}, []string{"2026-03-01T18:30:00Z"}},
+		"two departures":           {[]string{"report", "--customer", "c", "--kind", "late", "--departs-in", "1h", "--departs-at", "2026-01-01T00:00:00Z"}, []string{"departs"}},
+		"a flag beside a file":     {[]string{"report", "-f", "x", "--customer", "c"}, []string{"--customer describes one record"}},
+		"a file that is not there": {[]string{"report", "-f", dir + "/none"}, []string{"no such file"}},
+		"no room for failures":     {[]string{"report", "-f", "-", "--failed", dir + "/none/none"}, []string{"--failed"}},
+		"no calls at once":         {[]string{"report", "-f", "-", "--concurrency", "0"}, []string{"1 to 64"}},
+		"an unknown form":          {[]string{"assess", "c", "-o", "xml"}, []string{"table, json"}},
+		"an unknown colour":        {[]string{"version", "--color", "blue"}, []string{"auto, always, never"}},
+		"no customer to assess":    {[]string{"assess"}, []string{"CUSTOMER is missing"}},
+		"too many customers":       {[]string{"assess", "a", "b"}, []string{`"b" is too much`}},
+		"neither case nor list":    {[]string{"case"}, []string{"--customer"}},
+		"case and list":            {[]string{"case", "x", "--customer", "c"}, []string{"CASE_ID is enough"}},
+		"no time":                  {[]string{"assess", "c", "--timeout", "0s"}, []string{"--timeout"}},
+		"praise of nobody":         {[]string{"praise"}, []string{"--customer is missing"}},
+		"no policy to check":       {[]string{"policy", "check"}, []string{"FILE is missing"}},
+		"no trials":                {[]string{"policy", "test"}, []string{"FILE of trials is missing"}},
+		"nothing to simulate":      {[]string{"policy", "simulate", "--customer", "c", "--kind", "late"}, []string{"--candidate"}},
+		"TLS and not":              {[]string{"assess", "c", "--ca", "x", "--insecure"}, []string{"leave one out"}},
+		"no certificates":          {[]string{"assess", "c", "--ca", dir + "/none"}, []string{"--ca"}},
+	} {
+		t.Run(name, func(t *testing.T) { command{}.fails(t, exitUsage, row.says, row.args...) })
+	}
+}
+
+func TestNobodyAnswers(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	if err := listener.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o := command{}.fails(t, exitUnavailable, []string{"no service answers at " + address, "connection refused", "amends serve"}, "assess", "c-1", "--server", address)
+	if strings.Contains(o.stderr, "rpc error") {
+		t.Errorf("the words of the library are in the way:\n%s", o.stderr)
+	}
+	command{}.fails(t, exitUnavailable, []string{"no service answers", "exactly as before, with --event-id"},
+		"report", "--customer", "c-1", "--kind", "late", "--server", address)
+}
+
+func TestTooSlow(t *testing.T) {
+	done := make(chan struct{})
+	fake := newImpostor(t, func(int) error { <-done; return nil })
+	t.Cleanup(func() { close(done) })
+	command{}.fails(t, exitUnavailable, []string{"DEADLINE_EXCEEDED", "--timeout"}, "assess", "c-1", "--server", fake.address, "--timeout", "50ms")
+}
+
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	fake := newImpostor(t, func(int) error { cancel(); <-done; return nil })
+	t.Cleanup(func() { close(done) })
+	command{ctx: ctx}.fails(t, exitInternal, []string{"CANCELLED"}, "assess", "c-1", "--server", fake.address)
+}
+
+// A service that is away for a moment is tried again, with the same event.
+func TestRetries(t *testing.T) {
+	fake := newImpostor(t, func(n int) error {
+		if n < 3 {
+			return status.Error(codes.Unavailable, "starting")
+		}
+		return nil
+	})
+	amends(t, "report", "--server", fake.address, "--customer", "c-1", "--kind", "late")
+	if fake.count() != 3 {
+		t.Fatalf("%d calls, want 3", fake.count())
+	}
+	if a, b := fake.report(t, 0).GetEvent().GetEventId(), fake.report(t, 2).GetEvent().GetEventId(); a == "" || a != b {
+		t.Errorf("the event %q was tried again as %q", a, b)
+	}
+}

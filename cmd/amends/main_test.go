@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/makeamends/amends/internal/serve"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// command is one run of the program.
+type command struct {
+	env      map[string]string
+	stdin    io.Reader
+	terminal bool // both outputs are terminals
+	ctx      context.Context
+}
+
+// outcome is what a run left behind.
+type outcome struct {
+	stdout, stderr string
+	err            error
+	code           int
+}
+
+func (c command) run(args ...string) outcome {
+	var stdout, stderr bytes.Buffer
+	if c.stdin == nil {
+		c.stdin = strings.NewReader("")
+	}
+	if c.ctx == nil {
+		c.ctx = context.Background()
+	}
+	a := newApp(func(name string) string { return c.env[name] }, c.stdin, &stdout, &stderr)
+	a.isTerminal = func(any) bool { return c.terminal }
+	err := a.run(c.ctx, args)
+	return outcome{stdout: stdout.String(), stderr: stderr.String(), err: err, code: exitCode(err)}
+}
+
+// amends runs the program and expects it to work.
+func amends(t *testing.T, args ...string) outcome {
+	t.Helper()
+	return command{}.works(t, args...)
+}
+
+func (c command) works(t *testing.T, args ...string) outcome {
+	t.Helper()
+	o := c.run(args...)
+	if o.err != nil {
+		t.Fatalf("amends %s: %v\n%s", strings.Join(args, " "), o.err, o.stderr)
+	}
+	return o
+}
+
+// fails runs the program and expects it to leave with the code, having said each of the words.
+func (c command) fails(t *testing.T, code int, words []string, args ...string) outcome {
+	t.Helper()
+	o := c.run(args...)
+	if o.code != code {
+		t.Errorf("amends %s: left with %d, want %d\n%s", strings.Join(args, " "), o.code, code, o.stderr)
+	}
+	for _, word := range words {
+		if !strings.Contains(o.stderr, word) {
+			t.Errorf("amends %s: %q is not in\n%s", strings.Join(args, " "), word, o.stderr)
+		}
+	}
+	return o
+}
+
+// service is a server of the real thing, with a store of its own.
+func service(t *testing.T) (address string) {
+	t.Helper()
+	server, err := serve.Start(t.Context(), serve.Config{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := server.Stop(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	return server.Addr()
+}
+
+// parse reads one line of JSON back into the message that it came from.
+func parse[M proto.Message](t *testing.T, line string, message M) M {
+	t.Helper()
+	if err := protojson.Unmarshal([]byte(line), message); err != nil {
+		t.Fatalf("%v in %s", err, line)
+	}
+	return message
+}
