@@ -176,9 +176,6 @@ func (k *Case) RespondBy() (at time.Time) {
 	return at
 }
 
-// open reports whether the case still waits for somebody.
-func (k *Case) open() bool { return k.State < Resolved }
-
 // voiced reports whether the customer has spoken.
 func (k *Case) voiced() bool { return k.Failure.Voice >= Private }
 

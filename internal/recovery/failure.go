@@ -76,7 +76,7 @@ func combine(a, b Failure) Failure {
 	out.Entitlement = max(a.Entitlement, b.Entitlement)
 	out.Stated = higher(a.Stated, b.Stated)
 	out.Attribution = Attribution{
-		Locus:           firstLocus(a.Attribution.Locus, b.Attribution.Locus),
+		Locus:           first(a.Attribution.Locus, b.Attribution.Locus),
 		Controllability: higher(a.Attribution.Controllability, b.Attribution.Controllability),
 		Recurring:       a.Attribution.Recurring || b.Attribution.Recurring,
 		Motive:          max(a.Attribution.Motive, b.Attribution.Motive),
@@ -84,7 +84,7 @@ func combine(a, b Failure) Failure {
 	out.Acceptance = max(a.Acceptance, b.Acceptance)
 	out.Reach = max(a.Reach, b.Reach)
 	out.Resource = cmp.Or(a.Resource, b.Resource)
-	out.Evidence = max(a.Evidence, b.Evidence)
+	out.Evidence = first(a.Evidence, b.Evidence)
 	out.Stale = a.Stale && b.Stale
 	return out
 }
@@ -99,8 +99,9 @@ func (f Failure) louder(o Failure) bool {
 	) > 0
 }
 
-// firstLocus keeps the graver blame: the firm before a partner before others.
-func firstLocus(a, b Locus) Locus {
+// first keeps the one that is listed first, of those that are stated: the firm's
+// fault before a partner's, strong evidence before weak.
+func first[T ~uint8](a, b T) T {
 	if a == 0 || b == 0 {
 		return max(a, b)
 	}

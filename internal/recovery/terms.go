@@ -196,16 +196,16 @@ func (r Relationship) String() string {
 // Corroboration is what stands behind the report.
 type Corroboration uint8
 
-// The corroborations, from weak to strong: a joined case keeps the strongest.
+// The corroborations, from strong to weak: a joined case keeps the strongest.
 const (
-	ClaimOnly Corroboration = iota + 1
+	SystemObserved Corroboration = iota + 1
 	Evidenced
-	SystemObserved
+	ClaimOnly
 )
 
 // String gives the contract's name without its prefix.
 func (c Corroboration) String() string {
-	return name([]string{"", "CLAIM_ONLY", "EVIDENCED", "SYSTEM_OBSERVED"}, uint8(c))
+	return name([]string{"", "SYSTEM_OBSERVED", "EVIDENCED", "CLAIM_ONLY"}, uint8(c))
 }
 
 // Resource is what the customer lost.

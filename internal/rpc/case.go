@@ -91,7 +91,7 @@ func (e encoder) failures(k *recovery.Case) []*recoveryv1.Failure {
 			Channel:       recoveryv1.Channel(f.Channel),
 			Reach:         f.Reach,
 			Acceptance:    recoveryv1.Acceptance(f.Acceptance),
-			Corroboration: corroboration(f.Evidence),
+			Corroboration: recoveryv1.Corroboration(f.Evidence),
 			OrderValue:    e.some(f.Value, f.Currency),
 			Loss:          e.loss(f),
 		}.Build()

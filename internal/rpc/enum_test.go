@@ -27,7 +27,7 @@ func TestEnumsHaveTheNumbersOfTheContract(t *testing.T) {
 		{recoveryv1.Motive(0), func(n int32) fmt.Stringer { return recovery.Motive(n) }},
 		{recoveryv1.Relationship(0), func(n int32) fmt.Stringer { return recovery.Relationship(n) }},
 		{recoveryv1.ResourceLost(0), func(n int32) fmt.Stringer { return recovery.Resource(n) }},
-		{recoveryv1.Corroboration(0), func(n int32) fmt.Stringer { return evidence(recoveryv1.Corroboration(n)) }},
+		{recoveryv1.Corroboration(0), func(n int32) fmt.Stringer { return recovery.Corroboration(n) }},
 		{recoveryv1.Band(0), func(n int32) fmt.Stringer { return recovery.Band(n) }},
 		{recoveryv1.ReasonCode(0), func(n int32) fmt.Stringer { return recovery.Code(n) }},
 		{recoveryv1.EvidenceGrade(0), func(n int32) fmt.Stringer { return recovery.Grade(n) }},

@@ -13,22 +13,7 @@ import (
 )
 
 // The enumerations of package recovery have the numbers of the contract (a test
-// sees to it), so they convert by a cast. The one exception is corroboration,
-// which the contract lists from strong to weak and the core from weak to strong.
-func evidence(c recoveryv1.Corroboration) recovery.Corroboration {
-	return recovery.Corroboration(reversed(int32(c)))
-}
-
-func corroboration(c recovery.Corroboration) recoveryv1.Corroboration {
-	return recoveryv1.Corroboration(reversed(int32(c)))
-}
-
-func reversed(i int32) int32 {
-	if i == 0 {
-		return 0
-	}
-	return int32(recovery.SystemObserved) + 1 - i
-}
+// sees to it), so they convert by a cast.
 
 // decode turns an event into that of the core, with every default filled in.
 // The faults that it can find are those of the money under the policy; all
@@ -77,7 +62,7 @@ func failure(e *recoveryv1.FailureEvent, p *recovery.Policy) recovery.Failure {
 		f.Stated = new(e.GetSeverity())
 	}
 	f.Voice = cmp.Or(recovery.Voice(e.GetVoice()), f.Channel.Voice())
-	f.Evidence = cmp.Or(evidence(e.GetCorroboration()), witness(f.Voice))
+	f.Evidence = cmp.Or(recovery.Corroboration(e.GetCorroboration()), witness(f.Voice))
 	return f
 }
 
