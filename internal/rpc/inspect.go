@@ -63,14 +63,11 @@ func (s *Service) InspectUnary(ctx context.Context, req any, info *grpc.UnarySer
 }
 
 func (i *inspector) request(ctx context.Context, req proto.Message) error {
-	var faults []fault
-	var err error
-	event := eventOf(req)
-	if _, report := req.(*recoveryv1.ReportFailureRequest); !report || !sound(event) {
-		if faults, err = i.breaches(req); err != nil {
-			return err
-		}
+	faults, err := i.breaches(req)
+	if err != nil {
+		return err
 	}
+	event := eventOf(req)
 	if event != nil {
 		faults = append(faults, i.times(event)...)
 	}
