@@ -124,6 +124,25 @@ func joinEnums[E enum](values []E) string {
 	return strings.Join(names, ",")
 }
 
+// namesOf lists the values of an enum for a help text, wrapped below the name of the flag that takes them.
+func namesOf[E enum](flag string) string {
+	const column, width = 18, 88
+	names, _ := shortNames[E]()
+	text, used := fmt.Sprintf("  %-*s", column-2, flag), column
+	for i, name := range names {
+		if i < len(names)-1 {
+			name += ","
+		}
+		if used+len(name)+1 > width {
+			text = strings.TrimRight(text, " ") + "\n" + strings.Repeat(" ", column)
+			used = column
+		}
+		text += name + " "
+		used += len(name) + 1
+	}
+	return strings.TrimRight(text, " ")
+}
+
 // addEnum adds a flag of one value of an enum, with its names completed by the shell.
 func addEnum[E enum](cmd *cobra.Command, target *E, name, usage string) {
 	cmd.Flags().Var(enumValue[E]{target}, name, usage)

@@ -37,6 +37,15 @@ var eventFlagNames = []string{
 	"locus", "motive", "controllability", "recurring", "relationship", "lifetime-value", "orders", "loyalty",
 }
 
+// eventNames lists what the flags of an event can be told by name.
+func eventNames() string {
+	return strings.Join([]string{
+		namesOf[recoveryv1.FailureKind]("--kind"), namesOf[recoveryv1.Channel]("--channel"), namesOf[recoveryv1.Voice]("--voice"),
+		namesOf[recoveryv1.Locus]("--locus"), namesOf[recoveryv1.Motive]("--motive"), namesOf[recoveryv1.ResourceLost]("--resource"),
+		namesOf[recoveryv1.Corroboration]("--evidence"), namesOf[recoveryv1.Relationship]("--relationship"),
+	}, "\n")
+}
+
 func (f *eventFlags) add(cmd *cobra.Command) {
 	f.addFailure(cmd)
 	f.addVoice(cmd)

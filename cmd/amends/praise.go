@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -38,6 +37,8 @@ func praiseCommand(app *app) *cobra.Command {
 		Short:   "Record a good experience of a customer, to be set against failures",
 		Long: `Record something good: an order fulfilled as promised, a good rating, praise, loyalty, a
 referral. Good experiences lower the risk that a later failure makes the customer leave.
+
+` + namesOf[recoveryv1.InteractionKind]("--kind") + `
 
 The same interaction counts once, however often it is sent: its id says which it is.
 With -f the interactions stand in a file, as JSON of Interaction: one, an array, or one
@@ -159,7 +160,13 @@ func (p *praising) many(cmd *cobra.Command, client recoveryv1.RecoveryServiceCli
 			}
 		},
 		lane: func(*item) uint32 { next++; return next },
-		send: func(ctx context.Context, items []*item) { p.batch(ctx, client, items) },
+		send: func(ctx context.Context, items []*item) {
+			if _, err := p.record(ctx, client, items, ""); err != nil {
+				for _, it := range items {
+					it.err = err
+				}
+			}
+		},
 	}
 	return p.file.transfer(cmd.Context(), p.app, b, func(it *item) error {
 		result := it.answer.(*recoveryv1.InteractionResult)
@@ -169,21 +176,4 @@ func (p *praising) many(cmd *cobra.Command, client recoveryv1.RecoveryServiceCli
 		_, err := fmt.Fprintln(p.stdout, show.InteractionLine(it.message.(*recoveryv1.Interaction), result.GetStatus(), page))
 		return err
 	})
-}
-
-// batch sends the items in one call. One faulty item makes the service refuse all of them: then each is sent alone, so that only the
-// faulty ones fail.
-func (p *praising) batch(ctx context.Context, client recoveryv1.RecoveryServiceClient, items []*item) {
-	_, err := p.record(ctx, client, items, "")
-	if status.Code(err) == codes.InvalidArgument && len(items) > 1 {
-		for _, it := range items {
-			p.batch(ctx, client, []*item{it})
-		}
-		return
-	}
-	if err != nil {
-		for _, it := range items {
-			it.err = err
-		}
-	}
 }

@@ -33,7 +33,9 @@ func reportCommand(app *app) *cobra.Command {
 customer leaves and the reasons for it, what to give, the deadlines and which rule set
 each, what to say and what to avoid.
 
-Only --customer and --kind are needed. Names are short and in any case: late, QUALITY.
+Only --customer and --kind are needed. Names can be written in any case:
+
+` + eventNames() + `
 
 Every event has an id. Without --event-id a new one is made and printed (on standard
 error) with the flags that repeat the call safely: the same id with the same content

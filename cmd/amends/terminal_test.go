@@ -193,7 +193,7 @@ func TestManualPages(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for topic, word := range map[string]string{"exit-codes": "Try again later", "settings": "AMENDS_OPS_LISTEN", "report": "--kind"} {
+	for topic, word := range map[string]string{"exit-codes": "Try again later", "settings": "AMENDS_OPS_LISTEN", "report": "--relationship  NEW, CASUAL, STEADY\n"} {
 		if text := amends(t, "help", topic).stdout; !strings.Contains(text, word) {
 			t.Errorf("help %s does not say %q:\n%s", topic, word, text)
 		}

@@ -112,6 +112,7 @@ func TestGolden(t *testing.T) {
 
 // Whatever the page, no line is wider than it, and colour changes nothing but the colour.
 func TestPages(t *testing.T) {
+	t.Setenv("CLICOLOR_FORCE", "1") // the page decides, not the surroundings
 	for name, write := range texts(t) {
 		for asked, width := range map[int]int{0: 80, 80: 80, 93: 93, 120: 120, 500: 120} {
 			text := write(show.Page{Width: asked, Now: now})
