@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
+	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/serve"
 	"github.com/makeamends/amends/internal/telemetry"
 )
@@ -88,12 +93,11 @@ func (a *app) logger(level string) *slog.Logger {
 
 // serve runs the service until the context ends or the service does.
 func (a *app) serve(ctx context.Context, settings serve.Config) error {
+	collectLess(a.getenv)
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { settings.Logger.Warn("telemetry is lost", "error", err) }))
 	server, err := serve.Start(ctx, settings)
 	if err != nil {
-		if errors.Is(ctx.Err(), context.Canceled) {
-			return nil // interrupted while it was starting
-		}
-		return err
+		return refusedStart(ctx, err)
 	}
 	a.greet(server, settings)
 	ended := make(chan error, 1)
@@ -105,6 +109,28 @@ func (a *app) serve(ctx context.Context, settings serve.Config) error {
 	}
 	fmt.Fprintln(a.stderr, "ending: calls under way are finished first")
 	return server.Stop(context.WithoutCancel(ctx))
+}
+
+// refusedStart tells faults of the settings from a store that is not there.
+func refusedStart(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return nil // interrupted while it was starting
+	case errors.As(err, new(*serve.SettingsError)):
+		return &usageError{err: err, command: "amends serve"}
+	case errors.As(err, new(*ledger.Unavailable)):
+		return status.Error(codes.Unavailable, err.Error())
+	default:
+		return err
+	}
+}
+
+// collectLess lets garbage grow to four times what lives, unless GOGC says otherwise: what lives is a few megabytes, and Go's default
+// of once would collect it many times a second under load.
+func collectLess(getenv func(string) string) {
+	if getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
 }
 
 // greet says where the service is, and what to know of it.

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"time"
+
+	"github.com/makeamends/amends/internal/ledger"
 )
 
 // Config says how to serve. The zero value serves an embedded store on the
@@ -78,6 +80,24 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// SettingsError says that the settings must change before the service can
+// start; trying again as they are is of no use.
+type SettingsError struct{ err error }
+
+// Error says what is wrong and what would be right, one fault a line.
+func (e *SettingsError) Error() string { return e.err.Error() }
+
+// Unwrap gives the faults.
+func (e *SettingsError) Unwrap() error { return e.err }
+
+// settings marks an error as one of the settings.
+func settings(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &SettingsError{err}
+}
+
 // check finds every fault of the settings that can be told without trying.
 func (c Config) check() error {
 	var faults []error
@@ -92,10 +112,13 @@ func (c Config) check() error {
 	if c.Production && c.Redis == embedded {
 		faults = append(faults, errors.New("the embedded store keeps nothing and is no store for production; name a Redis, such as redis://HOST:6379"))
 	}
+	if err := ledger.CheckURL(c.Redis); err != nil {
+		faults = append(faults, err)
+	}
 	if c.Wait < 0 {
 		faults = append(faults, errors.New("the number of replicas to wait for must not be negative"))
 	}
-	return errors.Join(faults...)
+	return settings(errors.Join(faults...))
 }
 
 // checkListen refuses to send customers' data in the clear over a network,

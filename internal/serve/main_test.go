@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -38,6 +39,7 @@ func child(settings string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	debug.SetGCPercent(400) // as `amends serve` does; the echo has it, too
 	stop, addr, err := c.run()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

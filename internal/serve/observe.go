@@ -27,18 +27,30 @@ func (s *Server) observe() func(context.Context, string) func(error) {
 	}
 }
 
-// metered counts the judgements that a conflict made void.
-type metered struct {
+// orderly is the ledger with two things added that only a process can do: the
+// changes of one customer take turns, and judgements that a conflict with
+// another process made void are counted.
+type orderly struct {
 	*ledger.Ledger
+	turns   turns
 	metrics *telemetry.Metrics
 }
 
+func inOrder(l *ledger.Ledger, m *telemetry.Metrics) *orderly {
+	return &orderly{Ledger: l, metrics: m, turns: turns{lines: make(map[ledger.Key]*line)}}
+}
+
 // Update is the ledger's.
-func (m *metered) Update(ctx context.Context, w ledger.Write, judge ledger.Judge) ([]ledger.Result, error) {
+func (o *orderly) Update(ctx context.Context, w ledger.Write, judge ledger.Judge) ([]ledger.Result, error) {
+	done, err := o.turns.take(ctx, w.Key)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	again := false
-	return m.Ledger.Update(ctx, w, func(c recovery.Customer, fresh []int) (ledger.Judgement, error) {
+	return o.Ledger.Update(ctx, w, func(c recovery.Customer, fresh []int) (ledger.Judgement, error) {
 		if again {
-			m.metrics.Conflicted()
+			o.metrics.Conflicted()
 		}
 		again = true
 		return judge(c, fresh)

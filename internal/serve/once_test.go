@@ -74,6 +74,32 @@ func TestManyEventsOfOneCustomer(t *testing.T) {
 	}
 }
 
+// TestTwoServersOneCustomer: what turns cannot order, the ledger does.
+func TestTwoServersOneCustomer(t *testing.T) {
+	store := redistest.Shared(t)
+	servers := []*running{
+		start(t, serve.Config{Redis: store.URL(), Now: time.Now, OpsListen: "127.0.0.1:0"}),
+		start(t, serve.Config{Redis: store.URL(), Now: time.Now, OpsListen: "127.0.0.1:0"}),
+	}
+	const events = 40
+	var wait sync.WaitGroup
+	for i := range events {
+		wait.Go(func() {
+			if _, err := servers[i%2].report(t.Context(), event("e"+strings.Repeat("x", i), "c")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+	if n := len(servers[0].assess(t, "c").GetOpenCases()); n != events {
+		t.Errorf("%d cases, want %d", n, events)
+	}
+	const none = "amends_ledger_conflicts_total 0\n"
+	if strings.Contains(servers[0].metrics(t), none) && strings.Contains(servers[1].metrics(t), none) {
+		t.Error("two servers changed one customer at once, and no conflict was counted")
+	}
+}
+
 // TestReplayOutlivesChange repeats an event after the case has moved on: the
 // answer is the first one.
 func TestReplayOutlivesChange(t *testing.T) {

@@ -71,7 +71,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	active, err := s.loadPolicy()
 	if err != nil {
-		return err
+		return settings(err)
 	}
 	if err := s.openLedger(ctx); err != nil {
 		return err
@@ -80,7 +80,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	service, err := rpc.New(rpc.Config{
-		Ledger:  &metered{s.ledger, s.telemetry.Metrics},
+		Ledger:  inOrder(s.ledger, s.telemetry.Metrics),
 		Rules:   s.rules,
 		Shelf:   s.rules,
 		Now:     s.config.Now,
@@ -105,7 +105,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 func (s *Server) openLedger(ctx context.Context) error {
 	secret, err := s.config.secret()
 	if err != nil {
-		return err
+		return settings(err)
 	}
 	s.ledger, err = ledger.Open(ctx, ledger.Options{
 		URL: s.config.Redis, Secret: secret, Wait: s.config.Wait, Production: s.config.Production,

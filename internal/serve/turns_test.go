@@ -1,0 +1,61 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/makeamends/amends/internal/ledger"
+)
+
+func TestTurns(t *testing.T) {
+	all := turns{lines: make(map[ledger.Key]*line)}
+	var wait sync.WaitGroup
+	for _, key := range []ledger.Key{"a", "b"} {
+		count := 0
+		for range 50 {
+			wait.Go(func() {
+				done, err := all.take(t.Context(), key)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer done()
+				count++ // the race detector tells when two are inside
+			})
+		}
+	}
+	wait.Wait()
+	if len(all.lines) != 0 {
+		t.Errorf("%d lines are left although nobody waits", len(all.lines))
+	}
+}
+
+func TestTurnNeverComes(t *testing.T) {
+	all := turns{lines: make(map[ledger.Key]*line)}
+	done, err := all.take(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	late, stop := context.WithTimeout(t.Context(), time.Millisecond)
+	defer stop()
+	if _, err := all.take(late, "a"); !errors.Is(err, ledger.ErrConflict) {
+		t.Errorf("after the deadline: %v, want ErrConflict", err)
+	}
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	if _, err := all.take(gone, "a"); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the caller left: %v, want Canceled", err)
+	}
+	done()
+	again, err := all.take(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again()
+	if len(all.lines) != 0 {
+		t.Errorf("%d lines are left although nobody waits", len(all.lines))
+	}
+}
