@@ -714,7 +714,7 @@ type AcknowledgeCaseRequest_builder struct {
 
 	// Set by the caller: the case.
 	CaseId string
-	// Set by the caller, unique within the tenant: the same step sent twice is done once and answered alike.
+	// Set by the caller, unique within the tenant; compared with the ids of the same customer: the same step sent twice is done once and answered alike.
 	RequestId string
 	// Set by the caller who wants to change only what it has seen: the revision that the case must have, 1 or more.
 	// Not given means whatever it is.
@@ -928,7 +928,7 @@ type RecordContactRequest_builder struct {
 
 	// Set by the caller: the case.
 	CaseId string
-	// Set by the caller, unique within the tenant: the same step sent twice is done once and answered alike.
+	// Set by the caller, unique within the tenant; compared with the ids of the same customer: the same step sent twice is done once and answered alike.
 	RequestId string
 	// Set by the caller who wants to change only what it has seen: the revision that the case must have, 1 or more.
 	// Not given means whatever it is.
@@ -1115,7 +1115,7 @@ type HoldCaseRequest_builder struct {
 
 	// Set by the caller: the case.
 	CaseId string
-	// Set by the caller, unique within the tenant: the same step sent twice is done once and answered alike.
+	// Set by the caller, unique within the tenant; compared with the ids of the same customer: the same step sent twice is done once and answered alike.
 	RequestId string
 	// Set by the caller who wants to change only what it has seen: the revision that the case must have, 1 or more.
 	// Not given means whatever it is.
@@ -1293,7 +1293,7 @@ type ReleaseCaseRequest_builder struct {
 
 	// Set by the caller: the case.
 	CaseId string
-	// Set by the caller, unique within the tenant: the same step sent twice is done once and answered alike.
+	// Set by the caller, unique within the tenant; compared with the ids of the same customer: the same step sent twice is done once and answered alike.
 	RequestId string
 	// Set by the caller who wants to change only what it has seen: the revision that the case must have, 1 or more.
 	// Not given means whatever it is.
@@ -1483,7 +1483,7 @@ type ResolveCaseRequest_builder struct {
 
 	// Set by the caller: the case.
 	CaseId string
-	// Set by the caller, unique within the tenant: the same step sent twice is done once and answered alike.
+	// Set by the caller, unique within the tenant; compared with the ids of the same customer: the same step sent twice is done once and answered alike.
 	RequestId string
 	// Set by the caller who wants to change only what it has seen: the revision that the case must have, 1 or more.
 	// Not given means whatever it is.
@@ -1664,7 +1664,7 @@ type RecordFollowUpRequest_builder struct {
 
 	// Set by the caller: the case.
 	CaseId string
-	// Set by the caller, unique within the tenant: the same step sent twice is done once and answered alike.
+	// Set by the caller, unique within the tenant; compared with the ids of the same customer: the same step sent twice is done once and answered alike.
 	RequestId string
 	// Set by the caller who wants to change only what it has seen: the revision that the case must have, 1 or more.
 	// Not given means whatever it is.
@@ -1842,7 +1842,7 @@ type ReopenCaseRequest_builder struct {
 
 	// Set by the caller: the case.
 	CaseId string
-	// Set by the caller, unique within the tenant: the same step sent twice is done once and answered alike.
+	// Set by the caller, unique within the tenant; compared with the ids of the same customer: the same step sent twice is done once and answered alike.
 	RequestId string
 	// Set by the caller who wants to change only what it has seen: the revision that the case must have, 1 or more.
 	// Not given means whatever it is.

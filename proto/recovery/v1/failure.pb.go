@@ -428,7 +428,7 @@ func (x *FailureEvent) ClearCustomer() {
 type FailureEvent_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
-	// Set by the caller, unique within the tenant: the same id with the same content is answered again with the stored answer,
+	// Set by the caller, unique within the tenant; compared with the ids of the same customer: the same id with the same content is answered again with the stored answer,
 	// and with another content is refused (ID_REUSED). 1 to 128 characters without control characters.
 	EventId string
 	// Set by the caller; empty means "default". At most 64 of a-z, 0-9, dot, underscore, hyphen.

@@ -255,7 +255,7 @@ func (x *Interaction) ClearOccurredAt() {
 type Interaction_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
-	// Set by the caller, unique within the tenant: the same id with the same content counts once, with another content it is refused
+	// Set by the caller, unique within the tenant; compared with the ids of the same customer: the same id with the same content counts once, with another content it is refused
 	// (ID_REUSED). 1 to 128 characters without control characters.
 	InteractionId string
 	// Set by the caller; empty means "default". At most 64 of a-z, 0-9, dot, underscore, hyphen.

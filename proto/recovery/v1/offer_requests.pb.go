@@ -204,7 +204,7 @@ type RequestOfferRequest_builder struct {
 	// Set by the caller: a failure as it might be reported. Only with validate_only.
 	Event *FailureEvent
 	// -- end of xxx_hidden_Subject
-	// Set by the caller, unique within the tenant: the same request sent twice draws up one offer.
+	// Set by the caller, unique within the tenant; compared with the ids of the same customer: the same request sent twice draws up one offer.
 	RequestId string
 	// Set by the caller: true for a dry run that reserves and stores nothing.
 	ValidateOnly bool
@@ -456,7 +456,7 @@ type ApproveOfferRequest_builder struct {
 
 	// Set by the caller: the case.
 	CaseId string
-	// Set by the caller, unique within the tenant: the same step sent twice is done once and answered alike.
+	// Set by the caller, unique within the tenant; compared with the ids of the same customer: the same step sent twice is done once and answered alike.
 	RequestId string
 	// Set by the caller who wants to change only what it has seen: the revision that the case must have, 1 or more.
 	// Not given means whatever it is.
@@ -649,7 +649,7 @@ type MakeOfferRequest_builder struct {
 
 	// Set by the caller: the case.
 	CaseId string
-	// Set by the caller, unique within the tenant: the same step sent twice is done once and answered alike.
+	// Set by the caller, unique within the tenant; compared with the ids of the same customer: the same step sent twice is done once and answered alike.
 	RequestId string
 	// Set by the caller who wants to change only what it has seen: the revision that the case must have, 1 or more.
 	// Not given means whatever it is.
@@ -854,7 +854,7 @@ type AnswerOfferRequest_builder struct {
 
 	// Set by the caller: the case.
 	CaseId string
-	// Set by the caller, unique within the tenant: the same step sent twice is done once and answered alike.
+	// Set by the caller, unique within the tenant; compared with the ids of the same customer: the same step sent twice is done once and answered alike.
 	RequestId string
 	// Set by the caller who wants to change only what it has seen: the revision that the case must have, 1 or more.
 	// Not given means whatever it is.

@@ -242,7 +242,7 @@ func (x *RecordInteractionsRequest) SetInteractions(v []*Interaction) {
 type RecordInteractionsRequest_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
-	// Set by the caller: 1 to 1000 good experiences. A breach of the rules of any of them refuses the whole request.
+	// Set by the caller: 1 to 1000 good experiences. Each is judged by itself: one that breaks a rule is answered REJECTED and the others count.
 	Interactions []*Interaction
 }
 
