@@ -23,11 +23,11 @@ func typical() recovery.Customer {
 		TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
 	k.Assessment = recovery.Assessment{At: at, Severity: .5, Risk: recovery.Risk{Ignored: .8, OnTime: .2, Late: .5, Band: recovery.High}}
 	for code := recovery.ReasonSeverity; code <= recovery.ReasonGoodwill; code++ {
-		k.Assessment.Reasons = append(k.Assessment.Reasons, recovery.Reason{Code: code, Contribution: .3, Grade: recovery.GradeB, Source: "Roschk & Gelbrich 2014"})
+		k.Assessment.Reasons = append(k.Assessment.Reasons, recovery.Reason{Code: code, Contribution: .3})
 	}
 	k.Recommendation = recovery.Recommendation{Currency: "USD", Ratio: 1.2, Items: make([]recovery.Item, 4)}
-	k.Recommendation.Apology.Include = make([]recovery.Line, 6)
-	k.Recommendation.Apology.Avoid = make([]recovery.Line, 4)
+	k.Recommendation.Apology.Include = 0b111111
+	k.Recommendation.Apology.Avoid = 0b1111
 	for m := recovery.Acknowledge; m <= recovery.FollowUp; m++ {
 		k.Deadlines = append(k.Deadlines, recovery.Deadline{Milestone: m, DueAt: at, BoundBy: recovery.ByBand, Verdict: recovery.Pending})
 	}

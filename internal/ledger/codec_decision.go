@@ -59,8 +59,6 @@ func reasonRecord(r recovery.Reason) *ledgerv1.Reason {
 	return ledgerv1.Reason_builder{
 		Code:         uint32(r.Code),
 		Contribution: r.Contribution,
-		Grade:        uint32(r.Grade),
-		Source:       r.Source,
 	}.Build()
 }
 
@@ -68,8 +66,6 @@ func reasonOf(m *ledgerv1.Reason) recovery.Reason {
 	return recovery.Reason{
 		Code:         recovery.Code(m.GetCode()),
 		Contribution: m.GetContribution(),
-		Grade:        recovery.Grade(m.GetGrade()),
-		Source:       m.GetSource(),
 	}
 }
 
@@ -79,7 +75,7 @@ func recommendationRecord(r recovery.Recommendation) *ledgerv1.Recommendation {
 		Currency:      r.Currency,
 		Ratio:         r.Ratio,
 		Apology:       apologyRecord(r.Apology),
-		Options:       convert(r.Options, optionRecord),
+		Options:       uint64(r.Options),
 		ReviewReasons: r.ReviewReasons,
 		ExpiresAt:     nanos(r.ExpiresAt),
 	}.Build()
@@ -91,7 +87,7 @@ func recommendationOf(m *ledgerv1.Recommendation) recovery.Recommendation {
 		Currency:      m.GetCurrency(),
 		Ratio:         m.GetRatio(),
 		Apology:       apologyOf(m.GetApology()),
-		Options:       convert(m.GetOptions(), optionOf),
+		Options:       recovery.Picks(m.GetOptions()),
 		ReviewReasons: m.GetReviewReasons(),
 		ExpiresAt:     moment(m.GetExpiresAt()),
 	}
@@ -103,7 +99,6 @@ func itemRecord(it recovery.Item) *ledgerv1.Item {
 		Medium:   uint32(it.Medium),
 		Amount:   it.Amount,
 		Approval: it.Approval,
-		Text:     it.Text,
 		Menu:     it.Menu,
 	}.Build()
 }
@@ -114,43 +109,24 @@ func itemOf(m *ledgerv1.Item) recovery.Item {
 		Medium:   recovery.Medium(m.GetMedium()),
 		Amount:   m.GetAmount(),
 		Approval: m.GetApproval(),
-		Text:     m.GetText(),
 		Menu:     m.GetMenu(),
 	}
 }
 
-func optionRecord(o recovery.Option) *ledgerv1.Option {
-	return ledgerv1.Option_builder{Title: o.Title, Items: convert(o.Items, itemRecord)}.Build()
-}
-
-func optionOf(m *ledgerv1.Option) recovery.Option {
-	return recovery.Option{Title: m.GetTitle(), Items: convert(m.GetItems(), itemOf)}
-}
-
 func apologyRecord(a recovery.Apology) *ledgerv1.Apology {
 	return ledgerv1.Apology_builder{
-		Include:  convert(a.Include, lineRecord),
-		Avoid:    convert(a.Avoid, lineRecord),
-		Speaker:  uint32(a.Speaker),
-		Form:     uint32(a.Form),
-		FormText: a.FormText,
+		Include: uint64(a.Include),
+		Avoid:   uint64(a.Avoid),
+		Speaker: uint32(a.Speaker),
+		Form:    uint32(a.Form),
 	}.Build()
 }
 
 func apologyOf(m *ledgerv1.Apology) recovery.Apology {
 	return recovery.Apology{
-		Include:  convert(m.GetInclude(), lineOf),
-		Avoid:    convert(m.GetAvoid(), lineOf),
-		Speaker:  recovery.Speaker(m.GetSpeaker()),
-		Form:     recovery.Form(m.GetForm()),
-		FormText: m.GetFormText(),
+		Include: recovery.Picks(m.GetInclude()),
+		Avoid:   recovery.Picks(m.GetAvoid()),
+		Speaker: recovery.Speaker(m.GetSpeaker()),
+		Form:    recovery.Form(m.GetForm()),
 	}
-}
-
-func lineRecord(l recovery.Line) *ledgerv1.Line {
-	return ledgerv1.Line_builder{Code: l.Code, Text: l.Text}.Build()
-}
-
-func lineOf(m *ledgerv1.Line) recovery.Line {
-	return recovery.Line{Code: m.GetCode(), Text: m.GetText()}
 }

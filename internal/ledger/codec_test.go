@@ -96,6 +96,8 @@ func fill(t *rapid.T, path string, v reflect.Value) {
 		v.SetUint(uint64(rapid.Uint8().Draw(t, path)))
 	case reflect.Uint32:
 		v.SetUint(uint64(rapid.Uint32().Draw(t, path)))
+	case reflect.Uint64:
+		v.SetUint(rapid.Uint64().Draw(t, path))
 	case reflect.Float64:
 		v.SetFloat(rapid.Float64().Draw(t, path))
 	case reflect.String:

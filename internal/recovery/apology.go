@@ -4,13 +4,12 @@ package recovery
 // gives it and where.
 func apologize(p *Policy, s *situation, a *Assessment, compensated bool) Apology {
 	facts := circumstancesOf(p, s, compensated)
-	form := p.Apology.form(&s.kase.Failure)
+	form := p.Apology.Form(&s.kase.Failure)
 	return Apology{
-		Include:  lines(p.Apology.Include, facts),
-		Avoid:    lines(p.Apology.Avoid, facts),
-		Speaker:  speaker(p, s, a, form),
-		Form:     form.Form,
-		FormText: form.Text,
+		Include: pick(p.Apology.Include, facts),
+		Avoid:   pick(p.Apology.Avoid, facts),
+		Speaker: speaker(p, s, a, form),
+		Form:    form.Form,
 	}
 }
 
@@ -36,18 +35,18 @@ func circumstancesOf(p *Policy, s *situation, compensated bool) (set uint32) {
 	return set
 }
 
-func lines(rules []ApologyRule, facts uint32) []Line {
-	list := make([]Line, 0, len(rules))
-	for _, r := range rules {
+// pick gives the rules whose circumstance is one of the facts.
+func pick(rules []ApologyRule, facts uint32) (picks Picks) {
+	for i, r := range rules {
 		if facts&(1<<r.When) != 0 {
-			list = append(list, Line{r.Code, r.Text})
+			picks |= 1 << i
 		}
 	}
-	return list
+	return picks
 }
 
-// form is how the channel is answered.
-func (r *ApologyRules) form(f *Failure) FormRule {
+// Form is how a failure is answered on the channel that it came by.
+func (r *ApologyRules) Form(f *Failure) FormRule {
 	if form, ok := r.Forms[f.Channel]; ok {
 		return form
 	}

@@ -20,13 +20,13 @@ func recommend(p *Policy, s *situation, a *Assessment) Recommendation {
 
 	owed, restitution := f.Entitlement, restitution(f)
 	lost := resource(p, f)
-	rec.give(p, Item{Kind: Entitlement, Medium: Refund, Amount: owed})
-	rec.give(p, Item{Kind: Restitution, Medium: p.restitutionMedium(lost), Amount: restitution})
+	rec.give(Item{Kind: Entitlement, Medium: Refund, Amount: owed})
+	rec.give(Item{Kind: Restitution, Medium: p.restitutionMedium(lost), Amount: restitution})
 
 	good := goodwill(p, s, a, currency)
 	rec.Ratio = good.ratio
 	approval := good.minor - min(good.minor, p.automatic(s, currency))
-	rec.give(p, Item{Kind: Goodwill, Medium: good.medium, Amount: good.minor, Approval: approval})
+	rec.give(Item{Kind: Goodwill, Medium: good.medium, Amount: good.minor, Approval: approval})
 
 	rec.gesture(p, s, a, lost)
 	rec.Options = options(p, s.severity, rec.Items)
@@ -35,9 +35,8 @@ func recommend(p *Policy, s *situation, a *Assessment) Recommendation {
 }
 
 // give adds an item, unless there is nothing to give.
-func (r *Recommendation) give(p *Policy, it Item) {
+func (r *Recommendation) give(it Item) {
 	if it.Amount > 0 {
-		it.Text = p.Compensation.Texts[it.Kind]
 		r.Items = append(r.Items, it)
 	}
 }
@@ -172,7 +171,7 @@ func review(p *Policy, s *situation) (reasons []string) {
 	if p.abused(s) {
 		reasons = append(reasons, ReviewAbuseGuard)
 	}
-	if p.Apology.form(f).Review {
+	if p.Apology.Form(f).Review {
 		reasons = append(reasons, ReviewChannel)
 	}
 	if f.Stale {
@@ -196,7 +195,7 @@ func (r *Recommendation) gesture(p *Policy, s *situation, a *Assessment, lost Re
 			return
 		}
 		if it := &p.Menu[i]; it.When(&f) {
-			r.Items = append(r.Items, Item{Kind: Gesture, Medium: it.Medium, Text: it.Text, Menu: it.ID})
+			r.Items = append(r.Items, Item{Kind: Gesture, Medium: it.Medium, Menu: it.ID})
 			added++
 		}
 	}
@@ -204,47 +203,67 @@ func (r *Recommendation) gesture(p *Policy, s *situation, a *Assessment, lost Re
 
 // options are several ways to receive the same amounts: choosing among them
 // helps after severe failures. Choices that come to the same thing count once.
-func options(p *Policy, severity float64, items []Item) []Option {
+func options(p *Policy, severity float64, items []Item) (picks Picks) {
 	if severity < p.Options.FromSeverity {
-		return nil
+		return 0
 	}
-	var list []Option
-	for _, choice := range p.Options.Choices {
-		if len(list) == p.Options.Most {
-			break
-		}
-		if o := choice.of(items); len(o.Items) > 0 && !o.among(list) {
-			list = append(list, o)
+	for i, choice := range p.Options.Choices {
+		if picks.Len() < p.Options.Most && choice.differs(p.Options.Choices, picks, items) {
+			picks |= 1 << i
 		}
 	}
-	if len(list) < 2 {
-		return nil
+	if picks.Len() < 2 {
+		return 0
 	}
-	return list
+	return picks
 }
 
-// of pays the amounts by the means of the choice; what is owed by law and the
-// gestures stay as they are.
-func (ch Choice) of(items []Item) Option {
-	o := Option{Title: ch.Title}
+// differs reports whether a choice pays any of the items by other means than
+// each of those picked so far; the first has to pay one at all.
+func (ch Choice) differs(all []Choice, picks Picks, items []Item) bool {
+	for i := range picks.All() {
+		same := true
+		for _, it := range items {
+			same = same && ch.medium(it) == all[i].medium(it)
+		}
+		if same {
+			return false
+		}
+	}
+	return slices.ContainsFunc(items, Item.payable)
+}
+
+// Pay gives the restitution and the goodwill among the items by the means of
+// the choice; what is owed by law and the gestures stay as they are.
+func (ch Choice) Pay(items []Item) (paid []Item) {
 	for _, it := range items {
-		switch it.Kind {
-		case Restitution:
-			it.Medium = cmp.Or(ch.Restitution, it.Medium)
-		case Goodwill:
-			it.Medium = cmp.Or(ch.Goodwill, it.Medium)
-		default:
-			continue
+		if it.payable() {
+			it.Medium = ch.medium(it)
+			paid = append(paid, it)
 		}
-		o.Items = append(o.Items, it)
 	}
-	return o
+	return paid
 }
 
-// among reports whether an option comes to the same thing as one of the list.
-func (o Option) among(list []Option) bool {
-	sameMedium := func(a, b Item) bool { return a.Medium == b.Medium }
-	return slices.ContainsFunc(list, func(other Option) bool {
-		return slices.EqualFunc(o.Items, other.Items, sameMedium)
-	})
+func (it Item) payable() bool { return it.Kind == Restitution || it.Kind == Goodwill }
+
+func (ch Choice) medium(it Item) Medium {
+	switch it.Kind {
+	case Restitution:
+		return cmp.Or(ch.Restitution, it.Medium)
+	case Goodwill:
+		return cmp.Or(ch.Goodwill, it.Medium)
+	default:
+		return it.Medium
+	}
+}
+
+// Text describes an item in the policy's words.
+func (p *Policy) Text(it Item) string {
+	for i := range p.Menu {
+		if it.Kind == Gesture && p.Menu[i].ID == it.Menu {
+			return p.Menu[i].Text
+		}
+	}
+	return p.Compensation.Texts[it.Kind]
 }

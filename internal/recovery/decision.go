@@ -1,6 +1,10 @@
 package recovery
 
-import "time"
+import (
+	"iter"
+	"math/bits"
+	"time"
+)
 
 // Assessment is the judgement of one case at one moment.
 type Assessment struct {
@@ -30,13 +34,33 @@ type Risk struct {
 	Band    Band    // of Ignored
 }
 
-// Reason is one addend of the log-odds.
+// Reason is one addend of the log-odds. Its grade and source are those of the
+// policy's term: Risk.Terms[Code].
 type Reason struct {
 	Code         Code
 	Contribution float64
-	Grade        Grade
-	Source       string
 }
+
+// Picks is a set of positions, below 64, in a list of the policy. A decision
+// holds what it picked, and the policy that made it holds the words.
+type Picks uint64
+
+// Has reports whether position i was picked.
+func (p Picks) Has(i int) bool { return p&(1<<i) != 0 }
+
+// All gives the positions in ascending order.
+func (p Picks) All() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for rest := p; rest != 0; rest &= rest - 1 {
+			if !yield(bits.TrailingZeros64(uint64(rest))) {
+				return
+			}
+		}
+	}
+}
+
+// Len is the number of positions.
+func (p Picks) Len() int { return bits.OnesCount64(uint64(p)) }
 
 // Recommendation is what to give and what to say. Amounts are totals of the
 // case in minor units of Currency, not additions to earlier answers.
@@ -45,7 +69,7 @@ type Recommendation struct {
 	Currency      string
 	Ratio         float64 // share of the value that is returned in all (r)
 	Apology       Apology
-	Options       []Option
+	Options       Picks    // of the policy's choices; see [Choice.Pay]
 	ReviewReasons []string // a human must look; empty: none
 	ExpiresAt     time.Time
 }
@@ -54,9 +78,8 @@ type Recommendation struct {
 type Item struct {
 	Kind     ItemKind
 	Medium   Medium
-	Amount   int64 // minor units; 0 for a gesture without a price
-	Approval int64 // part of Amount that needs an approver
-	Text     string
+	Amount   int64  // minor units; 0 for a gesture without a price
+	Approval int64  // part of Amount that needs an approver
 	Menu     string // id of the menu item of a gesture
 }
 
@@ -118,22 +141,12 @@ func (m Medium) String() string {
 	return name([]string{"", "REFUND", "REPLACEMENT", "REDO", "CREDIT", "CASH", "GIFT", "IN_KIND", "CALL", "ADMISSION"}, uint8(m))
 }
 
-// Option is one of several ways to receive the restitution and the goodwill.
-type Option struct {
-	Title string
-	Items []Item
-}
-
 // Apology is the plan of the answer.
 type Apology struct {
-	Include, Avoid []Line
+	Include, Avoid Picks // of the policy's lists
 	Speaker        Speaker
 	Form           Form
-	FormText       string
 }
-
-// Line is one thing to say or to avoid.
-type Line struct{ Code, Text string }
 
 // Speaker is who answers.
 type Speaker uint8

@@ -80,18 +80,3 @@ func (c *Customer) servedLevel(p *Policy, now time.Time) ServiceLevel {
 		return LevelSuccess
 	}
 }
-
-// Level is how well the customer is served as of now, over all open cases: the
-// worst of them, or what the past tells when there are none.
-func Level(c Customer, rules Rules, now time.Time) ServiceLevel {
-	if len(c.Open) == 0 {
-		return c.servedLevel(rules.Active, now)
-	}
-	worst := LevelTransformational
-	for i := range c.Open {
-		p := rules.For(c.Open[i].Policy)
-		s := situate(p, &c, &c.Open[i], now)
-		worst = min(worst, level(p, &s))
-	}
-	return worst
-}

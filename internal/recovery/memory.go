@@ -51,7 +51,7 @@ func (c *Customer) rememberFailure(p *Policy, before, k *Case, e Event) {
 	case before.claim() && !k.claim(): // evidence has come in since
 		c.Claims--
 	}
-	c.remember(Past{Case: k.Number, At: k.Failure.OccurredAt, Kinds: k.Failure.Kinds, Severity: severity(p, &k.Failure)})
+	c.remember(Past{Case: k.Number, At: k.Failure.OccurredAt, Kinds: k.Failure.Kinds, Severity: Severity(p, &k.Failure)})
 	if opened && controllability(p, &k.Failure) > 0 {
 		c.Apologies = appendBounded(c.Apologies, k.OpenedAt, MostApologies)
 	}

@@ -37,7 +37,7 @@ func (s *situation) betrayed() bool { return s.steady() && (s.double() || s.gree
 func situate(p *Policy, c *Customer, k *Case, now time.Time) situation {
 	s := situation{
 		customer: c, kase: k, now: now,
-		severity:        severity(p, &k.Failure),
+		severity:        Severity(p, &k.Failure),
 		controllability: controllability(p, &k.Failure),
 		motive:          p.Risk.Motives[k.Failure.Attribution.Motive],
 		repeat:          c.repeatMass(p, k, now),
@@ -48,9 +48,7 @@ func situate(p *Policy, c *Customer, k *Case, now time.Time) situation {
 	}
 	s.silent = !k.voiced() && now.Sub(k.Failure.OccurredAt) >= p.Risk.SilentAfter
 	s.wait = c.waiting(k, now)
-	if !c.LastActivity.IsZero() {
-		s.idle = max(now.Sub(c.LastActivity), 0)
-	}
+	s.idle = c.idle(now)
 	return s
 }
 
@@ -117,10 +115,9 @@ func (a *Assessment) add(p *Policy, code Code, amount float64) {
 	if amount == 0 {
 		return
 	}
-	t := &p.Risk.Terms[code]
-	contribution := t.Weight * amount
+	contribution := p.Risk.Terms[code].Weight * amount
 	a.LogOdds += contribution
-	a.Reasons = append(a.Reasons, Reason{code, contribution, t.Grade, t.Source})
+	a.Reasons = append(a.Reasons, Reason{code, contribution})
 }
 
 // baseline is the risk without any failure: it falls with positives and rises
@@ -179,28 +176,6 @@ func (e *EscalationRules) chance(s *situation) float64 {
 	}
 	return sigmoid(e.Intercept + e.DoubleDeviation*one(s.double()) + e.Motive*s.motive +
 		e.Betrayal*one(s.steady() && s.double()) + e.Severity*s.severity)
-}
-
-// RiskNow is the risk that the customer leaves whatever the case: the worst of
-// the open cases, and what closed ones have left over. It is computed as of
-// now, with the band that it falls in.
-func RiskNow(c Customer, rules Rules, now time.Time) (risk, base float64, band Band) {
-	p := rules.Active
-	idle := time.Duration(0)
-	if !c.LastActivity.IsZero() {
-		idle = max(now.Sub(c.LastActivity), 0)
-	}
-	base = baseline(&p.Risk, c.positivesAt(p, now), idle)
-	risk = min(p.Risk.Ceiling, base+c.residualAt(p, now))
-	band = p.Risk.band(risk)
-	for i := range c.Open {
-		k := &c.Open[i]
-		kept := rules.For(k.Policy)
-		s := situate(kept, &c, k, now)
-		a := assess(kept, &s)
-		risk, band = max(risk, a.Risk.Ignored), max(band, a.Risk.Band)
-	}
-	return risk, base, band
 }
 
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }

@@ -2,10 +2,10 @@ package recovery
 
 import "math"
 
-// severity grades a failure from 0 to 1. Several kinds combine as a noisy-or;
+// Severity grades a failure from 0 to 1. Several kinds combine as a noisy-or;
 // lost money closes part of the remaining gap, on a logarithmic scale. A
 // severity stated by the caller replaces the computed one.
-func severity(p *Policy, f *Failure) float64 {
+func Severity(p *Policy, f *Failure) float64 {
 	if f.Stated != nil {
 		return *f.Stated
 	}

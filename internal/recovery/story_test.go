@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -151,10 +152,9 @@ func TestUnvoicedCaseLapses(t *testing.T) {
 	if len(c.Open) != 0 || len(c.Closed) != 1 || c.Closed[0].Outcome != recovery.Lapsed {
 		t.Fatalf("open %d, closed %+v", len(c.Open), c.Closed)
 	}
-	risk, base, _ := recovery.RiskNow(c, rules, noon.Add(30*day))
-	halved, _, _ := recovery.RiskNow(c, rules, noon.Add(60*day))
-	if risk <= base || halved >= risk {
-		t.Errorf("risk %v on the day, %v a month later, baseline %v: the residual must be there and fade", risk, halved, base)
+	then, later := recovery.Recall(c, rules, noon.Add(30*day)), recovery.Recall(c, rules, noon.Add(60*day))
+	if then.Risk <= then.Baseline || math.Abs(later.Residual-then.Residual/2) > 1e-12 {
+		t.Errorf("%+v on the day, %+v a month later: the residual must be there and fade", then, later)
 	}
 	praised := recovery.Remember(c, recovery.Interaction{OccurredAt: noon.Add(31 * day), Kind: recovery.Praise}, rules, noon.Add(31*day))
 	if praised.Residual != c.Residual/2 {
@@ -300,26 +300,28 @@ func TestRatioCeiling(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	_, k := report(t, recovery.Customer{}, complaint(rejected(100_00), kinds(recovery.Damaged)), noon)
-	options := k.Recommendation.Options
-	if len(options) < 2 || len(options) > 3 {
-		t.Fatalf("%d options after a severe failure", len(options))
+	picks := k.Recommendation.Options
+	if picks.Len() < 2 || picks.Len() > 3 {
+		t.Fatalf("%d options after a severe failure", picks.Len())
 	}
 	amount, _ := k.Recommendation.Goodwill()
-	for i, o := range options {
+	seen := map[string]string{}
+	for i := range picks.All() {
+		choice := rules.Active.Options.Choices[i]
 		var sum int64
-		for _, it := range o.Items {
+		paid := choice.Pay(k.Recommendation.Items)
+		for _, it := range paid {
 			sum += it.Amount
 		}
 		if sum != 100_00+amount {
-			t.Errorf("option %q comes to %d", o.Title, sum)
+			t.Errorf("option %q comes to %d", choice.Title, sum)
 		}
-		for _, other := range options[:i] {
-			if fmt.Sprint(o.Items) == fmt.Sprint(other.Items) {
-				t.Errorf("%q and %q are the same", o.Title, other.Title)
-			}
+		if twin := seen[fmt.Sprint(paid)]; twin != "" {
+			t.Errorf("%q and %q are the same", choice.Title, twin)
 		}
+		seen[fmt.Sprint(paid)] = choice.Title
 	}
-	if _, k = report(t, recovery.Customer{}, complaint(rejected(5_00)), noon); k.Recommendation.Options != nil {
+	if _, k = report(t, recovery.Customer{}, complaint(rejected(5_00)), noon); k.Recommendation.Options != 0 {
 		t.Errorf("options after a slight failure: %v", k.Recommendation.Options)
 	}
 }
@@ -384,28 +386,29 @@ func TestClaimsAreCountedOnceACase(t *testing.T) {
 }
 
 func TestApology(t *testing.T) {
-	has := func(list []recovery.Line, code string) bool {
-		for _, l := range list {
-			if l.Code == code {
-				return true
-			}
-		}
-		return false
+	has := func(list []recovery.ApologyRule, picks recovery.Picks, code string) bool {
+		return slices.ContainsFunc(list, func(r recovery.ApologyRule) bool { return r.Code == code && picks.Has(slices.Index(list, r)) })
+	}
+	include := func(k recovery.Case, code string) bool {
+		return has(rules.Active.Apology.Include, k.Recommendation.Apology.Include, code)
+	}
+	avoid := func(k recovery.Case, code string) bool {
+		return has(rules.Active.Apology.Avoid, k.Recommendation.Apology.Avoid, code)
 	}
 	fault := complaint()
 	_, k := report(t, recovery.Customer{}, fault, noon)
-	if a := k.Recommendation.Apology; !has(a.Include, "ADMISSION") || has(a.Avoid, "BARE_APOLOGY") || a.Speaker != recovery.Anyone {
+	if a := k.Recommendation.Apology; !include(k, "ADMISSION") || avoid(k, "BARE_APOLOGY") || a.Speaker != recovery.Anyone {
 		t.Errorf("our fault: %+v", a)
 	}
 	_, k = report(t, recovery.Customer{}, complaint(func(e *recovery.Event) { e.Attribution.Locus = recovery.Nobody }), noon)
-	if has(k.Recommendation.Apology.Include, "ADMISSION") {
+	if include(k, "ADMISSION") {
 		t.Error("admitted what was nobody's fault")
 	}
 	var c recovery.Customer
 	for i := range 3 {
 		c, k = report(t, c, complaint(order(fmt.Sprint(i)), kinds(recovery.Kind(i+1))), noon)
 	}
-	if !has(k.Recommendation.Apology.Avoid, "BARE_APOLOGY") {
+	if !avoid(k, "BARE_APOLOGY") {
 		t.Error("a third bare apology was not advised against")
 	}
 	for _, row := range []struct {

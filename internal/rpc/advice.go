@@ -22,28 +22,30 @@ func (e encoder) assessment(a *recovery.Assessment) *recoveryv1.Assessment {
 		PositiveMass:          a.Positives,
 		PositivesOwed:         a.Owed,
 		ServiceLevel:          recoveryv1.ServiceLevel(a.Level),
-		Reasons:               list(a.Reasons, reason),
+		Reasons:               list(a.Reasons, e.reason),
 		LogOdds:               a.LogOdds,
 		Noticed:               a.Noticed,
 		Patience:              a.Patience,
 	}.Build()
 }
 
-func reason(r *recovery.Reason) *recoveryv1.Reason {
+func (e encoder) reason(r *recovery.Reason) *recoveryv1.Reason {
+	term := &e.policy.Risk.Terms[r.Code]
 	return recoveryv1.Reason_builder{
 		Code:          recoveryv1.ReasonCode(r.Code),
 		Contribution:  r.Contribution,
-		EvidenceGrade: recoveryv1.EvidenceGrade(r.Grade),
-		Source:        r.Source,
+		EvidenceGrade: recoveryv1.EvidenceGrade(term.Grade),
+		Source:        term.Source,
 	}.Build()
 }
 
-func (e encoder) recommendation(r *recovery.Recommendation) *recoveryv1.Recommendation {
+func (e encoder) recommendation(k *recovery.Case) *recoveryv1.Recommendation {
+	r := &k.Recommendation
 	return recoveryv1.Recommendation_builder{
 		Items:          e.items(r.Items, r.Currency),
 		Total:          e.money(r.Total(), r.Currency),
 		Ratio:          r.Ratio,
-		Apology:        apology(&r.Apology),
+		Apology:        e.apology(k),
 		Options:        e.options(r),
 		ReviewRequired: len(r.ReviewReasons) > 0,
 		ReviewReasons:  r.ReviewReasons,
@@ -58,30 +60,39 @@ func (e encoder) items(all []recovery.Item, currency string) []*recoveryv1.Recom
 			Medium:           recoveryv1.Medium(it.Medium),
 			Amount:           e.some(it.Amount, currency),
 			ApprovalRequired: e.some(it.Approval, currency),
-			Description:      it.Text,
+			Description:      e.policy.Text(*it),
 			MenuItem:         it.Menu,
 		}.Build()
 	})
 }
 
-func (e encoder) options(r *recovery.Recommendation) []*recoveryv1.RecommendationOption {
-	return list(r.Options, func(o *recovery.Option) *recoveryv1.RecommendationOption {
-		return recoveryv1.RecommendationOption_builder{Title: o.Title, Items: e.items(o.Items, r.Currency)}.Build()
-	})
+func (e encoder) options(r *recovery.Recommendation) (options []*recoveryv1.RecommendationOption) {
+	for i := range r.Options.All() {
+		choice := e.policy.Options.Choices[i]
+		options = append(options, recoveryv1.RecommendationOption_builder{
+			Title: choice.Title, Items: e.items(choice.Pay(r.Items), r.Currency),
+		}.Build())
+	}
+	return options
 }
 
-func apology(a *recovery.Apology) *recoveryv1.ApologyPlan {
+func (e encoder) apology(k *recovery.Case) *recoveryv1.ApologyPlan {
+	plan, rules := &k.Recommendation.Apology, &e.policy.Apology
 	return recoveryv1.ApologyPlan_builder{
-		MustInclude: list(a.Include, point),
-		MustAvoid:   list(a.Avoid, point),
-		Speaker:     recoveryv1.Speaker(a.Speaker),
+		MustInclude: points(rules.Include, plan.Include),
+		MustAvoid:   points(rules.Avoid, plan.Avoid),
+		Speaker:     recoveryv1.Speaker(plan.Speaker),
 		Channel: recoveryv1.ChannelPlan_builder{
-			Form: recoveryv1.ResponseForm(a.Form),
-			Text: a.FormText,
+			Form: recoveryv1.ResponseForm(plan.Form),
+			Text: rules.Form(&k.Failure).Text,
 		}.Build(),
 	}.Build()
 }
 
-func point(l *recovery.Line) *recoveryv1.ApologyPoint {
-	return recoveryv1.ApologyPoint_builder{Code: l.Code, Text: l.Text}.Build()
+func points(rules []recovery.ApologyRule, picks recovery.Picks) []*recoveryv1.ApologyPoint {
+	out := make([]*recoveryv1.ApologyPoint, 0, picks.Len())
+	for i := range picks.All() {
+		out = append(out, recoveryv1.ApologyPoint_builder{Code: rules[i].Code, Text: rules[i].Text}.Build())
+	}
+	return out
 }

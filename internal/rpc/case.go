@@ -32,7 +32,7 @@ func encode(at origin, k *recovery.Case, rules recovery.Rules) *recoveryv1.Case 
 		OpenedAt:       timestamp(k.OpenedAt),
 		Failures:       e.failures(k),
 		Assessment:     e.assessment(&k.Assessment),
-		Recommendation: e.recommendation(&k.Recommendation),
+		Recommendation: e.recommendation(k),
 		Deadlines:      deadlines(k.Deadlines),
 		RespondBy:      timestamp(k.RespondBy()),
 		History:        history(k.History),
@@ -103,8 +103,7 @@ func (e encoder) severity(k *recovery.Case, f *recovery.Failure) float64 {
 	if len(k.Accounts) == 1 {
 		return k.Assessment.Severity
 	}
-	alone := recovery.Case{Failure: *f}
-	return recovery.Decide(e.policy, &recovery.Customer{}, &alone, f.ReceivedAt).Assessment.Severity
+	return recovery.Severity(e.policy, f)
 }
 
 // loss is shown as zero when something of value failed and nothing was lost.

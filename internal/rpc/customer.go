@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"maps"
-	"math"
 	"slices"
 	"time"
 
@@ -39,38 +38,27 @@ func (s *Service) AssessCustomer(ctx context.Context, req *recoveryv1.AssessCust
 }
 
 func assessCustomer(at origin, c recovery.Customer, rules recovery.Rules, now time.Time) *recoveryv1.CustomerAssessment {
-	risk, base, band := recovery.RiskNow(c, rules, now)
-	// A case of nothing shows what is remembered, as a new failure would meet it.
-	memory := recovery.Decide(rules.Active, &c, &recovery.Case{}, now).Assessment
+	known := recovery.Recall(c, rules, now)
 	return recoveryv1.CustomerAssessment_builder{
 		Tenant:              at.tenant,
-		RiskNow:             risk,
-		Band:                recoveryv1.Band(band),
-		Baseline:            base,
-		PositiveMass:        memory.Positives,
-		RepeatMass:          memory.Repeat,
-		Residual:            residual(c, rules.Active, now),
+		RiskNow:             known.Risk,
+		Band:                recoveryv1.Band(known.Band),
+		Baseline:            known.Baseline,
+		PositiveMass:        known.Positives,
+		RepeatMass:          known.Repeat,
+		Residual:            known.Residual,
 		Orders:              c.Orders,
 		Claims:              c.Claims,
 		Apologies_90D:       int64(len(c.Apologies)),
 		GoodwillGranted_90D: granted(c.Grants, rules.Active),
 		LastActivityAt:      timestamp(c.LastActivity),
 		LastContactAt:       timestamp(c.LastContact),
-		Relationship:        recoveryv1.Relationship(relationship(c, memory)),
-		ServiceLevel:        recoveryv1.ServiceLevel(recovery.Level(c, rules, now)),
+		Relationship:        recoveryv1.Relationship(known.Relationship),
+		ServiceLevel:        recoveryv1.ServiceLevel(known.Level),
 		OpenCases:           list(c.Open, func(k *recovery.Case) *recoveryv1.Case { return encode(at, k, rules) }),
 		FailuresRemembered:  int64(len(c.Failures)),
 		AssessedAt:          timestamp(now),
 	}.Build()
-}
-
-// residual is what closed cases have left over, as of now.
-func residual(c recovery.Customer, p *recovery.Policy, now time.Time) float64 {
-	elapsed := max(now.Sub(c.ResidualAt), 0)
-	if c.Residual == 0 {
-		return 0
-	}
-	return c.Residual * math.Exp2(-float64(elapsed)/float64(p.Memory.ResidualHalfLife))
 }
 
 // granted sums the goodwill of each currency, in the order of their codes.
@@ -81,12 +69,4 @@ func granted(grants []recovery.Grant, p *recovery.Policy) []*money.Money {
 	}
 	codes := slices.Sorted(maps.Keys(byCurrency))
 	return list(codes, func(code *string) *money.Money { return encoder{p}.money(byCurrency[*code], *code) })
-}
-
-// relationship is as the newest open case was told, else as the orders tell.
-func relationship(c recovery.Customer, memory recovery.Assessment) recovery.Relationship {
-	if n := len(c.Open); n > 0 {
-		return c.Open[n-1].Assessment.Relationship
-	}
-	return memory.Relationship
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // fault is one thing wrong with a request.
@@ -61,7 +62,38 @@ func invalid(faults []fault) error {
 func breaches(violations []*protovalidate.Violation) []fault {
 	faults := make([]fault, len(violations))
 	for i, v := range violations {
-		faults[i] = fault{field: protovalidate.FieldPathString(v.Proto.GetField()), allowed: v.Proto.GetMessage()}
+		faults[i] = fault{field: protovalidate.FieldPathString(v.Proto.GetField()), allowed: allowed(v)}
 	}
 	return faults
+}
+
+// patterns says in words what the patterns of the contract allow.
+var patterns = map[string]string{
+	`^\P{Cc}*$`:                              "must not contain control characters",
+	`^([a-z0-9][a-z0-9._-]*)?$`:              "must be of a-z, 0-9, '.', '_', '-', beginning with a letter or a digit, or be empty",
+	`^([A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*)?$`: "must be a language tag (BCP 47) such as de-AT, or be empty",
+}
+
+// allowed says what a rule allows. The stock texts of the rules do for numbers
+// and lengths; patterns and enumerations are put in words of their own.
+func allowed(v *protovalidate.Violation) string {
+	switch id := v.Proto.GetRuleId(); {
+	case id == "string.pattern" && patterns[v.RuleValue.String()] != "":
+		return patterns[v.RuleValue.String()]
+	case strings.HasPrefix(id, "enum.") && v.FieldDescriptor != nil && v.FieldDescriptor.Enum() != nil:
+		return "must be one of " + strings.Join(choices(v.FieldDescriptor.Enum()), ", ")
+	default:
+		return v.Proto.GetMessage()
+	}
+}
+
+// choices are the names of an enumeration but for the one that states nothing.
+func choices(enum protoreflect.EnumDescriptor) []string {
+	names := make([]string, 0, enum.Values().Len())
+	for i := range enum.Values().Len() {
+		if value := enum.Values().Get(i); value.Number() != 0 {
+			names = append(names, string(value.Name()))
+		}
+	}
+	return names
 }

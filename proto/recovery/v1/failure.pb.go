@@ -1041,37 +1041,28 @@ var File_recovery_v1_failure_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_failure_proto_rawDesc = "" +
 	"\n" +
-	"\x19recovery/v1/failure.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1frecovery/v1/failure_terms.proto\x1a\x17recovery/v1/rules.proto\"\x9e\x1a\n" +
-	"\fFailureEvent\x12'\n" +
-	"\bevent_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\aeventId\x12!\n" +
-	"\x06tenant\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x90\xea0\x01R\x06tenant\x12-\n" +
-	"\vcustomer_id\x18\x03 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\n" +
+	"\x19recovery/v1/failure.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a\x1frecovery/v1/failure_terms.proto\"\x88\x1a\n" +
+	"\fFailureEvent\x123\n" +
+	"\bevent_id\x18\x01 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\aeventId\x12:\n" +
+	"\x06tenant\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d\x18@2\x19^([a-z0-9][a-z0-9._-]*)?$R\x06tenant\x129\n" +
+	"\vcustomer_id\x18\x03 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\n" +
 	"customerId\x12Q\n" +
 	"\voccurred_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x14\xe0A\x02\xbaH\x0e\xc8\x01\x01\xb2\x01\b2\x06\b\x80\x87\xb5\xc3\x03R\n" +
-	"occurredAt\x12J\n" +
-	"\x05kinds\x18\x05 \x03(\x0e2\x18.recovery.v1.FailureKindB\x1a\xe0A\x02\xbaH\x14\x92\x01\x11\b\x01\x10\b\x18\x01\"\t\x82\x01\x06\x88\xea0\x01\x10\x01R\x05kinds\x12A\n" +
+	"occurredAt\x12H\n" +
+	"\x05kinds\x18\x05 \x03(\x0e2\x18.recovery.v1.FailureKindB\x18\xe0A\x02\xbaH\x12\x92\x01\x0f\b\x01\x10\b\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05kinds\x12A\n" +
 	"\x05delay\x18\x06 \x01(\v2\x19.google.protobuf.DurationB\x10\xbaH\r\xaa\x01\n" +
-	"\"\x06\b\x80\xe4\xe4\x96\x012\x00R\x05delay\x12'\n" +
-	"\border_id\x18\a \x01(\tB\f\xbaH\t\xd8\x01\x01r\x04\x88\xea0\x01R\aorderId\x12-\n" +
-	"\vincident_id\x18\b \x01(\tB\f\xbaH\t\xd8\x01\x01r\x04\x88\xea0\x01R\n" +
-	"incidentId\x12\xed\x04\n" +
-	"\vorder_value\x18\t \x01(\v2\x12.google.type.MoneyB\xb7\x04\xbaH\xb3\x04\xba\x01\x85\x01\n" +
-	"\x13money.currency_code\x12Dcurrency_code must be three capital letters of ISO 4217, such as EUR\x1a(this.currency_code.matches('^[A-Z]{3}$')\xba\x01\x9a\x01\n" +
-	"\x0emoney.one_sign\x12<units and nanos must have the same sign, or one of them be 0\x1aJ!(this.units > 0 && this.nanos < 0) && !(this.units < 0 && this.nanos > 0)\xba\x01\xa3\x01\n" +
-	"\vmoney.range\x12Amust be below 1000000000000 units, with nanos from 0 to 999999999\x1aQthis.units < 1000000000000 && this.nanos > -1000000000 && this.nanos < 1000000000\xba\x01b\n" +
-	"\x12money.not_negative\x12\x14must not be negative\x1a6this.units > 0 || (this.units == 0 && this.nanos >= 0)R\n" +
-	"orderValue\x12\xe0\x04\n" +
+	"\"\x06\b\x80\xe4\xe4\x96\x012\x00R\x05delay\x123\n" +
+	"\border_id\x18\a \x01(\tB\x18\xbaH\x15\xd8\x01\x01r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\aorderId\x129\n" +
+	"\vincident_id\x18\b \x01(\tB\x18\xbaH\x15\xd8\x01\x01r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\n" +
+	"incidentId\x12\x9e\x03\n" +
+	"\vorder_value\x18\t \x01(\v2\x12.google.type.MoneyB\xe8\x02\xbaH\xe4\x02\xba\x01\xe0\x02\n" +
+	"\fmoney.amount\x12\xc5\x01must have a currency_code of three capital letters (ISO 4217), such as EUR, units below 1000000000000 and nanos from 0 to 999999999; units and nanos must have the same sign and must not be negative\x1a\x87\x01this.units >= 0 && this.units < 1000000000000 && this.nanos >= 0 && this.nanos < 1000000000 && this.currency_code.matches('^[A-Z]{3}$')R\n" +
+	"orderValue\x12\x91\x03\n" +
 	"\x04loss\x18\n" +
-	" \x01(\v2\x12.google.type.MoneyB\xb7\x04\xbaH\xb3\x04\xba\x01\x85\x01\n" +
-	"\x13money.currency_code\x12Dcurrency_code must be three capital letters of ISO 4217, such as EUR\x1a(this.currency_code.matches('^[A-Z]{3}$')\xba\x01\x9a\x01\n" +
-	"\x0emoney.one_sign\x12<units and nanos must have the same sign, or one of them be 0\x1aJ!(this.units > 0 && this.nanos < 0) && !(this.units < 0 && this.nanos > 0)\xba\x01\xa3\x01\n" +
-	"\vmoney.range\x12Amust be below 1000000000000 units, with nanos from 0 to 999999999\x1aQthis.units < 1000000000000 && this.nanos > -1000000000 && this.nanos < 1000000000\xba\x01b\n" +
-	"\x12money.not_negative\x12\x14must not be negative\x1a6this.units > 0 || (this.units == 0 && this.nanos >= 0)R\x04loss\x12\xee\x04\n" +
-	"\ventitlement\x18\v \x01(\v2\x12.google.type.MoneyB\xb7\x04\xbaH\xb3\x04\xba\x01\x85\x01\n" +
-	"\x13money.currency_code\x12Dcurrency_code must be three capital letters of ISO 4217, such as EUR\x1a(this.currency_code.matches('^[A-Z]{3}$')\xba\x01\x9a\x01\n" +
-	"\x0emoney.one_sign\x12<units and nanos must have the same sign, or one of them be 0\x1aJ!(this.units > 0 && this.nanos < 0) && !(this.units < 0 && this.nanos > 0)\xba\x01\xa3\x01\n" +
-	"\vmoney.range\x12Amust be below 1000000000000 units, with nanos from 0 to 999999999\x1aQthis.units < 1000000000000 && this.nanos > -1000000000 && this.nanos < 1000000000\xba\x01b\n" +
-	"\x12money.not_negative\x12\x14must not be negative\x1a6this.units > 0 || (this.units == 0 && this.nanos >= 0)R\ventitlement\x128\n" +
+	" \x01(\v2\x12.google.type.MoneyB\xe8\x02\xbaH\xe4\x02\xba\x01\xe0\x02\n" +
+	"\fmoney.amount\x12\xc5\x01must have a currency_code of three capital letters (ISO 4217), such as EUR, units below 1000000000000 and nanos from 0 to 999999999; units and nanos must have the same sign and must not be negative\x1a\x87\x01this.units >= 0 && this.units < 1000000000000 && this.nanos >= 0 && this.nanos < 1000000000 && this.currency_code.matches('^[A-Z]{3}$')R\x04loss\x12\x9f\x03\n" +
+	"\ventitlement\x18\v \x01(\v2\x12.google.type.MoneyB\xe8\x02\xbaH\xe4\x02\xba\x01\xe0\x02\n" +
+	"\fmoney.amount\x12\xc5\x01must have a currency_code of three capital letters (ISO 4217), such as EUR, units below 1000000000000 and nanos from 0 to 999999999; units and nanos must have the same sign and must not be negative\x1a\x87\x01this.units >= 0 && this.units < 1000000000000 && this.nanos >= 0 && this.nanos < 1000000000 && this.currency_code.matches('^[A-Z]{3}$')R\ventitlement\x128\n" +
 	"\bseverity\x18\f \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\bseverity\x88\x01\x01\x12:\n" +
 	"\vattribution\x18\r \x01(\v2\x18.recovery.v1.AttributionR\vattribution\x12A\n" +
 	"\n" +
@@ -1083,24 +1074,21 @@ const file_recovery_v1_failure_proto_rawDesc = "" +
 	"\n" +
 	"departs_at\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x16\xbaH\x13\xb2\x01\x10\x1a\x06\b\x80\xae\x99\xa4\x0f2\x06\b\x80\x87\xb5\xc3\x03R\tdepartsAt\x12H\n" +
 	"\rresource_lost\x18\x13 \x01(\x0e2\x19.recovery.v1.ResourceLostB\b\xbaH\x05\x82\x01\x02\x10\x01R\fresourceLost\x12J\n" +
-	"\rcorroboration\x18\x14 \x01(\x0e2\x1a.recovery.v1.CorroborationB\b\xbaH\x05\x82\x01\x02\x10\x01R\rcorroboration\x12!\n" +
-	"\x06locale\x18\x15 \x01(\tB\t\xbaH\x06r\x04\x98\xea0\x01R\x06locale\x128\n" +
-	"\bcustomer\x18\x16 \x01(\v2\x1c.recovery.v1.CustomerProfileR\bcustomer:\xfb\x02\xbaH\xf7\x02\x1a\xf4\x02\n" +
-	"\x1afailure_event.one_currency\x12\x91\x01order_value, loss, entitlement and customer.lifetime_value must all have the same currency_code; leave out what is known in another currency only\x1a\xc1\x01[[this.order_value.currency_code, this.loss.currency_code, this.entitlement.currency_code,this.customer.lifetime_value.currency_code].filter(c, c != '')].all(codes, codes.all(c, c == codes[0]))B\v\n" +
+	"\rcorroboration\x18\x14 \x01(\x0e2\x1a.recovery.v1.CorroborationB\b\xbaH\x05\x82\x01\x02\x10\x01R\rcorroboration\x12G\n" +
+	"\x06locale\x18\x15 \x01(\tB/\xbaH,r*\x18#2&^([A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*)?$R\x06locale\x128\n" +
+	"\bcustomer\x18\x16 \x01(\v2\x1c.recovery.v1.CustomerProfileR\bcustomer:\xe5\x06\xbaH\xe1\x06\x1a\xde\x06\n" +
+	"\x1afailure_event.one_currency\x12\x91\x01order_value, loss, entitlement and customer.lifetime_value must all have the same currency_code; leave out what is known in another currency only\x1a\xab\x05(!has(this.loss) || !has(this.order_value) || this.loss.currency_code == this.order_value.currency_code) && (!has(this.entitlement) || (!has(this.order_value) || this.entitlement.currency_code == this.order_value.currency_code) && (!has(this.loss) || this.entitlement.currency_code == this.loss.currency_code)) && (!has(this.customer) || !has(this.customer.lifetime_value) || (!has(this.order_value) || this.customer.lifetime_value.currency_code == this.order_value.currency_code) && (!has(this.loss) || this.customer.lifetime_value.currency_code == this.loss.currency_code) && (!has(this.entitlement) || this.customer.lifetime_value.currency_code == this.entitlement.currency_code))B\v\n" +
 	"\t_severity\"\xf2\x01\n" +
 	"\vAttribution\x122\n" +
 	"\x05locus\x18\x01 \x01(\x0e2\x12.recovery.v1.LocusB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05locus\x12F\n" +
 	"\x0fcontrollability\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x0fcontrollability\x88\x01\x01\x12\x1c\n" +
 	"\trecurring\x18\x03 \x01(\bR\trecurring\x125\n" +
 	"\x06motive\x18\x04 \x01(\x0e2\x13.recovery.v1.MotiveB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06motiveB\x12\n" +
-	"\x10_controllability\"\xa3\x06\n" +
+	"\x10_controllability\"\xd4\x04\n" +
 	"\x0fCustomerProfile\x12G\n" +
-	"\frelationship\x18\x01 \x01(\x0e2\x19.recovery.v1.RelationshipB\b\xbaH\x05\x82\x01\x02\x10\x01R\frelationship\x12\xf3\x04\n" +
-	"\x0elifetime_value\x18\x02 \x01(\v2\x12.google.type.MoneyB\xb7\x04\xbaH\xb3\x04\xba\x01\x85\x01\n" +
-	"\x13money.currency_code\x12Dcurrency_code must be three capital letters of ISO 4217, such as EUR\x1a(this.currency_code.matches('^[A-Z]{3}$')\xba\x01\x9a\x01\n" +
-	"\x0emoney.one_sign\x12<units and nanos must have the same sign, or one of them be 0\x1aJ!(this.units > 0 && this.nanos < 0) && !(this.units < 0 && this.nanos > 0)\xba\x01\xa3\x01\n" +
-	"\vmoney.range\x12Amust be below 1000000000000 units, with nanos from 0 to 999999999\x1aQthis.units < 1000000000000 && this.nanos > -1000000000 && this.nanos < 1000000000\xba\x01b\n" +
-	"\x12money.not_negative\x12\x14must not be negative\x1a6this.units > 0 || (this.units == 0 && this.nanos >= 0)R\rlifetimeValue\x12*\n" +
+	"\frelationship\x18\x01 \x01(\x0e2\x19.recovery.v1.RelationshipB\b\xbaH\x05\x82\x01\x02\x10\x01R\frelationship\x12\xa4\x03\n" +
+	"\x0elifetime_value\x18\x02 \x01(\v2\x12.google.type.MoneyB\xe8\x02\xbaH\xe4\x02\xba\x01\xe0\x02\n" +
+	"\fmoney.amount\x12\xc5\x01must have a currency_code of three capital letters (ISO 4217), such as EUR, units below 1000000000000 and nanos from 0 to 999999999; units and nanos must have the same sign and must not be negative\x1a\x87\x01this.units >= 0 && this.units < 1000000000000 && this.nanos >= 0 && this.nanos < 1000000000 && this.currency_code.matches('^[A-Z]{3}$')R\rlifetimeValue\x12*\n" +
 	"\forders_total\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vordersTotal\x12%\n" +
 	"\x0eloyalty_member\x18\x04 \x01(\bR\rloyaltyMember\"\xc8\x04\n" +
 	"\aFailure\x12;\n" +
@@ -1184,7 +1172,6 @@ func file_recovery_v1_failure_proto_init() {
 		return
 	}
 	file_recovery_v1_failure_terms_proto_init()
-	file_recovery_v1_rules_proto_init()
 	file_recovery_v1_failure_proto_msgTypes[0].OneofWrappers = []any{}
 	file_recovery_v1_failure_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}

@@ -390,16 +390,16 @@ var File_recovery_v1_interaction_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_interaction_proto_rawDesc = "" +
 	"\n" +
-	"\x1drecovery/v1/interaction.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x17recovery/v1/rules.proto\"\xd3\x02\n" +
-	"\vInteraction\x123\n" +
-	"\x0einteraction_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\rinteractionId\x12!\n" +
-	"\x06tenant\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x90\xea0\x01R\x06tenant\x12-\n" +
-	"\vcustomer_id\x18\x03 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\n" +
+	"\x1drecovery/v1/interaction.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\x8e\x03\n" +
+	"\vInteraction\x12?\n" +
+	"\x0einteraction_id\x18\x01 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\rinteractionId\x12:\n" +
+	"\x06tenant\x18\x02 \x01(\tB\"\xbaH\x1fr\x1d\x18@2\x19^([a-z0-9][a-z0-9._-]*)?$R\x06tenant\x129\n" +
+	"\vcustomer_id\x18\x03 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\n" +
 	"customerId\x12Q\n" +
 	"\voccurred_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x14\xe0A\x02\xbaH\x0e\xc8\x01\x01\xb2\x01\b2\x06\b\x80\x87\xb5\xc3\x03R\n" +
-	"occurredAt\x12A\n" +
-	"\x04kind\x18\x05 \x01(\x0e2\x1c.recovery.v1.InteractionKindB\x0f\xe0A\x02\xbaH\t\x82\x01\x06\x88\xea0\x01\x10\x01R\x04kind\x12'\n" +
-	"\border_id\x18\x06 \x01(\tB\f\xbaH\t\xd8\x01\x01r\x04\x88\xea0\x01R\aorderId\"\x9c\x01\n" +
+	"occurredAt\x12?\n" +
+	"\x04kind\x18\x05 \x01(\x0e2\x1c.recovery.v1.InteractionKindB\r\xe0A\x02\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x123\n" +
+	"\border_id\x18\x06 \x01(\tB\x18\xbaH\x15\xd8\x01\x01r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\aorderId\"\x9c\x01\n" +
 	"\x11InteractionResult\x12%\n" +
 	"\x0einteraction_id\x18\x01 \x01(\tR\rinteractionId\x126\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x1e.recovery.v1.InteractionStatusR\x06status\x12(\n" +
@@ -444,7 +444,6 @@ func file_recovery_v1_interaction_proto_init() {
 	if File_recovery_v1_interaction_proto != nil {
 		return
 	}
-	file_recovery_v1_rules_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

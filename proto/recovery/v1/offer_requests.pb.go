@@ -954,12 +954,12 @@ var File_recovery_v1_offer_requests_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_offer_requests_proto_rawDesc = "" +
 	"\n" +
-	" recovery/v1/offer_requests.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x16recovery/v1/case.proto\x1a\x19recovery/v1/failure.proto\x1a\x17recovery/v1/offer.proto\x1a\x17recovery/v1/rules.proto\"\xbd\x03\n" +
-	"\x13RequestOfferRequest\x12$\n" +
-	"\acase_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x88\xea0\x01H\x00R\x06caseId\x121\n" +
-	"\x05event\x18\x02 \x01(\v2\x19.recovery.v1.FailureEventH\x00R\x05event\x12+\n" +
+	" recovery/v1/offer_requests.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x16recovery/v1/case.proto\x1a\x19recovery/v1/failure.proto\x1a\x17recovery/v1/offer.proto\"\xd5\x03\n" +
+	"\x13RequestOfferRequest\x120\n" +
+	"\acase_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$H\x00R\x06caseId\x121\n" +
+	"\x05event\x18\x02 \x01(\v2\x19.recovery.v1.FailureEventH\x00R\x05event\x127\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\trequestId\x12#\n" +
+	"request_id\x18\x03 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12(\n" +
 	"\brevision\x18\x05 \x01(\x03B\a\xbaH\x04\"\x02(\x01H\x01R\brevision\x88\x01\x01:\xb1\x01\xbaH\xad\x01\x1a\xaa\x01\n" +
 	"\x1arequest_offer.event_is_dry\x12dvalidate_only must be true when event is given; name case_id instead to draw up an offer that counts\x1a&!has(this.event) || this.validate_onlyB\x10\n" +
@@ -967,32 +967,32 @@ const file_recovery_v1_offer_requests_proto_rawDesc = "" +
 	"\t_revision\"g\n" +
 	"\x14RequestOfferResponse\x12(\n" +
 	"\x05offer\x18\x01 \x01(\v2\x12.recovery.v1.OfferR\x05offer\x12%\n" +
-	"\x04case\x18\x02 \x01(\v2\x11.recovery.v1.CaseR\x04case\"\xc9\x01\n" +
-	"\x13ApproveOfferRequest\x12%\n" +
-	"\acase_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\x06caseId\x12+\n" +
+	"\x04case\x18\x02 \x01(\v2\x11.recovery.v1.CaseR\x04case\"\xed\x01\n" +
+	"\x13ApproveOfferRequest\x121\n" +
+	"\acase_id\x18\x01 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\x06caseId\x127\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\trequestId\x12(\n" +
-	"\brevision\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x01H\x00R\brevision\x88\x01\x01\x12'\n" +
-	"\boffer_id\x18\x04 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\aofferIdB\v\n" +
+	"request_id\x18\x02 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\trequestId\x12(\n" +
+	"\brevision\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x01H\x00R\brevision\x88\x01\x01\x123\n" +
+	"\boffer_id\x18\x04 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\aofferIdB\v\n" +
 	"\t_revision\"=\n" +
 	"\x14ApproveOfferResponse\x12%\n" +
-	"\x04case\x18\x01 \x01(\v2\x11.recovery.v1.CaseR\x04case\"\xc6\x01\n" +
-	"\x10MakeOfferRequest\x12%\n" +
-	"\acase_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\x06caseId\x12+\n" +
+	"\x04case\x18\x01 \x01(\v2\x11.recovery.v1.CaseR\x04case\"\xea\x01\n" +
+	"\x10MakeOfferRequest\x121\n" +
+	"\acase_id\x18\x01 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\x06caseId\x127\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\trequestId\x12(\n" +
-	"\brevision\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x01H\x00R\brevision\x88\x01\x01\x12'\n" +
-	"\boffer_id\x18\x04 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\aofferIdB\v\n" +
+	"request_id\x18\x02 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\trequestId\x12(\n" +
+	"\brevision\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x01H\x00R\brevision\x88\x01\x01\x123\n" +
+	"\boffer_id\x18\x04 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\aofferIdB\v\n" +
 	"\t_revision\":\n" +
 	"\x11MakeOfferResponse\x12%\n" +
-	"\x04case\x18\x01 \x01(\v2\x11.recovery.v1.CaseR\x04case\"\x86\x02\n" +
-	"\x12AnswerOfferRequest\x12%\n" +
-	"\acase_id\x18\x01 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\x06caseId\x12+\n" +
+	"\x04case\x18\x01 \x01(\v2\x11.recovery.v1.CaseR\x04case\"\xa8\x02\n" +
+	"\x12AnswerOfferRequest\x121\n" +
+	"\acase_id\x18\x01 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\x06caseId\x127\n" +
 	"\n" +
-	"request_id\x18\x02 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\trequestId\x12(\n" +
-	"\brevision\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x01H\x00R\brevision\x88\x01\x01\x12'\n" +
-	"\boffer_id\x18\x04 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\aofferId\x12<\n" +
-	"\x06answer\x18\x05 \x01(\x0e2\x13.recovery.v1.AnswerB\x0f\xe0A\x02\xbaH\t\x82\x01\x06\x88\xea0\x01\x10\x01R\x06answerB\v\n" +
+	"request_id\x18\x02 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\trequestId\x12(\n" +
+	"\brevision\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x01H\x00R\brevision\x88\x01\x01\x123\n" +
+	"\boffer_id\x18\x04 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\aofferId\x12:\n" +
+	"\x06answer\x18\x05 \x01(\x0e2\x13.recovery.v1.AnswerB\r\xe0A\x02\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06answerB\v\n" +
 	"\t_revision\"<\n" +
 	"\x13AnswerOfferResponse\x12%\n" +
 	"\x04case\x18\x01 \x01(\v2\x11.recovery.v1.CaseR\x04caseB;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
@@ -1035,7 +1035,6 @@ func file_recovery_v1_offer_requests_proto_init() {
 	file_recovery_v1_case_proto_init()
 	file_recovery_v1_failure_proto_init()
 	file_recovery_v1_offer_proto_init()
-	file_recovery_v1_rules_proto_init()
 	file_recovery_v1_offer_requests_proto_msgTypes[0].OneofWrappers = []any{
 		(*requestOfferRequest_CaseId)(nil),
 		(*requestOfferRequest_Event)(nil),

@@ -1060,9 +1060,9 @@ var File_recovery_v1_policy_service_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_policy_service_proto_rawDesc = "" +
 	"\n" +
-	" recovery/v1/policy_service.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16recovery/v1/case.proto\x1a\x19recovery/v1/failure.proto\x1a\x17recovery/v1/rules.proto\":\n" +
-	"\x10GetPolicyRequest\x12&\n" +
-	"\aversion\x18\x01 \x01(\tB\f\xbaH\t\xd8\x01\x01r\x04\x88\xea0\x01R\aversion\"\x92\x01\n" +
+	" recovery/v1/policy_service.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16recovery/v1/case.proto\x1a\x19recovery/v1/failure.proto\"F\n" +
+	"\x10GetPolicyRequest\x122\n" +
+	"\aversion\x18\x01 \x01(\tB\x18\xbaH\x15\xd8\x01\x01r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\aversion\"\x92\x01\n" +
 	"\x11GetPolicyResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x12\n" +
 	"\x04yaml\x18\x02 \x01(\tR\x04yaml\x12\x16\n" +
@@ -1091,9 +1091,9 @@ const file_recovery_v1_policy_service_proto_rawDesc = "" +
 	"\x13CheckPolicyResponse\x120\n" +
 	"\bfindings\x18\x01 \x03(\v2\x14.recovery.v1.FindingR\bfindings\x12\x14\n" +
 	"\x05valid\x18\x02 \x01(\bR\x05valid\x12\x18\n" +
-	"\aversion\x18\x03 \x01(\tR\aversion\"\xb1\x01\n" +
-	"\x15SimulatePolicyRequest\x12%\n" +
-	"\aversion\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x88\xea0\x01H\x00R\aversion\x12!\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\"\xbd\x01\n" +
+	"\x15SimulatePolicyRequest\x121\n" +
+	"\aversion\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$H\x00R\aversion\x12!\n" +
 	"\x04yaml\x18\x02 \x01(\tB\v\xbaH\br\x06 \x01(\xc0\x9a\fH\x00R\x04yaml\x12:\n" +
 	"\x05event\x18\x03 \x01(\v2\x19.recovery.v1.FailureEventB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x05eventB\x12\n" +
 	"\tcandidate\x12\x05\xbaH\x02\b\x01\"n\n" +
@@ -1159,7 +1159,6 @@ func file_recovery_v1_policy_service_proto_init() {
 	}
 	file_recovery_v1_case_proto_init()
 	file_recovery_v1_failure_proto_init()
-	file_recovery_v1_rules_proto_init()
 	file_recovery_v1_policy_service_proto_msgTypes[8].OneofWrappers = []any{
 		(*simulatePolicyRequest_Version)(nil),
 		(*simulatePolicyRequest_Yaml)(nil),

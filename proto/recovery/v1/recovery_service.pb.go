@@ -1058,7 +1058,7 @@ var File_recovery_v1_recovery_service_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_recovery_service_proto_rawDesc = "" +
 	"\n" +
-	"\"recovery/v1/recovery_service.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x17google/rpc/status.proto\x1a\x16recovery/v1/case.proto\x1a\x1frecovery/v1/case_requests.proto\x1a\x1arecovery/v1/customer.proto\x1a\x19recovery/v1/failure.proto\x1a\x1drecovery/v1/interaction.proto\x1a recovery/v1/offer_requests.proto\x1a\x17recovery/v1/rules.proto\"w\n" +
+	"\"recovery/v1/recovery_service.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x17google/rpc/status.proto\x1a\x16recovery/v1/case.proto\x1a\x1frecovery/v1/case_requests.proto\x1a\x1arecovery/v1/customer.proto\x1a\x19recovery/v1/failure.proto\x1a\x1drecovery/v1/interaction.proto\x1a recovery/v1/offer_requests.proto\"w\n" +
 	"\x14ReportFailureRequest\x12:\n" +
 	"\x05event\x18\x01 \x01(\v2\x19.recovery.v1.FailureEventB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x05event\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"Z\n" +
@@ -1078,18 +1078,18 @@ const file_recovery_v1_recovery_service_proto_rawDesc = "" +
 	"\afailure\x18\x02 \x01(\v2\".recovery.v1.ReportFailureResponseH\x00R\afailure\x12B\n" +
 	"\vinteraction\x18\x03 \x01(\v2\x1e.recovery.v1.InteractionResultH\x00R\vinteraction\x12*\n" +
 	"\x05error\x18\x04 \x01(\v2\x12.google.rpc.StatusH\x00R\x05errorB\b\n" +
-	"\x06result\"i\n" +
-	"\x15AssessCustomerRequest\x12!\n" +
-	"\x06tenant\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x90\xea0\x01R\x06tenant\x12-\n" +
-	"\vcustomer_id\x18\x02 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\n" +
+	"\x06result\"\x8e\x01\n" +
+	"\x15AssessCustomerRequest\x12:\n" +
+	"\x06tenant\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d\x18@2\x19^([a-z0-9][a-z0-9._-]*)?$R\x06tenant\x129\n" +
+	"\vcustomer_id\x18\x02 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\n" +
 	"customerId\"Y\n" +
 	"\x16AssessCustomerResponse\x12?\n" +
 	"\n" +
 	"assessment\x18\x01 \x01(\v2\x1f.recovery.v1.CustomerAssessmentR\n" +
-	"assessment\"h\n" +
-	"\x14EraseCustomerRequest\x12!\n" +
-	"\x06tenant\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x90\xea0\x01R\x06tenant\x12-\n" +
-	"\vcustomer_id\x18\x02 \x01(\tB\f\xe0A\x02\xbaH\x06r\x04\x88\xea0\x01R\n" +
+	"assessment\"\x8d\x01\n" +
+	"\x14EraseCustomerRequest\x12:\n" +
+	"\x06tenant\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d\x18@2\x19^([a-z0-9][a-z0-9._-]*)?$R\x06tenant\x129\n" +
+	"\vcustomer_id\x18\x02 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\n" +
 	"customerId\"\xa6\x01\n" +
 	"\x15EraseCustomerResponse\x12\x14\n" +
 	"\x05found\x18\x01 \x01(\bR\x05found\x12#\n" +
@@ -1233,7 +1233,6 @@ func file_recovery_v1_recovery_service_proto_init() {
 	file_recovery_v1_failure_proto_init()
 	file_recovery_v1_interaction_proto_init()
 	file_recovery_v1_offer_requests_proto_init()
-	file_recovery_v1_rules_proto_init()
 	file_recovery_v1_recovery_service_proto_msgTypes[4].OneofWrappers = []any{
 		(*ingestRequest_Failure)(nil),
 		(*ingestRequest_Interaction)(nil),

@@ -79,7 +79,7 @@ func TestBadEvents(t *testing.T) {
 		want  map[string]string // field path → part of what the caller is told
 	}{
 		"nothing set": {func(e event) { proto.Reset(e) }, map[string]string{
-			"event_id": "1 to 128 characters", "customer_id": "1 to 128 characters", "occurred_at": "required", "kinds": "at least 1",
+			"event_id": "at least 1", "customer_id": "at least 1", "occurred_at": "required", "kinds": "at least 1",
 		}},
 		"ids with control characters": {func(e event) {
 			e.SetEventId("a\x00")
@@ -87,14 +87,14 @@ func TestBadEvents(t *testing.T) {
 			e.SetOrderId("\u007f")
 			e.SetIncidentId("\u0085")
 		}, map[string]string{
-			"event_id": "without control characters", "customer_id": "without control characters",
-			"order_id": "without control characters", "incident_id": "without control characters",
+			"event_id": "\\P{Cc}", "customer_id": "\\P{Cc}",
+			"order_id": "\\P{Cc}", "incident_id": "\\P{Cc}",
 		}},
 		"ids too long": {func(e event) {
 			e.SetEventId(strings.Repeat("x", 129))
 			e.SetTenant(strings.Repeat("x", 65))
-			e.SetLocale("de-" + strings.Repeat("abcdefgh-", 4))
-		}, map[string]string{"event_id": "1 to 128", "tenant": "1 to 64", "locale": "at most 35"}},
+			e.SetLocale("de-" + strings.Repeat("abcdefgh-", 4) + "a")
+		}, map[string]string{"event_id": "at most 128", "tenant": "at most 64", "locale": "at most 35"}},
 		"locale of 36 characters": {func(e event) { e.SetLocale("abcdefgh-abcdefgh-abcdefgh-abcdefgh-a") },
 			map[string]string{"locale": "at most 35"}},
 		"tenant in capitals": {func(e event) { e.SetTenant("Acme") }, map[string]string{"tenant": "a-z"}},
@@ -104,7 +104,7 @@ func TestBadEvents(t *testing.T) {
 		}, map[string]string{"occurred_at": "2000-01-01", "departs_at": "2100-01-01"}},
 		"kinds unknown, unspecified": {func(e event) {
 			e.SetKinds([]recoveryv1.FailureKind{1, 0, 99})
-		}, map[string]string{"kinds[1]": "other than UNSPECIFIED", "kinds[2]": "defined enum values"}},
+		}, map[string]string{"kinds[1]": "must not be in list [0]", "kinds[2]": "defined enum values"}},
 		"kinds twice": {func(e event) { e.SetKinds([]recoveryv1.FailureKind{2, 2}) }, map[string]string{"kinds": "unique"}},
 		"nine kinds": {func(e event) { e.SetKinds([]recoveryv1.FailureKind{1, 2, 3, 4, 5, 6, 7, 8, 9}) },
 			map[string]string{"kinds": "no more than 8"}},
@@ -154,7 +154,7 @@ func TestBadEvents(t *testing.T) {
 		"money too large": {func(e event) {
 			e.GetOrderValue().Units = 1_000_000_000_000
 			e.GetLoss().Nanos = 1_000_000_000
-		}, map[string]string{"order_value": "below 1000000000000 units", "loss": "nanos from 0 to 999999999"}},
+		}, map[string]string{"order_value": "below 1000000000000", "loss": "nanos from 0 to 999999999"}},
 		"currency in small letters": {func(e event) {
 			for _, m := range []*money.Money{e.GetOrderValue(), e.GetLoss(), e.GetEntitlement(), e.GetCustomer().GetLifetimeValue()} {
 				m.CurrencyCode = "eur"
@@ -163,7 +163,7 @@ func TestBadEvents(t *testing.T) {
 			"order_value": "three capital letters", "loss": "three capital letters",
 			"entitlement": "three capital letters", "customer.lifetime_value": "three capital letters",
 		}},
-		"money without a currency": {func(e event) { e.GetLoss().CurrencyCode = "" }, map[string]string{"loss": "three capital letters"}},
+		"money without a currency": {func(e event) { e.GetLoss().CurrencyCode = "" }, map[string]string{"loss": "three capital letters", "": "the same currency_code"}},
 		"lifetime value in another currency": {func(e event) { e.GetCustomer().GetLifetimeValue().CurrencyCode = "USD" },
 			map[string]string{"": "the same currency_code"}},
 		"entitlement in another currency": {func(e event) { e.GetEntitlement().CurrencyCode = "USD" },
@@ -177,7 +177,7 @@ func TestBadEvents(t *testing.T) {
 			e.GetLoss().Units = -1
 			e.SetReach(-1)
 		}, map[string]string{
-			"": "the same currency_code", "event_id": "1 to 128", "kinds": "at least 1", "occurred_at": "required", "severity": "equal to 1",
+			"": "the same currency_code", "event_id": "at least 1", "kinds": "at least 1", "occurred_at": "required", "severity": "equal to 1",
 			"loss": "not be negative", "reach": "equal to 0",
 		}},
 	}
@@ -197,7 +197,7 @@ func TestBadRequests(t *testing.T) {
 	}{
 		"report without event": {&recoveryv1.ReportFailureRequest{}, map[string]string{"event": "required"}},
 		"report says where": {recoveryv1.ReportFailureRequest_builder{Event: &recoveryv1.FailureEvent{}}.Build(), map[string]string{
-			"event.event_id": "1 to 128", "event.customer_id": "1 to 128", "event.occurred_at": "required", "event.kinds": "at least 1",
+			"event.event_id": "at least 1", "event.customer_id": "at least 1", "event.occurred_at": "required", "event.kinds": "at least 1",
 		}},
 		"no interactions": {&recoveryv1.RecordInteractionsRequest{}, map[string]string{"interactions": "at least 1"}},
 		"1001 interactions": {recoveryv1.RecordInteractionsRequest_builder{Interactions: interactions(1001)}.Build(),
@@ -205,18 +205,18 @@ func TestBadRequests(t *testing.T) {
 		"an empty interaction": {
 			recoveryv1.RecordInteractionsRequest_builder{Interactions: append(interactions(1), &recoveryv1.Interaction{})}.Build(),
 			map[string]string{
-				"interactions[1].interaction_id": "1 to 128", "interactions[1].customer_id": "1 to 128",
-				"interactions[1].occurred_at": "required", "interactions[1].kind": "other than UNSPECIFIED",
+				"interactions[1].interaction_id": "at least 1", "interactions[1].customer_id": "at least 1",
+				"interactions[1].occurred_at": "required", "interactions[1].kind": "must not be in list [0]",
 			}},
 		"an empty item of a bulk load": {&recoveryv1.IngestRequest{}, map[string]string{"item": "required"}},
 		"assess nobody": {recoveryv1.AssessCustomerRequest_builder{Tenant: "-"}.Build(), map[string]string{
-			"tenant": "beginning with a letter or a digit", "customer_id": "1 to 128",
+			"tenant": "[a-z0-9]", "customer_id": "at least 1",
 		}},
 		"list": {recoveryv1.ListCasesRequest_builder{
 			CustomerId: "\t", PageSize: 1001, PageToken: strings.Repeat("x", 1025), States: []recoveryv1.CaseState{0}, Bands: []recoveryv1.Band{9},
 			DueBefore: timestamppb.New(time.Time{}),
 		}.Build(), map[string]string{
-			"customer_id": "control", "page_size": "1000", "page_token": "1024", "states[0]": "UNSPECIFIED", "bands[0]": "defined", "due_before": "2000",
+			"customer_id": "\\P{Cc}", "page_size": "1000", "page_token": "1024", "states[0]": "list [0]", "bands[0]": "defined", "due_before": "2000",
 		}},
 		"revision 0": {recoveryv1.HoldCaseRequest_builder{CaseId: "c", RequestId: "r", Revision: new(int64(0))}.Build(),
 			map[string]string{"revision": "greater than or equal to 1"}},
@@ -281,4 +281,23 @@ func violations(err error) []*protovalidate.Violation {
 		return faults.Violations
 	}
 	return nil
+}
+
+// BenchmarkRules checks what most calls carry: a sound event with one amount.
+func BenchmarkRules(b *testing.B) {
+	rules, err := protovalidate.New(protovalidate.WithMessages(&recoveryv1.ReportFailureRequest{}))
+	if err != nil {
+		b.Fatal(err)
+	}
+	req := recoveryv1.ReportFailureRequest_builder{Event: recoveryv1.FailureEvent_builder{
+		EventId: "event-1", CustomerId: "customer-1", OrderId: "order-1", OccurredAt: timestamppb.Now(),
+		Kinds:      []recoveryv1.FailureKind{recoveryv1.FailureKind_FAILURE_KIND_LATE},
+		OrderValue: &money.Money{CurrencyCode: "EUR", Units: 18},
+	}.Build()}.Build()
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := rules.Validate(req); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -356,8 +356,6 @@ type Reason struct {
 	state                   protoimpl.MessageState `protogen:"opaque.v1"`
 	xxx_hidden_Code         uint32                 `protobuf:"varint,1,opt,name=code,proto3"`
 	xxx_hidden_Contribution float64                `protobuf:"fixed64,2,opt,name=contribution,proto3"`
-	xxx_hidden_Grade        uint32                 `protobuf:"varint,3,opt,name=grade,proto3"`
-	xxx_hidden_Source       string                 `protobuf:"bytes,4,opt,name=source,proto3"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
 }
@@ -401,34 +399,12 @@ func (x *Reason) GetContribution() float64 {
 	return 0
 }
 
-func (x *Reason) GetGrade() uint32 {
-	if x != nil {
-		return x.xxx_hidden_Grade
-	}
-	return 0
-}
-
-func (x *Reason) GetSource() string {
-	if x != nil {
-		return x.xxx_hidden_Source
-	}
-	return ""
-}
-
 func (x *Reason) SetCode(v uint32) {
 	x.xxx_hidden_Code = v
 }
 
 func (x *Reason) SetContribution(v float64) {
 	x.xxx_hidden_Contribution = v
-}
-
-func (x *Reason) SetGrade(v uint32) {
-	x.xxx_hidden_Grade = v
-}
-
-func (x *Reason) SetSource(v string) {
-	x.xxx_hidden_Source = v
 }
 
 type Reason_builder struct {
@@ -438,10 +414,6 @@ type Reason_builder struct {
 	Code uint32
 	// What it adds.
 	Contribution float64
-	// Grade of the evidence.
-	Grade uint32
-	// Source of the evidence, as the policy names it.
-	Source string
 }
 
 func (b0 Reason_builder) Build() *Reason {
@@ -450,8 +422,6 @@ func (b0 Reason_builder) Build() *Reason {
 	_, _ = b, x
 	x.xxx_hidden_Code = b.Code
 	x.xxx_hidden_Contribution = b.Contribution
-	x.xxx_hidden_Grade = b.Grade
-	x.xxx_hidden_Source = b.Source
 	return m0
 }
 
@@ -462,7 +432,7 @@ type Recommendation struct {
 	xxx_hidden_Currency      string                 `protobuf:"bytes,2,opt,name=currency,proto3"`
 	xxx_hidden_Ratio         float64                `protobuf:"fixed64,3,opt,name=ratio,proto3"`
 	xxx_hidden_Apology       *Apology               `protobuf:"bytes,4,opt,name=apology,proto3"`
-	xxx_hidden_Options       *[]*Option             `protobuf:"bytes,5,rep,name=options,proto3"`
+	xxx_hidden_Options       uint64                 `protobuf:"fixed64,5,opt,name=options,proto3"`
 	xxx_hidden_ReviewReasons []string               `protobuf:"bytes,6,rep,name=review_reasons,json=reviewReasons,proto3"`
 	xxx_hidden_ExpiresAt     int64                  `protobuf:"fixed64,7,opt,name=expires_at,json=expiresAt,proto3"`
 	unknownFields            protoimpl.UnknownFields
@@ -524,13 +494,11 @@ func (x *Recommendation) GetApology() *Apology {
 	return nil
 }
 
-func (x *Recommendation) GetOptions() []*Option {
+func (x *Recommendation) GetOptions() uint64 {
 	if x != nil {
-		if x.xxx_hidden_Options != nil {
-			return *x.xxx_hidden_Options
-		}
+		return x.xxx_hidden_Options
 	}
-	return nil
+	return 0
 }
 
 func (x *Recommendation) GetReviewReasons() []string {
@@ -563,8 +531,8 @@ func (x *Recommendation) SetApology(v *Apology) {
 	x.xxx_hidden_Apology = v
 }
 
-func (x *Recommendation) SetOptions(v []*Option) {
-	x.xxx_hidden_Options = &v
+func (x *Recommendation) SetOptions(v uint64) {
+	x.xxx_hidden_Options = v
 }
 
 func (x *Recommendation) SetReviewReasons(v []string) {
@@ -597,8 +565,8 @@ type Recommendation_builder struct {
 	Ratio float64
 	// What to say.
 	Apology *Apology
-	// Other ways to receive the same amounts.
-	Options []*Option
+	// Which of the choices of the policy are offered: bit i stands for position i.
+	Options uint64
 	// Why a human must look; empty when nobody must.
 	ReviewReasons []string
 	// Until when the recommendation stands.
@@ -613,7 +581,7 @@ func (b0 Recommendation_builder) Build() *Recommendation {
 	x.xxx_hidden_Currency = b.Currency
 	x.xxx_hidden_Ratio = b.Ratio
 	x.xxx_hidden_Apology = b.Apology
-	x.xxx_hidden_Options = &b.Options
+	x.xxx_hidden_Options = b.Options
 	x.xxx_hidden_ReviewReasons = b.ReviewReasons
 	x.xxx_hidden_ExpiresAt = b.ExpiresAt
 	return m0
@@ -626,8 +594,7 @@ type Item struct {
 	xxx_hidden_Medium   uint32                 `protobuf:"varint,2,opt,name=medium,proto3"`
 	xxx_hidden_Amount   int64                  `protobuf:"varint,3,opt,name=amount,proto3"`
 	xxx_hidden_Approval int64                  `protobuf:"varint,4,opt,name=approval,proto3"`
-	xxx_hidden_Text     string                 `protobuf:"bytes,5,opt,name=text,proto3"`
-	xxx_hidden_Menu     string                 `protobuf:"bytes,6,opt,name=menu,proto3"`
+	xxx_hidden_Menu     string                 `protobuf:"bytes,5,opt,name=menu,proto3"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -685,13 +652,6 @@ func (x *Item) GetApproval() int64 {
 	return 0
 }
 
-func (x *Item) GetText() string {
-	if x != nil {
-		return x.xxx_hidden_Text
-	}
-	return ""
-}
-
 func (x *Item) GetMenu() string {
 	if x != nil {
 		return x.xxx_hidden_Menu
@@ -715,10 +675,6 @@ func (x *Item) SetApproval(v int64) {
 	x.xxx_hidden_Approval = v
 }
 
-func (x *Item) SetText(v string) {
-	x.xxx_hidden_Text = v
-}
-
 func (x *Item) SetMenu(v string) {
 	x.xxx_hidden_Menu = v
 }
@@ -734,8 +690,6 @@ type Item_builder struct {
 	Amount int64
 	// Part of the amount that needs an approver.
 	Approval int64
-	// Description from the policy.
-	Text string
 	// Id of the menu item of a gesture.
 	Menu string
 }
@@ -748,102 +702,24 @@ func (b0 Item_builder) Build() *Item {
 	x.xxx_hidden_Medium = b.Medium
 	x.xxx_hidden_Amount = b.Amount
 	x.xxx_hidden_Approval = b.Approval
-	x.xxx_hidden_Text = b.Text
 	x.xxx_hidden_Menu = b.Menu
-	return m0
-}
-
-// Option is one of several ways to receive the same amounts.
-type Option struct {
-	state            protoimpl.MessageState `protogen:"opaque.v1"`
-	xxx_hidden_Title string                 `protobuf:"bytes,1,opt,name=title,proto3"`
-	xxx_hidden_Items *[]*Item               `protobuf:"bytes,2,rep,name=items,proto3"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
-}
-
-func (x *Option) Reset() {
-	*x = Option{}
-	mi := &file_recovery_ledger_v1_decision_proto_msgTypes[4]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Option) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Option) ProtoMessage() {}
-
-func (x *Option) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_decision_proto_msgTypes[4]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-func (x *Option) GetTitle() string {
-	if x != nil {
-		return x.xxx_hidden_Title
-	}
-	return ""
-}
-
-func (x *Option) GetItems() []*Item {
-	if x != nil {
-		if x.xxx_hidden_Items != nil {
-			return *x.xxx_hidden_Items
-		}
-	}
-	return nil
-}
-
-func (x *Option) SetTitle(v string) {
-	x.xxx_hidden_Title = v
-}
-
-func (x *Option) SetItems(v []*Item) {
-	x.xxx_hidden_Items = &v
-}
-
-type Option_builder struct {
-	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
-
-	// Name of the option, from the policy.
-	Title string
-	// What is given.
-	Items []*Item
-}
-
-func (b0 Option_builder) Build() *Option {
-	m0 := &Option{}
-	b, x := &b0, m0
-	_, _ = b, x
-	x.xxx_hidden_Title = b.Title
-	x.xxx_hidden_Items = &b.Items
 	return m0
 }
 
 // Apology is the plan of the answer.
 type Apology struct {
-	state               protoimpl.MessageState `protogen:"opaque.v1"`
-	xxx_hidden_Include  *[]*Line               `protobuf:"bytes,1,rep,name=include,proto3"`
-	xxx_hidden_Avoid    *[]*Line               `protobuf:"bytes,2,rep,name=avoid,proto3"`
-	xxx_hidden_Speaker  uint32                 `protobuf:"varint,3,opt,name=speaker,proto3"`
-	xxx_hidden_Form     uint32                 `protobuf:"varint,4,opt,name=form,proto3"`
-	xxx_hidden_FormText string                 `protobuf:"bytes,5,opt,name=form_text,json=formText,proto3"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state              protoimpl.MessageState `protogen:"opaque.v1"`
+	xxx_hidden_Include uint64                 `protobuf:"fixed64,1,opt,name=include,proto3"`
+	xxx_hidden_Avoid   uint64                 `protobuf:"fixed64,2,opt,name=avoid,proto3"`
+	xxx_hidden_Speaker uint32                 `protobuf:"varint,3,opt,name=speaker,proto3"`
+	xxx_hidden_Form    uint32                 `protobuf:"varint,4,opt,name=form,proto3"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Apology) Reset() {
 	*x = Apology{}
-	mi := &file_recovery_ledger_v1_decision_proto_msgTypes[5]
+	mi := &file_recovery_ledger_v1_decision_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -855,7 +731,7 @@ func (x *Apology) String() string {
 func (*Apology) ProtoMessage() {}
 
 func (x *Apology) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_decision_proto_msgTypes[5]
+	mi := &file_recovery_ledger_v1_decision_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,22 +742,18 @@ func (x *Apology) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-func (x *Apology) GetInclude() []*Line {
+func (x *Apology) GetInclude() uint64 {
 	if x != nil {
-		if x.xxx_hidden_Include != nil {
-			return *x.xxx_hidden_Include
-		}
+		return x.xxx_hidden_Include
 	}
-	return nil
+	return 0
 }
 
-func (x *Apology) GetAvoid() []*Line {
+func (x *Apology) GetAvoid() uint64 {
 	if x != nil {
-		if x.xxx_hidden_Avoid != nil {
-			return *x.xxx_hidden_Avoid
-		}
+		return x.xxx_hidden_Avoid
 	}
-	return nil
+	return 0
 }
 
 func (x *Apology) GetSpeaker() uint32 {
@@ -898,19 +770,12 @@ func (x *Apology) GetForm() uint32 {
 	return 0
 }
 
-func (x *Apology) GetFormText() string {
-	if x != nil {
-		return x.xxx_hidden_FormText
-	}
-	return ""
+func (x *Apology) SetInclude(v uint64) {
+	x.xxx_hidden_Include = v
 }
 
-func (x *Apology) SetInclude(v []*Line) {
-	x.xxx_hidden_Include = &v
-}
-
-func (x *Apology) SetAvoid(v []*Line) {
-	x.xxx_hidden_Avoid = &v
+func (x *Apology) SetAvoid(v uint64) {
+	x.xxx_hidden_Avoid = v
 }
 
 func (x *Apology) SetSpeaker(v uint32) {
@@ -921,108 +786,27 @@ func (x *Apology) SetForm(v uint32) {
 	x.xxx_hidden_Form = v
 }
 
-func (x *Apology) SetFormText(v string) {
-	x.xxx_hidden_FormText = v
-}
-
 type Apology_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
-	// What to say.
-	Include []*Line
-	// What to avoid.
-	Avoid []*Line
+	// What to say: bit i stands for position i of the list of the policy.
+	Include uint64
+	// What to avoid, likewise.
+	Avoid uint64
 	// Who answers.
 	Speaker uint32
 	// Where the answer is given.
 	Form uint32
-	// The form in the policy's words.
-	FormText string
 }
 
 func (b0 Apology_builder) Build() *Apology {
 	m0 := &Apology{}
 	b, x := &b0, m0
 	_, _ = b, x
-	x.xxx_hidden_Include = &b.Include
-	x.xxx_hidden_Avoid = &b.Avoid
+	x.xxx_hidden_Include = b.Include
+	x.xxx_hidden_Avoid = b.Avoid
 	x.xxx_hidden_Speaker = b.Speaker
 	x.xxx_hidden_Form = b.Form
-	x.xxx_hidden_FormText = b.FormText
-	return m0
-}
-
-// Line is one thing to say or to avoid.
-type Line struct {
-	state           protoimpl.MessageState `protogen:"opaque.v1"`
-	xxx_hidden_Code string                 `protobuf:"bytes,1,opt,name=code,proto3"`
-	xxx_hidden_Text string                 `protobuf:"bytes,2,opt,name=text,proto3"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
-}
-
-func (x *Line) Reset() {
-	*x = Line{}
-	mi := &file_recovery_ledger_v1_decision_proto_msgTypes[6]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Line) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Line) ProtoMessage() {}
-
-func (x *Line) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_decision_proto_msgTypes[6]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-func (x *Line) GetCode() string {
-	if x != nil {
-		return x.xxx_hidden_Code
-	}
-	return ""
-}
-
-func (x *Line) GetText() string {
-	if x != nil {
-		return x.xxx_hidden_Text
-	}
-	return ""
-}
-
-func (x *Line) SetCode(v string) {
-	x.xxx_hidden_Code = v
-}
-
-func (x *Line) SetText(v string) {
-	x.xxx_hidden_Text = v
-}
-
-type Line_builder struct {
-	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
-
-	// Code of the rule.
-	Code string
-	// Text from the policy.
-	Text string
-}
-
-func (b0 Line_builder) Build() *Line {
-	m0 := &Line{}
-	b, x := &b0, m0
-	_, _ = b, x
-	x.xxx_hidden_Code = b.Code
-	x.xxx_hidden_Text = b.Text
 	return m0
 }
 
@@ -1054,64 +838,48 @@ const file_recovery_ledger_v1_decision_proto_rawDesc = "" +
 	"\blog_odds\x18\x10 \x01(\x01R\alogOdds\x12\x18\n" +
 	"\anoticed\x18\x11 \x01(\x01R\anoticed\x12\x1a\n" +
 	"\bpatience\x18\x12 \x01(\x01R\bpatience\x12\"\n" +
-	"\frelationship\x18\x13 \x01(\rR\frelationship\"n\n" +
+	"\frelationship\x18\x13 \x01(\rR\frelationship\"@\n" +
 	"\x06Reason\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\rR\x04code\x12\"\n" +
-	"\fcontribution\x18\x02 \x01(\x01R\fcontribution\x12\x14\n" +
-	"\x05grade\x18\x03 \x01(\rR\x05grade\x12\x16\n" +
-	"\x06source\x18\x04 \x01(\tR\x06source\"\xa5\x02\n" +
+	"\fcontribution\x18\x02 \x01(\x01R\fcontribution\"\x89\x02\n" +
 	"\x0eRecommendation\x12.\n" +
 	"\x05items\x18\x01 \x03(\v2\x18.recovery.ledger.v1.ItemR\x05items\x12\x1a\n" +
 	"\bcurrency\x18\x02 \x01(\tR\bcurrency\x12\x14\n" +
 	"\x05ratio\x18\x03 \x01(\x01R\x05ratio\x125\n" +
-	"\aapology\x18\x04 \x01(\v2\x1b.recovery.ledger.v1.ApologyR\aapology\x124\n" +
-	"\aoptions\x18\x05 \x03(\v2\x1a.recovery.ledger.v1.OptionR\aoptions\x12%\n" +
+	"\aapology\x18\x04 \x01(\v2\x1b.recovery.ledger.v1.ApologyR\aapology\x12\x18\n" +
+	"\aoptions\x18\x05 \x01(\x06R\aoptions\x12%\n" +
 	"\x0ereview_reasons\x18\x06 \x03(\tR\rreviewReasons\x12\x1d\n" +
 	"\n" +
-	"expires_at\x18\a \x01(\x10R\texpiresAt\"\x8e\x01\n" +
+	"expires_at\x18\a \x01(\x10R\texpiresAt\"z\n" +
 	"\x04Item\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\rR\x04kind\x12\x16\n" +
 	"\x06medium\x18\x02 \x01(\rR\x06medium\x12\x16\n" +
 	"\x06amount\x18\x03 \x01(\x03R\x06amount\x12\x1a\n" +
 	"\bapproval\x18\x04 \x01(\x03R\bapproval\x12\x12\n" +
-	"\x04text\x18\x05 \x01(\tR\x04text\x12\x12\n" +
-	"\x04menu\x18\x06 \x01(\tR\x04menu\"N\n" +
-	"\x06Option\x12\x14\n" +
-	"\x05title\x18\x01 \x01(\tR\x05title\x12.\n" +
-	"\x05items\x18\x02 \x03(\v2\x18.recovery.ledger.v1.ItemR\x05items\"\xb8\x01\n" +
-	"\aApology\x122\n" +
-	"\ainclude\x18\x01 \x03(\v2\x18.recovery.ledger.v1.LineR\ainclude\x12.\n" +
-	"\x05avoid\x18\x02 \x03(\v2\x18.recovery.ledger.v1.LineR\x05avoid\x12\x18\n" +
+	"\x04menu\x18\x05 \x01(\tR\x04menu\"g\n" +
+	"\aApology\x12\x18\n" +
+	"\ainclude\x18\x01 \x01(\x06R\ainclude\x12\x14\n" +
+	"\x05avoid\x18\x02 \x01(\x06R\x05avoid\x12\x18\n" +
 	"\aspeaker\x18\x03 \x01(\rR\aspeaker\x12\x12\n" +
-	"\x04form\x18\x04 \x01(\rR\x04form\x12\x1b\n" +
-	"\tform_text\x18\x05 \x01(\tR\bformText\".\n" +
-	"\x04Line\x12\x12\n" +
-	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
-	"\x04text\x18\x02 \x01(\tR\x04textB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
+	"\x04form\x18\x04 \x01(\rR\x04formB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
 
-var file_recovery_ledger_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_recovery_ledger_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_recovery_ledger_v1_decision_proto_goTypes = []any{
 	(*Assessment)(nil),     // 0: recovery.ledger.v1.Assessment
 	(*Reason)(nil),         // 1: recovery.ledger.v1.Reason
 	(*Recommendation)(nil), // 2: recovery.ledger.v1.Recommendation
 	(*Item)(nil),           // 3: recovery.ledger.v1.Item
-	(*Option)(nil),         // 4: recovery.ledger.v1.Option
-	(*Apology)(nil),        // 5: recovery.ledger.v1.Apology
-	(*Line)(nil),           // 6: recovery.ledger.v1.Line
+	(*Apology)(nil),        // 4: recovery.ledger.v1.Apology
 }
 var file_recovery_ledger_v1_decision_proto_depIdxs = []int32{
 	1, // 0: recovery.ledger.v1.Assessment.reasons:type_name -> recovery.ledger.v1.Reason
 	3, // 1: recovery.ledger.v1.Recommendation.items:type_name -> recovery.ledger.v1.Item
-	5, // 2: recovery.ledger.v1.Recommendation.apology:type_name -> recovery.ledger.v1.Apology
-	4, // 3: recovery.ledger.v1.Recommendation.options:type_name -> recovery.ledger.v1.Option
-	3, // 4: recovery.ledger.v1.Option.items:type_name -> recovery.ledger.v1.Item
-	6, // 5: recovery.ledger.v1.Apology.include:type_name -> recovery.ledger.v1.Line
-	6, // 6: recovery.ledger.v1.Apology.avoid:type_name -> recovery.ledger.v1.Line
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	4, // 2: recovery.ledger.v1.Recommendation.apology:type_name -> recovery.ledger.v1.Apology
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_recovery_ledger_v1_decision_proto_init() }
@@ -1125,7 +893,7 @@ func file_recovery_ledger_v1_decision_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_recovery_ledger_v1_decision_proto_rawDesc), len(file_recovery_ledger_v1_decision_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

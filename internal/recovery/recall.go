@@ -1,0 +1,51 @@
+package recovery
+
+import "time"
+
+// Recollection is what is known of a customer at one moment, whatever the case.
+type Recollection struct {
+	Risk         float64 // that they leave: the worst of the open cases, and what closed ones have left over
+	Band         Band    // of Risk, or higher where a human decides
+	Baseline     float64 // risk without any failure
+	Positives    float64 // P
+	Repeat       float64 // what all remembered failures weigh
+	Residual     float64 // risk left over from closed cases
+	Relationship Relationship
+	Level        ServiceLevel
+}
+
+// Recall says what is known of a customer as of now. It changes nothing; let
+// time pass first with [View] to have missed deadlines count.
+func Recall(c Customer, rules Rules, now time.Time) Recollection {
+	p := rules.Active
+	m := Recollection{
+		Positives:    c.positivesAt(p, now),
+		Repeat:       c.repeatMass(p, &Case{}, now),
+		Residual:     c.residualAt(p, now),
+		Relationship: relationship(p, &c, Profile{}),
+		Level:        c.servedLevel(p, now),
+	}
+	m.Baseline = baseline(&p.Risk, m.Positives, c.idle(now))
+	m.Risk = min(p.Risk.Ceiling, m.Baseline+m.Residual)
+	m.Band = p.Risk.band(m.Risk)
+	for i := range c.Open {
+		kept := rules.For(c.Open[i].Policy)
+		s := situate(kept, &c, &c.Open[i], now)
+		a := assess(kept, &s)
+		m.Risk, m.Band = max(m.Risk, a.Risk.Ignored), max(m.Band, a.Risk.Band)
+		m.Relationship = a.Relationship // as the newest case was told
+		if i == 0 {
+			m.Level = a.Level
+		}
+		m.Level = min(m.Level, a.Level)
+	}
+	return m
+}
+
+// idle is how long the customer has shown no sign of life; 0 for a stranger.
+func (c *Customer) idle(now time.Time) time.Duration {
+	if c.LastActivity.IsZero() {
+		return 0
+	}
+	return max(now.Sub(c.LastActivity), 0)
+}
