@@ -67,6 +67,17 @@ func Reasons(a *recoveryv1.Assessment, p Page) string {
 
 func (w *writer) reasons(a *recoveryv1.Assessment) {
 	w.section("WHY", "what raises the risk and what lowers it; grade and source of the evidence")
+	w.balance(a, func(r *recoveryv1.Reason) string { return w.dim(r.GetSource()) })
+}
+
+// reasonsInBrief leaves the sources out.
+func (w *writer) reasonsInBrief(a *recoveryv1.Assessment) {
+	w.section("WHY", "what raises the risk and what lowers it; how good the evidence is, A to D, O: ours")
+	w.balance(a, func(*recoveryv1.Reason) string { return "" })
+}
+
+// balance draws each reason with its sign and size.
+func (w *writer) balance(a *recoveryv1.Assessment, source func(*recoveryv1.Reason) string) {
 	values := make([]float64, 0, len(a.GetReasons()))
 	for _, reason := range a.GetReasons() {
 		values = append(values, reason.GetContribution())
@@ -76,7 +87,7 @@ func (w *writer) reasons(a *recoveryv1.Assessment) {
 	for _, reason := range a.GetReasons() {
 		rows = append(rows, []string{
 			reasonWord(reason.GetCode()), signed(reason.GetContribution()), bars.draw(w, reason.GetContribution()),
-			word(reason.GetEvidenceGrade()), w.dim(reason.GetSource()),
+			word(reason.GetEvidenceGrade()), source(reason),
 		})
 	}
 	rows = append(rows, []string{w.bold("together"), w.bold(signed(a.GetLogOdds())), "", "", w.dim("log-odds")})

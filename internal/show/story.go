@@ -53,7 +53,7 @@ func Decision(c *recoveryv1.Case, p Page) string {
 	w := p.writer()
 	w.failures(c)
 	w.risk(c.GetAssessment())
-	w.reasons(c.GetAssessment())
+	w.reasonsInBrief(c.GetAssessment())
 	w.give(c.GetRecommendation())
 	w.review(c.GetRecommendation())
 	w.deadlines(c)
