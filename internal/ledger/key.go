@@ -82,16 +82,20 @@ func (l *Ledger) Hash(domain, value string) string {
 	return printable.EncodeToString(sum[:])
 }
 
-// CaseID names a case by its customer and its number.
+// CaseID names a case by its customer and its number. The letter in front keeps
+// it from looking like an option on a command line.
 func CaseID(k Key, number int64) string {
-	return string(k) + "." + strconv.FormatInt(number, 10)
+	return casePrefix + string(k) + "." + strconv.FormatInt(number, 10)
 }
+
+const casePrefix = "c"
 
 // ParseCaseID takes a case id apart. It accepts only what CaseID writes; every
 // other string gives ErrCaseID.
 func ParseCaseID(id string) (Key, int64, error) {
 	key, digits, ok := strings.Cut(id, ".")
-	if !ok || !validKey(key) {
+	key, prefixed := strings.CutPrefix(key, casePrefix)
+	if !ok || !prefixed || !validKey(key) {
 		return "", 0, ErrCaseID
 	}
 	number, err := strconv.ParseInt(digits, 10, 64)
