@@ -30,7 +30,7 @@ Nothing has to be set up and nothing is kept. Without a name it tells all storie
 		Example: `  amends demo
   amends demo 1 3b 10          # the pizza, the guitar, the fine print
   amends demo 2b --full        # with what to say, what to avoid, and the history of the case
-  amends demo -o json | jq .   # the last answer of each story, one a line
+  amends demo -o json | jq .case   # the last answer of each story, one a line
   amends demo --at 2024-02-29T23:30:00Z`,
 		GroupID: groupServe,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -82,8 +82,9 @@ func (d *demo) run(ctx context.Context, names []string) error {
 		}
 		if *d.format == "table" && len(d.endings) > 1 {
 			fmt.Fprint(d.app.stdout, show.StoryTitle("All", "the stories side by side",
-				"Risk of losing the customer if nobody answers, if the answer is good and on time, and if it is good but late; what to give in all; and how soon a human must answer.", d.page))
-			fmt.Fprint(d.app.stdout, show.Endings(d.endings, d.page))
+				"Risk of losing the customer if nobody answers, if the answer is good but late, and if it is good and on time; what to give in all; and how soon a human must answer.", d.page))
+			fmt.Fprint(d.app.stdout, show.Endings(d.endings, d.page), show.Legend(d.page),
+				show.Note("One story in full: amends demo 3b --full. Try the service: amends serve.", d.page))
 		}
 		return nil
 	})
@@ -147,7 +148,7 @@ func (d *demo) play(ctx context.Context, p *story.Player, s story.Story) error {
 	}
 	last := scenes[len(scenes)-1]
 	if *d.format == "json" {
-		return printJSON(d.app.stdout, last.Case)
+		return printJSON(d.app.stdout, recoveryv1.GetCaseResponse_builder{Case: last.Case}.Build())
 	}
 	moments := make([]show.Moment, 0, len(scenes))
 	for _, scene := range scenes {

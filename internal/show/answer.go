@@ -60,12 +60,18 @@ func (w *writer) deadlines(c *recoveryv1.Case) {
 		w.prose(2, "The clocks stand still since "+w.moment(c.GetHeldSince())+": the customer owes something.")
 	}
 	rows := make([][]string, 0, len(c.GetDeadlines()))
+	promised := map[recoveryv1.Milestone]bool{}
 	for _, d := range c.GetDeadlines() {
 		milestone := plain(d.GetMilestone())
 		if d.GetMilestone() == recoveryv1.Milestone_MILESTONE_FIRST_RESPONSE {
 			milestone = w.bold(milestone)
 		}
-		rows = append(rows, []string{milestone, w.moment(d.GetDueAt()), w.state(d), because(d, c.GetAssessment().GetRisk().GetBand())})
+		why := because(d, c)
+		if promised[d.GetMilestone()] {
+			why = "promised anew, " + why
+		}
+		promised[d.GetMilestone()] = true
+		rows = append(rows, []string{milestone, w.moment(d.GetDueAt()), w.state(d), why})
 	}
 	if len(rows) > 0 {
 		w.grid(2, rows)

@@ -36,18 +36,17 @@ func Case(c *recoveryv1.Case, p Page) string {
 
 // head names the case and says what matters most: how urgent it is, and by when to answer.
 func (w *writer) head(c *recoveryv1.Case) {
-	band := c.GetAssessment().GetRisk().GetBand()
 	name := "new case, not stored"
 	if c.GetCaseId() != "" {
 		name = "case " + c.GetCaseId()
 	}
-	w.line(w.badge(band) + "  " + w.bold(name))
+	w.line(w.badge(c.GetAssessment().GetRisk().GetBand()) + "  " + w.bold(name))
 	w.prose(0, w.dim(chain(about(c, w.Page))))
 	switch {
 	case c.GetOutcome() != recoveryv1.Outcome_OUTCOME_UNSPECIFIED:
 		w.prose(0, fmt.Sprintf("Closed %s: %s.", w.moment(c.GetResolvedAt()), plain(c.GetOutcome())))
 	case c.GetRespondBy() != nil:
-		w.prose(0, fmt.Sprintf("Answer by %s, %s, %s.", w.bold(w.moment(c.GetRespondBy())), w.left(c.GetRespondBy()), because(firstResponse(c), band)))
+		w.prose(0, fmt.Sprintf("Answer by %s, %s, %s.", w.bold(w.moment(c.GetRespondBy())), w.left(c.GetRespondBy()), because(firstResponse(c), c)))
 	}
 }
 
@@ -61,7 +60,7 @@ func about(c *recoveryv1.Case, p Page) []string {
 	}
 	parts = append(parts, "opened "+p.moment(c.GetOpenedAt()), fmt.Sprintf("revision %d", c.GetRevision()))
 	if version := c.GetPolicyVersion(); version != "" {
-		parts = append(parts, "policy "+version[:min(len(version), 12)])
+		parts = append(parts, "policy "+version)
 	}
 	return parts
 }

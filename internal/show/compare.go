@@ -11,7 +11,7 @@ func Simulation(r *recoveryv1.SimulatePolicyResponse, p Page) string {
 	w := p.writer()
 	active, candidate := r.GetBaseline(), r.GetCase()
 	w.section("ACTIVE AND CANDIDATE", "")
-	rows := [][]string{{"", "", w.dim("active " + short(active)), w.dim("candidate " + short(candidate))}}
+	rows := [][]string{{"", "", w.dim("active " + active.GetPolicyVersion()), w.dim("candidate " + candidate.GetPolicyVersion())}}
 	for _, fact := range facts {
 		was, is := fact.read(active, p), fact.read(candidate, p)
 		mark := ""
@@ -23,11 +23,6 @@ func Simulation(r *recoveryv1.SimulatePolicyResponse, p Page) string {
 	w.grid(2, rows)
 	w.line("")
 	return w.String() + Case(candidate, p)
-}
-
-func short(c *recoveryv1.Case) string {
-	version := c.GetPolicyVersion()
-	return version[:min(len(version), 12)]
 }
 
 // facts are the figures of a case that a policy decides.

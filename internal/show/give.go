@@ -2,6 +2,7 @@ package show
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/genproto/googleapis/type/money"
@@ -60,12 +61,18 @@ func (w *writer) items(indent int, items []*recoveryv1.RecommendationItem, total
 		return
 	}
 	alignRight(rows, 1)
+	if width(rows[0][1]) == 0 { // nothing has a price
+		for i, row := range rows {
+			rows[i] = slices.Delete(row, 1, 2)
+		}
+	}
 	widths := columnWidths(rows)
 	below := indent + widths[0] + len(gap)
 	for _, row := range rows {
-		w.columns(indent, widths, [][]string{row[:4]})
-		if row[4] != "" {
-			w.prose(below, w.dim(row[4]))
+		last := len(row) - 1
+		w.columns(indent, widths, [][]string{row[:last]})
+		if row[last] != "" {
+			w.prose(below, w.dim(row[last]))
 		}
 	}
 }
@@ -93,7 +100,7 @@ func (w *writer) approvalTotal(items []*recoveryv1.RecommendationItem) string {
 	if len(waiting) == 0 {
 		return ""
 	}
-	return w.in(orange, strings.Join(waiting, " and ")+" waits for an approver; the deadlines do not wait")
+	return w.in(orange, strings.Join(waiting, " and ")+" is above the automatic limit of the policy and waits for an approver; the deadlines do not wait")
 }
 
 // Review writes why a person must decide before anything goes out; it is empty if nobody has to.
@@ -109,7 +116,7 @@ func (w *writer) review(r *recoveryv1.Recommendation) {
 	}
 	w.section("A PERSON MUST DECIDE FIRST", "")
 	for _, reason := range r.GetReviewReasons() {
-		w.prose(2, w.in(orange, strings.ToLower(strings.ReplaceAll(reason, "_", " "))))
+		w.prose(2, w.in(orange, reviewWord(reason)))
 	}
 }
 

@@ -2,6 +2,7 @@ package show
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/charmbracelet/lipgloss"
@@ -46,11 +47,11 @@ func outlook(a *recoveryv1.Assessment) string {
 	} else {
 		parts = append(parts, fmt.Sprintf("Chance that they go public: %s.", percent(escalation)))
 	}
-	if noticed := a.GetNoticed(); noticed < 0.9995 {
-		parts = append(parts, fmt.Sprintf("Chance that they have noticed: %s.", percent(noticed)))
+	if !noticed(a) {
+		parts = append(parts, fmt.Sprintf("Chance that they have noticed: %s.", percent(a.GetNoticed())))
 	}
-	if patience := a.GetPatience(); patience < 0.9995 {
-		parts = append(parts, fmt.Sprintf("Patience left: %s.", percent(patience)))
+	if !patient(a) {
+		parts = append(parts, fmt.Sprintf("Patience left after waiting: %s.", percent(a.GetPatience())))
 	}
 	if level := a.GetServiceLevel(); level != recoveryv1.ServiceLevel_SERVICE_LEVEL_UNSPECIFIED {
 		parts = append(parts, "Service level: "+plain(level)+".")
@@ -67,7 +68,15 @@ func Reasons(a *recoveryv1.Assessment, p Page) string {
 
 func (w *writer) reasons(a *recoveryv1.Assessment) {
 	w.section("WHY", "what raises the risk and what lowers it; grade and source of the evidence")
-	w.balance(a, func(r *recoveryv1.Reason) string { return w.dim(r.GetSource()) })
+	w.balance(a, func(r *recoveryv1.Reason) string { return w.dim(source(r)) })
+}
+
+// source says where the number of a reason is from.
+func source(r *recoveryv1.Reason) string {
+	if r.GetSource() == "" && r.GetEvidenceGrade() == recoveryv1.EvidenceGrade_EVIDENCE_GRADE_O {
+		return "our judgement"
+	}
+	return r.GetSource()
 }
 
 // reasonsInBrief leaves the sources out.
@@ -90,16 +99,41 @@ func (w *writer) balance(a *recoveryv1.Assessment, source func(*recoveryv1.Reaso
 			word(reason.GetEvidenceGrade()), source(reason),
 		})
 	}
-	rows = append(rows, []string{w.bold("together"), w.bold(signed(a.GetLogOdds())), "", "", w.dim("log-odds")})
+	rows = append(rows, []string{w.bold("together"), w.bold(signed(a.GetLogOdds())), "", "", ""})
 	alignRight(rows, 1)
-	w.grid(2, rows)
+	together := rows[len(rows)-1]
+	widths := columnWidths(rows)
+	w.columns(2, widths, rows[:len(rows)-1])
+	// What it comes to begins below the bars: it needs more room than a source has.
+	w.columns(2, widths, [][]string{{together[0], together[1], w.dim(comesTo(a))}})
 	if a.GetDoubleDeviation() {
 		w.prose(2, "We failed them twice: "+causes(a.GetDoubleDeviationCauses())+".")
 	}
 	if owed := a.GetPositivesOwed(); owed > 0 {
-		w.prose(2, fmt.Sprintf("%s would bring it back to even (a rule of thumb, no finding).", count(owed, "good experience")))
+		w.prose(2, fmt.Sprintf("%s would cancel these reasons (folklore, grade D).", count(owed, "good experience")))
 	}
 }
+
+// comesTo turns the log-odds into a probability, and says what they leave out where that makes another risk of it.
+func comesTo(a *recoveryv1.Assessment) string {
+	text := "log-odds: " + percent(1/(1+math.Exp(-a.GetLogOdds())))
+	if !noticed(a) {
+		text += " of those who noticed"
+	}
+	if !patient(a) {
+		text += ", while patience lasts"
+	}
+	return text
+}
+
+// noticed tells that the customer is known to have noticed the failure.
+func noticed(a *recoveryv1.Assessment) bool { return a.GetNoticed() >= shownAsAll }
+
+// patient tells that no patience is used up.
+func patient(a *recoveryv1.Assessment) bool { return a.GetPatience() >= shownAsAll }
+
+// shownAsAll is the least share that is written as 100.0 %.
+const shownAsAll = 0.9995
 
 func causes(codes []recoveryv1.ReasonCode) string {
 	words := make([]string, 0, len(codes))

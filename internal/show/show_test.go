@@ -51,6 +51,13 @@ func texts(t *testing.T) map[string]func(show.Page) string {
 	closed.SetResolvedAt(pizza.GetOpenedAt())
 	closed.GetRecommendation().SetReviewRequired(true)
 	closed.GetRecommendation().SetReviewReasons([]string{"ABUSE_GUARD"})
+	unsafe := proto.CloneOf(guitar)
+	unsafe.GetRecommendation().SetReviewRequired(true)
+	unsafe.GetRecommendation().SetReviewReasons([]string{"HUMAN_DECIDES", "CHANNEL", "STALE_EVENT", "OTHER_REASON"})
+	unsafe.GetAssessment().SetPatience(.5)
+	gestures := unsafe.GetRecommendation().GetItems()
+	unsafe.GetRecommendation().SetItems(gestures[len(gestures)-1:])
+	unsafe.GetRecommendation().SetTotal(nil)
 	customer := read(t, "customer", &recoveryv1.CustomerAssessment{})
 	event := recoveryv1.FailureEvent_builder{CustomerId: "customer-with-a-rather-long-id"}.Build()
 	praise := recoveryv1.Interaction_builder{CustomerId: "c-7", Kind: recoveryv1.InteractionKind_INTERACTION_KIND_PRAISE}.Build()
@@ -85,6 +92,12 @@ func texts(t *testing.T) map[string]func(show.Page) string {
 				show.Compensation(pizza.GetRecommendation(), p) + show.Review(pizza.GetRecommendation(), p) +
 				show.Deadlines(pizza, p) + show.Apology(pizza.GetRecommendation().GetApology(), p)
 		},
+		"endings": func(p show.Page) string {
+			list := []show.Ending{{ID: "3b", Title: "The broken guitar goes viral", Case: guitar, Now: now},
+				{ID: "5", Title: "The crying toddler in a restaurant that is full to the last seat, on a Sunday", Case: toddler, Now: now}}
+			return show.Endings(list, p) + show.Legend(p) + show.Note("More is told with --full.", p)
+		},
+		"unsafe": func(p show.Page) string { return show.Case(unsafe, p) },
 		"empty": func(p show.Page) string { return show.Case(&recoveryv1.Case{}, p) },
 	}
 }
@@ -190,7 +203,7 @@ func TestMoney(t *testing.T) {
 func TestSpan(t *testing.T) {
 	for span, want := range map[time.Duration]string{
 		0: "0 s", 59 * time.Second: "59 s", time.Minute: "1 min", 90 * time.Second: "1 min 30 s", 45 * time.Minute: "45 min",
-		2 * time.Hour: "2 h", 90 * time.Minute: "1 h 30 min", 47*time.Hour + 59*time.Minute: "47 h 59 min", 48 * time.Hour: "2 d",
+		2 * time.Hour: "2 h", 90 * time.Minute: "1 h 30 min", 23*time.Hour + 59*time.Minute: "23 h 59 min", 47*time.Hour + 59*time.Minute: "47 h", 48 * time.Hour: "2 d",
 		75 * time.Hour: "3 d 3 h", -time.Hour: "-1 h",
 	} {
 		if got := show.Span(span); got != want {

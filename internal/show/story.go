@@ -67,23 +67,61 @@ type Ending struct {
 	Now       time.Time
 }
 
-// Endings writes one line a story.
+// Endings writes one line a story; titles are cut to what the page leaves them.
 func Endings(list []Ending, p Page) string {
 	w := p.writer()
-	rows := [][]string{{w.bold("story"), w.bold("band"), w.bold("ignored"), w.bold("on time"), w.bold("late"), w.bold("give"), w.bold("answer")}}
+	rows := [][]string{{"", w.bold("band"), w.bold("ignored"), w.bold("late"), w.bold("on time"), w.bold("give"), w.bold("answer")}}
 	for _, e := range list {
 		risk := e.Case.GetAssessment().GetRisk()
 		there := p
 		there.Now = e.Now
 		rows = append(rows, []string{
-			cut(fmt.Sprintf("%-3s %s", e.ID, e.Title), 42), w.in(bandColour(risk.GetBand()), word(risk.GetBand())),
-			percent(risk.GetIgnored()), percent(risk.GetOnTime()), percent(risk.GetLate()),
+			"", w.in(bandColour(risk.GetBand()), word(risk.GetBand())),
+			percent(risk.GetIgnored()), percent(risk.GetLate()), percent(risk.GetOnTime()),
 			Money(e.Case.GetRecommendation().GetTotal()), there.left(e.Case.GetRespondBy()),
 		})
 	}
 	for column := 2; column <= 5; column++ {
 		alignRight(rows, column)
 	}
+	room := w.width() - w.answers(rows)
+	for _, width := range columnWidths(rows)[1:] {
+		room -= len(gap) + width
+	}
+	rows[0][0] = w.bold("story")
+	for i, e := range list {
+		rows[i+1][0] = cut(fmt.Sprintf("%-3s %s", e.ID, e.Title), room)
+	}
 	w.grid(0, rows)
+	return w.String()
+}
+
+// answers is how wide the last column is, with the gap before it.
+func (w *writer) answers(rows [][]string) int {
+	widest := 0
+	for _, row := range rows {
+		widest = max(widest, width(row[len(row)-1]))
+	}
+	return widest + len(gap)
+}
+
+// Note writes a remark that nobody has to read, after an empty line.
+func Note(text string, p Page) string {
+	w := p.writer()
+	w.line("")
+	w.prose(0, w.dim(text))
+	return w.String()
+}
+
+// Legend explains the grades of evidence and the service levels.
+func Legend(p Page) string {
+	w := p.writer()
+	w.line("")
+	w.grid(0, [][]string{
+		{w.bold("evidence"), w.dim(chain([]string{"A field experiment", "B laboratory or survey by scholars", "C industry survey", "D folklore",
+			"M measured on orders", "O our judgement"}))},
+		{w.bold("service level"), w.dim(chain([]string{"failure: a deadline was missed, or refused out of greed", "survival: the customer had to complain",
+			"success: every deadline kept", "transformational: we spoke first"}))},
+	})
 	return w.String()
 }

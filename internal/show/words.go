@@ -2,6 +2,7 @@ package show
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,18 +64,38 @@ var boundWords = map[recoveryv1.Bound]string{
 	recoveryv1.Bound_BOUND_POLICY:           "because the policy fixes it",
 }
 
-// because says which rule set the deadline. A settled deadline keeps its moment, though the band may have changed since.
-func because(d *recoveryv1.Deadline, band recoveryv1.Band) string {
+// because says which rule set a deadline of the case. A settled deadline keeps its moment, though the band may have changed since.
+func because(d *recoveryv1.Deadline, c *recoveryv1.Case) string {
 	switch text, known := boundWords[d.GetBoundBy()]; {
 	case known:
 		return text
 	case d.GetBoundBy() != recoveryv1.Bound_BOUND_BAND:
 		return plain(d.GetBoundBy())
-	case d.GetState() == recoveryv1.DeadlineState_DEADLINE_STATE_PENDING:
-		return "because the band is " + word(band)
-	default:
+	case d.GetState() != recoveryv1.DeadlineState_DEADLINE_STATE_PENDING:
 		return "because of the band it had then"
+	case slices.Contains(c.GetRecommendation().GetReviewReasons(), humanDecides):
+		return "because such a failure is CRITICAL whatever the score"
+	default:
+		return "because the band is " + word(c.GetAssessment().GetRisk().GetBand())
 	}
+}
+
+// humanDecides is the review reason of failures that no score judges.
+const humanDecides = "HUMAN_DECIDES"
+
+// reviewWords say why a person must decide.
+var reviewWords = map[string]string{
+	humanDecides:  "Danger or a data breach: a person decides such cases, whatever the score.",
+	"ABUSE_GUARD": "Far more failures on the customer's word alone than is normal.",
+	"CHANNEL":     "It was said on a site that is hostile to us: no answer goes there by itself.",
+	"STALE_EVENT": "It was reported too late to give anything by itself.",
+}
+
+func reviewWord(reason string) string {
+	if text, ok := reviewWords[reason]; ok {
+		return text
+	}
+	return strings.ToLower(strings.ReplaceAll(reason, "_", " "))
 }
 
 // moment writes a point in time in the zone of the page, with the year only where it is another one.
@@ -112,7 +133,8 @@ func (p Page) left(t *timestamppb.Timestamp) string {
 	}
 }
 
-// Span writes a length of time in at most two units, cut off: "45 min", "1 h 58 min", "3 d", "2 d 4 h".
+// Span writes a length of time in at most two units, cut off, and without minutes from a day on: "45 min", "1 h 58 min", "26 h", "3 d",
+// "2 d 4 h".
 func Span(d time.Duration) string {
 	if d < 0 {
 		return "-" + Span(-d)
@@ -123,8 +145,11 @@ func Span(d time.Duration) string {
 	if d < time.Hour {
 		return units(d, time.Minute, "min", time.Second, "s")
 	}
-	if d < 48*time.Hour {
+	if d < 24*time.Hour {
 		return units(d, time.Hour, "h", time.Minute, "min")
+	}
+	if d < 48*time.Hour {
+		return fmt.Sprintf("%d h", d/time.Hour)
 	}
 	return units(d, 24*time.Hour, "d", time.Hour, "h")
 }
