@@ -81,7 +81,8 @@ func filePath(cmd *cobra.Command, getenv func(string) string) string {
 
 // settable leaves out the flags that ask for something other than the command's own work.
 func settable(flag *pflag.Flag) bool {
-	return flag.Name != FileFlag && flag.Name != "help"
+	asks := flag.Value.Type() == "bool" && (flag.Name == "help" || flag.Name == "version")
+	return flag.Name != FileFlag && !asks
 }
 
 func fromEnvironment(flags *pflag.FlagSet, name, value string) error {

@@ -38,7 +38,7 @@ func resolve(t *testing.T, file string, env map[string]string, args ...string) (
 	check.Flags().Bool("strict", false, "")
 	policy := &cobra.Command{Use: "policy"}
 	policy.AddCommand(check)
-	root.AddCommand(serve, policy)
+	root.AddCommand(serve, policy, &cobra.Command{Use: "topic", Long: "A text to read, not a command."})
 	if file != "" {
 		path := filepath.Join(t.TempDir(), "amends.yaml")
 		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
@@ -127,17 +127,19 @@ kind:
 color: {a: b}
 ops-listen: ":2"
 ops-listen: ":3"
+wonderful: 1
 `, map[string]string{"AMENDS_LIMIT": "few"})
 	var faults *config.Error
 	if !errors.As(err, &faults) {
 		t.Fatalf("err = %v, want *config.Error", err)
 	}
 	want := []string{
-		`:1:1: "lisen" is unknown (did you mean "listen"?); known here are color, kind, limit, listen, ops-listen, policy, strict; and the sections policy, serve`,
+		`:1:1: "lisen" is unknown (did you mean "listen"?)`,
 		`:2:1: "config" is unknown`,
 		`:9:1: "color" takes a plain value`,
 		`:11:1: "ops-listen" stands here twice`,
-		`:7:5: "strct" is unknown (did you mean "strict"?); known here are color, strict`,
+		`:7:5: "strct" is unknown (did you mean "strict"?)`,
+		`:12:1: "wonderful" is unknown; known here are color, kind, limit, listen, ops-listen, policy, strict; and the sections policy, serve`,
 		`:8:1: kind: has no value`,
 		`AMENDS_LIMIT="few": `,
 		`:4:1: listen: takes one value, not a list`,
@@ -172,6 +174,25 @@ func TestFileThatCannotBeRead(t *testing.T) {
 		if _, err := resolve(t, empty, nil); err != nil {
 			t.Errorf("an empty file must be fine: %v", err)
 		}
+	}
+}
+
+func TestStrays(t *testing.T) {
+	root := &cobra.Command{Use: "amends"}
+	root.PersistentFlags().String("config", "", "")
+	serve := &cobra.Command{Use: "serve", Run: func(*cobra.Command, []string) {}}
+	serve.Flags().String("ops-listen", "", "")
+	root.AddCommand(serve)
+	got := config.Strays(root, []string{
+		"AMENDS_OPS_LISTEN=:1", "AMENDS_CONFIG=x", "AMENDS_OPS_LISTNE=:1", "AMENDS_=1", "AMENDS_EMPTY=", "HOME=/", "AMENDS_WONDERFUL=1",
+	})
+	want := []string{
+		"AMENDS_OPS_LISTNE is set, but there is no such setting (did you mean AMENDS_OPS_LISTEN?)",
+		"AMENDS_ is set, but there is no such setting",
+		"AMENDS_WONDERFUL is set, but there is no such setting",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

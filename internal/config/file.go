@@ -168,9 +168,9 @@ func flagsOf(command *cobra.Command) map[string]bool {
 	return names
 }
 
-// hasSettings leaves out the commands that cobra brings along: nobody keeps settings for them.
+// hasSettings leaves out the commands that cobra brings along and mere topics of the help: nobody keeps settings for them.
 func hasSettings(command *cobra.Command) bool {
-	return command.Name() != "help" && command.Name() != "completion" && !command.Hidden
+	return command.Name() != "help" && command.Name() != "completion" && !command.Hidden && (command.Runnable() || command.HasSubCommands())
 }
 
 func unknown(key string, flags map[string]bool, commands map[string]*cobra.Command) string {
@@ -186,7 +186,7 @@ func unknown(key string, flags map[string]bool, commands map[string]*cobra.Comma
 	sort.Strings(sections)
 	text := fmt.Sprintf("%q is unknown", key)
 	if near := Nearest(key, slices.Concat(known, sections)); near != "" {
-		text += fmt.Sprintf(" (did you mean %q?)", near)
+		return text + fmt.Sprintf(" (did you mean %q?)", near)
 	}
 	text += "; known here are " + strings.Join(known, ", ")
 	if len(sections) > 0 {

@@ -1,0 +1,32 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Strays finds the variables in environ (each NAME=value) that look like settings but stand for no flag of any command under root. Each
+// is answered with a warning that names the variable that was probably meant. Variables without a value count as not set.
+func Strays(root *cobra.Command, environ []string) []string {
+	known := []string{EnvName(FileFlag)}
+	for name := range flagsOf(root) {
+		known = append(known, EnvName(name))
+	}
+	slices.Sort(known)
+	var warnings []string
+	for _, variable := range environ {
+		name, value, _ := strings.Cut(variable, "=")
+		if !strings.HasPrefix(name, "AMENDS_") || value == "" || slices.Contains(known, name) {
+			continue
+		}
+		text := fmt.Sprintf("%s is set, but there is no such setting", name)
+		if near := Nearest(name, known); near != "" {
+			text += fmt.Sprintf(" (did you mean %s?)", near)
+		}
+		warnings = append(warnings, text)
+	}
+	return warnings
+}
