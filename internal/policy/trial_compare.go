@@ -73,7 +73,7 @@ func (t *trial) number(field string, expected bool, want, got float64) {
 	}
 }
 
-// reasons compares terms of the score and causes of a double deviation as a set.
+// reasons compares terms of the score and causes of a double deviation as a set, and tells only where the two differ.
 func (t *trial) reasons() {
 	m := t.message.GetExpect().GetReasons()
 	if len(m) == 0 {
@@ -89,11 +89,22 @@ func (t *trial) reasons() {
 	for _, code := range t.kase.Assessment.Causes {
 		got = append(got, code.String())
 	}
-	slices.Sort(want)
-	slices.Sort(got)
-	if !slices.Equal(want, got) {
-		t.differ(t.at.to("expect", "reasons"), strings.Join(want, " "), strings.Join(got, " "))
+	missing, unexpected := without(want, got), without(got, want)
+	if len(missing)+len(unexpected) > 0 {
+		t.differ(t.at.to("expect", "reasons"), cmp.Or(strings.Join(missing, " "), "no more"), cmp.Or(strings.Join(unexpected, " "), "none"))
 	}
+}
+
+// without is what list holds beyond other, sorted.
+func without(list, other []string) []string {
+	rest := slices.Clone(list)
+	for _, word := range other {
+		if i := slices.Index(rest, word); i >= 0 {
+			rest = slices.Delete(rest, i, i+1)
+		}
+	}
+	slices.Sort(rest)
+	return rest
 }
 
 func (t *trial) sum(kind recovery.ItemKind) (minor int64) {
