@@ -96,7 +96,7 @@ func customerRecord(c recovery.Customer) *ledgerv1.Customer {
 		Failures:     convert(c.Failures, pastRecord),
 		Orders:       c.Orders,
 		Claims:       c.Claims,
-		Apologies:    convert(c.Apologies, nanos),
+		Apologies:    convert(c.Apologies, apologisedRecord),
 		Grants:       convert(c.Grants, grantRecord),
 		LastContact:  nanos(c.LastContact),
 		LastActivity: nanos(c.LastActivity),
@@ -116,7 +116,7 @@ func customerOf(m *ledgerv1.Customer) recovery.Customer {
 		Failures:     convert(m.GetFailures(), pastOf),
 		Orders:       m.GetOrders(),
 		Claims:       m.GetClaims(),
-		Apologies:    convert(m.GetApologies(), moment),
+		Apologies:    convert(m.GetApologies(), apologisedOf),
 		Grants:       convert(m.GetGrants(), grantOf),
 		LastContact:  moment(m.GetLastContact()),
 		LastActivity: moment(m.GetLastActivity()),
@@ -164,4 +164,12 @@ func grantOf(m *ledgerv1.Grant) recovery.Grant {
 		Currency: m.GetCurrency(),
 		Minor:    m.GetMinor(),
 	}
+}
+
+func apologisedRecord(a recovery.Apologised) *ledgerv1.Apologised {
+	return ledgerv1.Apologised_builder{CaseNumber: a.Case, At: nanos(a.At)}.Build()
+}
+
+func apologisedOf(m *ledgerv1.Apologised) recovery.Apologised {
+	return recovery.Apologised{Case: m.GetCaseNumber(), At: moment(m.GetAt())}
 }

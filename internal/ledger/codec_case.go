@@ -98,6 +98,7 @@ func failureRecord(f recovery.Failure) *ledgerv1.Failure {
 		Resource:   uint32(f.Resource),
 		Evidence:   uint32(f.Evidence),
 		Stale:      f.Stale,
+		Mixed:      f.Mixed,
 	}.Build()
 }
 
@@ -120,6 +121,7 @@ func failureOf(m *ledgerv1.Failure) recovery.Failure {
 		Resource:    recovery.Resource(m.GetResource()),
 		Evidence:    recovery.Corroboration(m.GetEvidence()),
 		Stale:       m.GetStale(),
+		Mixed:       m.GetMixed(),
 	}
 	if m.HasStated() {
 		f.Stated = new(m.GetStated())

@@ -18,9 +18,9 @@ import (
 var commitSource string
 
 const (
-	// lifetime of a customer without an open case; more than twice the longest
-	// window of the decision (180 days), so that nothing counted is ever lost.
-	lifetime = 400 * 24 * time.Hour
+	// lifetime of a customer without an open case: twice the longest window that
+	// a policy may have, so that nothing counted is ever lost.
+	lifetime = 2 * recovery.MostWindow
 	// mostClosed is how many closed cases of a customer are kept.
 	mostClosed = 100
 )

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,16 +39,17 @@ type Options struct {
 
 // Ledger keeps customers. It may be used by many goroutines.
 type Ledger struct {
-	opts    Options
-	client  redis.UniversalClient
-	keys    *keyer
-	buckets buckets
-	commit  *script
-	store   target
-	closers []io.Closer
-	trouble trouble
-	agreed  atomic.Bool      // the record of the ledger was read and found right
-	clock   func() time.Time // of this machine, compared with that of Redis
+	opts     Options
+	client   redis.UniversalClient
+	keys     *keyer
+	buckets  buckets
+	commit   *script
+	store    target
+	closers  []io.Closer
+	trouble  trouble
+	warnOnce sync.Once        // about a store that is not durable
+	agreed   atomic.Bool      // the record of the ledger was read and found right
+	clock    func() time.Time // of this machine, compared with that of Redis
 }
 
 // Open connects to the store and checks that it can be trusted with the ledger,

@@ -15,15 +15,15 @@ const layout = "1"
 
 // checkMeta compares what all processes of a ledger must agree on with what the
 // first one wrote down. With another secret or another number of buckets every
-// customer would silently be a stranger.
-func (l *Ledger) checkMeta(ctx context.Context) error {
+// customer would silently be a stranger. Only a sound store is written to.
+func (l *Ledger) checkMeta(ctx context.Context, sound bool) error {
 	sum := l.keys.sum("", "fingerprint")
 	want := map[string]string{
 		"buckets": strconv.Itoa(l.opts.Buckets),
 		"layout":  layout,
 		"secret":  printable.EncodeToString(sum[:8]),
 	}
-	have, err := l.meta(ctx, want)
+	have, err := l.meta(ctx, want, sound)
 	if err != nil && l.store.mode == cluster && l.agreed.Load() {
 		// The shard that holds the record is lost: no reason to stop serving the others.
 		l.opts.Logger.Warn("the record of the ledger cannot be read", "key", metaKey, "error", Cause(err))
@@ -49,8 +49,9 @@ func (l *Ledger) checkMeta(ctx context.Context) error {
 	return errors.Join(faults...)
 }
 
-// meta reads the record; what is missing in it is written, once for all.
-func (l *Ledger) meta(ctx context.Context, want map[string]string) (have map[string]string, err error) {
+// meta reads the record; what is missing in it is written, once for all, or
+// with sound unset only taken for agreed.
+func (l *Ledger) meta(ctx context.Context, want map[string]string, sound bool) (have map[string]string, err error) {
 	err = l.persist(ctx, func(ctx context.Context) (err error) {
 		if have, err = l.client.HGetAll(ctx, metaKey).Result(); err != nil {
 			return err
@@ -58,6 +59,10 @@ func (l *Ledger) meta(ctx context.Context, want map[string]string) (have map[str
 		missing := false
 		for field, value := range want {
 			if _, ok := have[field]; ok {
+				continue
+			}
+			if !sound {
+				have[field] = value
 				continue
 			}
 			missing = true

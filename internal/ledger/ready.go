@@ -47,14 +47,19 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	if err := l.Ping(ctx); err != nil {
+		if classify(Cause(err)) == classBroken {
+			return fmt.Errorf("the Redis at %s refuses: %w; is it of the kind that the address says, and are user and password right?",
+				l.store.where(), Cause(err))
+		}
 		return fmt.Errorf("the Redis at %s does not answer: %w (%w); is it running, and is the address right?",
 			l.store.where(), err, Cause(err))
 	}
-	faults := []error{l.trouble.recent(), l.checkMeta(ctx)}
+	faults := []error{l.trouble.recent()}
 	if l.store.mode != embedded {
 		faults = append(faults, l.checkNodes(ctx)...)
 	}
-	return errors.Join(faults...)
+	sound := errors.Join(faults...) == nil // a store that is refused is not made a ledger of, either
+	return errors.Join(append(faults, l.checkMeta(ctx, sound))...)
 }
 
 // checkNodes looks at every server, replicas too: any of them may be master
@@ -91,6 +96,11 @@ func (l *Ledger) checkNode(ctx context.Context, n node) (faults []error, err err
 		return refusal(n, err)
 	}
 	faults = append(faults, facts.check(n, l.opts.Production)...)
+	if facts["aof_enabled"] != "1" && !l.opts.Production {
+		l.warnOnce.Do(func() {
+			l.opts.Logger.Warn("this Redis loses changes when it restarts (appendonly no); --production would refuse it", "server", n.addr)
+		})
+	}
 	if facts.major() >= 7 && !n.replica { // older ones cannot tell
 		faults = append(faults, l.checkACL(ctx, n))
 	}

@@ -119,7 +119,7 @@ func TestThePermissionsAreComplete(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	refuses(t, Options{URL: url}, "+evalsha")
-	refuses(t, Options{URL: strings.Replace(url, "pass", "hunter2", 1)}, "does not answer", "WRONGPASS")
+	refuses(t, Options{URL: strings.Replace(url, "pass", "hunter2", 1)}, "refuses", "WRONGPASS")
 }
 
 func TestClocksAgree(t *testing.T) {

@@ -8,12 +8,14 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/makeamends/amends/internal/recovery"
 	ledgerv1 "github.com/makeamends/amends/proto/recovery/ledger/v1"
 )
 
 // seenDays is for how many whole days an answer is kept after the day it was
-// given on; so at least 7 times 24 hours.
-const seenDays = 7
+// given on: one more than the age from which an event never pays by itself, so
+// that the two meet with room for clocks that run ahead.
+const seenDays = int32(recovery.MostStale/(24*time.Hour)) + 1
 
 // request is a Request as the store knows it.
 type request struct {

@@ -85,8 +85,8 @@ func (b *Book) Loaded() []Loaded {
 }
 
 // Rules gives the active policy and those of the versions named, as one update
-// needs them. The active policy is put into the archive first, so that no case
-// is ever opened with a policy that could be lost. It fails with
+// needs them. The active policy is put into the archive before it is first
+// used; see [Book.Archive] for an archive that loses what it was given. It fails with
 // [ErrUnknownVersion], or as the archive does.
 func (b *Book) Rules(ctx context.Context, versions ...string) (recovery.Rules, error) {
 	p := b.page.Load()
@@ -109,6 +109,21 @@ func (b *Book) Rules(ctx context.Context, versions ...string) (recovery.Rules, e
 		return p.rules, nil
 	}
 	return recovery.Rules{Active: p.active.Rules, Kept: b.page.Load().rules.Kept}, nil
+}
+
+// Archive puts all policies in memory into the archive again. Whoever notices
+// that the archive may have lost them (a store that came back empty) calls it,
+// and so does whoever wants to be sure from time to time.
+func (b *Book) Archive(ctx context.Context) error {
+	if b.archive == nil {
+		return nil
+	}
+	for _, l := range b.page.Load().loaded {
+		if err := b.archive.KeepPolicy(ctx, l.Version, l.YAML); err != nil {
+			return fmt.Errorf("keep policy %s: %w", l.Version, err)
+		}
+	}
+	return nil
 }
 
 // Policy gives the policy of a version, from memory or from the archive; the

@@ -1,6 +1,10 @@
 package policy
 
-import "github.com/makeamends/amends/internal/recovery"
+import (
+	"time"
+
+	"github.com/makeamends/amends/internal/recovery"
+)
 
 func (c *compiler) memory() {
 	m, r := c.message.GetMemory(), &c.rules.Memory
@@ -24,8 +28,20 @@ func (c *compiler) memory() {
 	r.SteadyOrders = m.GetSteadyOrders().GetValue()
 	r.NewOrders = m.GetNewOrders().GetValue()
 
+	c.require(r.StaleAfter <= recovery.MostStale, at.to("stale_after", "value"),
+		"must be at most 7d: that is how long a repeated request is recognised")
+	for field, window := range map[string]time.Duration{
+		"join_within": r.JoinWithin, "rolling_window": r.RollingWindow, "service_window": r.ServiceWindow, "lapse_unvoiced": r.LapseUnvoiced,
+	} {
+		c.window(window, at.to(field, "value"))
+	}
 	c.require(r.OpenCases >= 1 && r.OpenCases <= 1000, at.to("open_cases", "value"), "must be 1 to 1000")
 	c.ascending(true,
 		bound{at.to("new_orders", "value"), float64(r.NewOrders)},
 		bound{at.to("steady_orders", "value"), float64(r.SteadyOrders)})
+}
+
+// window refuses a time that the store does not remember.
+func (c *compiler) window(w time.Duration, at path) {
+	c.require(w <= recovery.MostWindow, at, "must be at most 200d: customers without an open case are forgotten after twice that time")
 }

@@ -26,6 +26,8 @@ func (c *compiler) risk() {
 		at.to("third_same_kind", "value"), "must be 2 to %d, the failures that are remembered", recovery.MostFailures)
 	r.SilentAfter = duration(m.GetSilentAfter())
 
+	c.window(r.SimilarWithin, at.to("similar_within", "value"))
+
 	r.BaseRate = m.GetBaseRate().GetValue()
 	c.require(r.BaseRate > 0 && r.BaseRate < 1, at.to("base_rate", "value"), "must be above 0 and below 1")
 	r.PositivesWeight = m.GetPositivesWeight().GetValue()

@@ -21,7 +21,7 @@ func circumstancesOf(p *Policy, s *situation, compensated bool) (set uint32) {
 		NotAtFault:    s.controllability == 0,
 		WhenSteady:    s.steady(),
 		WhenRepeated:  s.repeat > 0,
-		WhenSpent:     len(s.customer.Apologies) >= p.Apology.Spent,
+		WhenSpent:     s.customer.apologies(s.kase) >= p.Apology.Spent,
 		WhenPublic:    s.public(),
 		WhenReviewed:  s.kase.Failure.Channel == ReviewSite || s.kase.Failure.Channel == ComplaintSite,
 		WhenDouble:    s.double(),
@@ -33,6 +33,16 @@ func circumstancesOf(p *Policy, s *situation, compensated bool) (set uint32) {
 		}
 	}
 	return set
+}
+
+// apologies counts those that came with other cases, in the rolling window.
+func (c *Customer) apologies(k *Case) (count int) {
+	for _, a := range c.Apologies {
+		if a.Case != k.Number {
+			count++
+		}
+	}
+	return count
 }
 
 // pick gives the rules whose circumstance is one of the facts.

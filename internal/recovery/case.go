@@ -16,7 +16,7 @@ type Case struct {
 	Failure     Failure   // all accounts combined
 	Accounts    []Failure // as reported, newest last, at most [MostAccounts]
 	Profile     Profile   // relationship resolved
-	VoicedAt    time.Time // when the customer first spoke; zero while unvoiced
+	VoicedAt    time.Time // when we first heard the customer; zero while unvoiced
 	AnsweredAt  time.Time // last human answer; zero while none
 	Refused     bool      // the case was answered with a refusal
 	Renewals    int       // promises made anew since the last event

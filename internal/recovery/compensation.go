@@ -25,7 +25,7 @@ func recommend(p *Policy, s *situation, a *Assessment) Recommendation {
 
 	good := goodwill(p, s, a, currency)
 	rec.Ratio = good.ratio
-	approval := good.minor - min(good.minor, p.automatic(s, currency))
+	approval := good.minor - min(good.minor, p.automatic(s, currency), p.fresh(s, good.minor, currency))
 	rec.give(Item{Kind: Goodwill, Medium: good.medium, Amount: good.minor, Approval: approval})
 
 	rec.gesture(p, s, a, lost)
@@ -135,12 +135,36 @@ func (p *Policy) lifetimeBound(s *situation, a *Assessment) float64 {
 // automatic is how much goodwill, in minor units, this case may be given
 // without approval.
 func (p *Policy) automatic(s *situation, currency string) int64 {
-	f := &s.kase.Failure
-	if f.Stale || f.Kinds&p.Severity.HumanDecides != 0 {
+	if s.kase.Failure.Kinds&p.Severity.HumanDecides != 0 {
 		return 0
 	}
 	left := p.Compensation.AutomaticCustomer - s.customer.granted(p, s.kase, s.now)
 	return p.minor(min(p.Compensation.AutomaticCase, left), currency)
+}
+
+// fresh is the goodwill that those accounts alone would bring that came in
+// time; what came too late never pays by itself.
+func (p *Policy) fresh(s *situation, amount int64, currency string) int64 {
+	if !s.kase.Failure.Stale {
+		return amount
+	}
+	k := *s.kase
+	k.Failure = Failure{}
+	for _, f := range k.Accounts {
+		switch {
+		case f.Stale:
+		case k.Failure.Kinds == 0:
+			k.Failure = f
+		default:
+			k.Failure = combine(k.Failure, f)
+		}
+	}
+	if k.Failure.Kinds == 0 {
+		return 0
+	}
+	alone := situate(p, s.customer, &k, s.now)
+	risk := assess(p, &alone)
+	return goodwill(p, &alone, &risk, currency).minor
 }
 
 // abused reports whether a customer claims so often, on their word alone, that

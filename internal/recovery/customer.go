@@ -7,11 +7,11 @@ import "time"
 type Customer struct {
 	Cases        int64 // opened so far; the number of the newest case
 	Positives    float64
-	PositivesAt  time.Time // the moment that Positives is decayed to
-	Failures     []Past    // newest by time of occurrence, at most [MostFailures], one a case
-	Orders       int64     // fulfilled orders and orders that failed, as counted here
-	Claims       int64     // failures that rest on the customer's word alone
-	Apologies    []time.Time
+	PositivesAt  time.Time    // the moment that Positives is decayed to
+	Failures     []Past       // newest by time of occurrence, at most [MostFailures], one a case
+	Orders       int64        // fulfilled orders as counted here, or more when a caller knows of more
+	Claims       int64        // failures that rest on the customer's word alone
+	Apologies    []Apologised // recommended with each case that was our fault, newest last
 	Grants       []Grant
 	LastContact  time.Time // the customer spoke
 	LastActivity time.Time // the customer spoke, bought or praised
@@ -37,6 +37,23 @@ type Past struct {
 	Kinds     KindSet
 	Severity  float64
 	Recovered bool // the case closed with the customer satisfied
+}
+
+// How far back the store remembers. A policy that looked further would forget
+// in silence, so a policy that does is refused.
+const (
+	// MostStale bounds MemoryRules.StaleAfter: a repeated request is recognised
+	// for this long, so that what is older never pays by itself.
+	MostStale = 7 * 24 * time.Hour
+	// MostWindow bounds every window that something is counted over; a customer
+	// without an open case is kept for twice as long.
+	MostWindow = 200 * 24 * time.Hour
+)
+
+// Apologised is an apology that was recommended with one case.
+type Apologised struct {
+	Case int64
+	At   time.Time
 }
 
 // Grant is goodwill that was granted without approval for one case.

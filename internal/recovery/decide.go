@@ -1,6 +1,7 @@
 package recovery
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -51,7 +52,7 @@ func Report(c Customer, e Event, rules Rules, now time.Time) (Customer, Case, er
 	c.rememberFailure(p, &was, k, e)
 	d := Decide(p, &c, k, now)
 	k.adopt(d, e.Voice >= Private)
-	c.grant(k, now)
+	c.grant(p, k, now)
 	return c, *k, nil
 }
 
@@ -136,6 +137,7 @@ func (k *Case) take(e Event, now time.Time) {
 		k.Profile = e.Profile
 		k.note(Transition{At: now, Change: ChangeOpened})
 	} else {
+		k.Order, k.Incident = cmp.Or(k.Order, e.Order), cmp.Or(k.Incident, e.Incident)
 		k.Failure = combine(k.Failure, e.Failure)
 		k.Profile = combineProfiles(k.Profile, e.Profile)
 		k.Renewals = 0
@@ -143,7 +145,7 @@ func (k *Case) take(e Event, now time.Time) {
 	}
 	k.Accounts = appendBounded(k.Accounts, e.Failure, MostAccounts)
 	if k.voiced() && k.VoicedAt.IsZero() {
-		k.VoicedAt = e.OccurredAt
+		k.VoicedAt = now
 	}
 }
 

@@ -34,7 +34,7 @@ func (c *Customer) mostOfAKind(p *Policy, k *Case, now time.Time) (most int) {
 	for kind := range k.Failure.Kinds.All() {
 		count := 1
 		for _, f := range c.Failures {
-			if f.Case != k.Number && !f.Recovered && f.Kinds.Has(kind) && now.Sub(f.At) <= p.Risk.SimilarWithin {
+			if k.earlier(f) && !f.Recovered && f.Kinds.Has(kind) && now.Sub(f.At) <= p.Risk.SimilarWithin {
 				count++
 			}
 		}

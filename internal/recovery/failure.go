@@ -34,7 +34,8 @@ type Failure struct {
 	DepartsAt   time.Time // when the customer leaves the premises
 	Resource    Resource
 	Evidence    Corroboration
-	Stale       bool // received too late to pay by itself
+	Stale       bool // received too late to pay by itself; of a case: any of its accounts
+	Mixed       bool // of a case: some accounts state a severity and others do not
 }
 
 // Attribution is whom the customer blames, and for what.
@@ -75,6 +76,7 @@ func combine(a, b Failure) Failure {
 	out.Loss = max(a.Loss, b.Loss)
 	out.Entitlement = max(a.Entitlement, b.Entitlement)
 	out.Stated = higher(a.Stated, b.Stated)
+	out.Mixed = a.Mixed || b.Mixed || (a.Stated == nil) != (b.Stated == nil)
 	out.Attribution = Attribution{
 		Locus:           first(a.Attribution.Locus, b.Attribution.Locus),
 		Controllability: higher(a.Attribution.Controllability, b.Attribution.Controllability),
@@ -85,7 +87,7 @@ func combine(a, b Failure) Failure {
 	out.Reach = max(a.Reach, b.Reach)
 	out.Resource = cmp.Or(a.Resource, b.Resource)
 	out.Evidence = first(a.Evidence, b.Evidence)
-	out.Stale = a.Stale && b.Stale
+	out.Stale = a.Stale || b.Stale
 	return out
 }
 

@@ -53,7 +53,7 @@ func (c *Customer) rememberFailure(p *Policy, before, k *Case, e Event) {
 	}
 	c.remember(Past{Case: k.Number, At: k.Failure.OccurredAt, Kinds: k.Failure.Kinds, Severity: Severity(p, &k.Failure)})
 	if opened && controllability(p, &k.Failure) > 0 {
-		c.Apologies = appendBounded(c.Apologies, k.OpenedAt, MostApologies)
+		c.Apologies = appendBounded(c.Apologies, Apologised{k.Number, k.OpenedAt}, MostApologies)
 	}
 }
 
@@ -73,39 +73,53 @@ func (c *Customer) remember(past Past) {
 	c.Failures = list
 }
 
-// repeatMass is R: what earlier failures still weigh, recovered ones less.
+// earlier reports whether a remembered failure came before that of the case. Of
+// two at the same moment the one that was reported first came first.
+func (k *Case) earlier(f Past) bool {
+	return f.Case != k.Number && (f.At.Before(k.Failure.OccurredAt) || f.At.Equal(k.Failure.OccurredAt) && f.Case < k.Number)
+}
+
+// repeatMass is R: what the failures before this one still weigh, recovered
+// ones less.
 func (c *Customer) repeatMass(p *Policy, k *Case, now time.Time) (mass float64) {
 	for _, f := range c.Failures {
-		if f.Case == k.Number {
-			continue
+		if k.earlier(f) {
+			mass += f.weight(p, now)
 		}
-		weight := f.Severity * decay(now.Sub(f.At), p.Risk.RepeatHalfLife)
-		if f.Recovered {
-			weight *= p.Risk.RecoveredFactor
-		}
-		mass += weight
 	}
 	return mass
+}
+
+// weight is what a remembered failure weighs as of now.
+func (f Past) weight(p *Policy, now time.Time) float64 {
+	weight := f.Severity * decay(now.Sub(f.At), p.Risk.RepeatHalfLife)
+	if f.Recovered {
+		weight *= p.Risk.RecoveredFactor
+	}
+	return weight
 }
 
 // similar reports whether an earlier failure of late shares a kind.
 func (c *Customer) similar(p *Policy, k *Case, now time.Time) bool {
 	return slices.ContainsFunc(c.Failures, func(f Past) bool {
-		return f.Case != k.Number && f.Kinds&k.Failure.Kinds != 0 && now.Sub(f.At) <= p.Risk.SimilarWithin
+		return k.earlier(f) && f.Kinds&k.Failure.Kinds != 0 && now.Sub(f.At) <= p.Risk.SimilarWithin
 	})
 }
 
 // grant books the goodwill that a case was given without approval. A case is
-// booked once, with the most that it was ever promised.
-func (c *Customer) grant(k *Case, now time.Time) {
+// booked once, with the most that it was ever promised, in whatever currency.
+func (c *Customer) grant(p *Policy, k *Case, now time.Time) {
 	_, automatic := k.Recommendation.Goodwill()
+	g := Grant{Case: k.Number, At: now, Currency: k.Recommendation.Currency, Minor: automatic}
 	list := slices.Clone(c.Grants)
-	i := slices.IndexFunc(list, func(g Grant) bool { return g.Case == k.Number })
+	i := slices.IndexFunc(list, func(old Grant) bool { return old.Case == k.Number })
 	switch {
 	case i >= 0:
-		list[i].Minor = max(list[i].Minor, automatic)
+		if p.units(g.Minor, g.Currency) > p.units(list[i].Minor, list[i].Currency) {
+			list[i].Currency, list[i].Minor = g.Currency, g.Minor
+		}
 	case automatic > 0:
-		list = append(list, Grant{Case: k.Number, At: now, Currency: k.Recommendation.Currency, Minor: automatic})
+		list = append(list, g)
 	}
 	if len(list) > MostGrants {
 		list = foldOldest(list)
@@ -142,8 +156,8 @@ func (c *Customer) forget(p *Policy, now time.Time) {
 	if slices.ContainsFunc(c.Grants, func(g Grant) bool { return old(g.At) }) {
 		c.Grants = slices.DeleteFunc(slices.Clone(c.Grants), func(g Grant) bool { return old(g.At) })
 	}
-	if slices.ContainsFunc(c.Apologies, old) {
-		c.Apologies = slices.DeleteFunc(slices.Clone(c.Apologies), old)
+	if slices.ContainsFunc(c.Apologies, func(a Apologised) bool { return old(a.At) }) {
+		c.Apologies = slices.DeleteFunc(slices.Clone(c.Apologies), func(a Apologised) bool { return old(a.At) })
 	}
 }
 

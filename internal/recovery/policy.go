@@ -36,6 +36,20 @@ func (r Rules) For(version string) *Policy {
 	return r.Active
 }
 
+// Currency finds a currency that any of the policies lists; whether the one
+// that judges a case lists it, [Report] tells.
+func (r Rules) Currency(code string) (Currency, bool) {
+	if cur, ok := r.Active.Currencies[code]; ok {
+		return cur, true
+	}
+	for _, p := range r.Kept {
+		if cur, ok := p.Currencies[code]; ok {
+			return cur, true
+		}
+	}
+	return Currency{}, false
+}
+
 // Currency makes amounts of one ISO 4217 currency comparable.
 type Currency struct {
 	Digits  int     // decimals of the minor unit: 2 for USD, 0 for JPY

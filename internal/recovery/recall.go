@@ -20,10 +20,12 @@ func Recall(c Customer, rules Rules, now time.Time) Recollection {
 	p := rules.Active
 	m := Recollection{
 		Positives:    c.positivesAt(p, now),
-		Repeat:       c.repeatMass(p, &Case{}, now),
 		Residual:     c.residualAt(p, now),
 		Relationship: relationship(p, &c, Profile{}),
 		Level:        c.servedLevel(p, now),
+	}
+	for _, f := range c.Failures {
+		m.Repeat += f.weight(p, now)
 	}
 	m.Baseline = baseline(&p.Risk, m.Positives, c.idle(now))
 	m.Risk = min(p.Risk.Ceiling, m.Baseline+m.Residual)

@@ -4,16 +4,21 @@ import "math"
 
 // Severity grades a failure from 0 to 1. Several kinds combine as a noisy-or;
 // lost money closes part of the remaining gap, on a logarithmic scale. A
-// severity stated by the caller replaces the computed one.
+// severity stated by the caller replaces the computed one; among several
+// accounts of one failure the gravest word counts.
 func Severity(p *Policy, f *Failure) float64 {
-	if f.Stated != nil {
+	if f.Stated != nil && !f.Mixed {
 		return *f.Stated
 	}
 	spared := 1.0
 	for kind := range f.Kinds.All() {
 		spared *= 1 - kindSeverity(p, kind, f)
 	}
-	return 1 - spared*(1-p.Severity.MoneyWeight*moneyShare(p, f))
+	computed := 1 - spared*(1-p.Severity.MoneyWeight*moneyShare(p, f))
+	if f.Stated != nil {
+		return max(computed, *f.Stated)
+	}
+	return computed
 }
 
 func kindSeverity(p *Policy, kind Kind, f *Failure) float64 {

@@ -7,8 +7,9 @@ import (
 
 // Tick lets time pass: deadlines that have gone by are missed, a promise that
 // was broken to somebody who spoke is judged and made anew, cases that nobody
-// ever spoke about lapse, and old grants and apologies are forgotten. Ticking
-// twice at the same moment changes nothing more.
+// ever spoke about lapse, and old grants and apologies are forgotten. Each
+// thing happens at its own moment, in order, so it makes no difference when and
+// how often time is let pass.
 func Tick(c Customer, rules Rules, now time.Time) Customer {
 	c.forget(rules.Active, now)
 	if !c.due(rules, now) {
@@ -18,10 +19,13 @@ func Tick(c Customer, rules Rules, now time.Time) Customer {
 	for i := 0; i < len(c.Open); i++ {
 		k := &c.Open[i]
 		p := rules.For(k.Policy)
-		c.miss(p, k, now)
-		if lapse := k.lapsesAt(p); !lapse.IsZero() && !now.Before(lapse) {
-			c.close(i, rules, Lapsed, now)
-			i--
+		for at := k.nextDue(p); !at.IsZero() && !now.Before(at); at = k.nextDue(p) {
+			if lapse := k.lapsesAt(p); lapse.Equal(at) {
+				c.close(i, rules, Lapsed, at)
+				i--
+				break
+			}
+			c.miss(p, k, at)
 		}
 	}
 	return c
@@ -32,26 +36,26 @@ func (c *Customer) due(rules Rules, now time.Time) bool {
 	return !next.IsZero() && !now.Before(next)
 }
 
-// miss marks the deadlines that have gone by. The first time that this happens
-// to a promise given to somebody who spoke, the promise is made anew.
-func (c *Customer) miss(p *Policy, k *Case, now time.Time) {
-	missed := false
+// miss marks the deadlines that go by at one moment. The first time that this
+// happens to a promise given to somebody who spoke, the promise is made anew,
+// from that moment on.
+func (c *Customer) miss(p *Policy, k *Case, at time.Time) {
 	k.Deadlines = slices.Clone(k.Deadlines)
 	for i := range k.Deadlines {
 		d := &k.Deadlines[i]
-		if d.Verdict == Pending && !now.Before(d.DueAt) {
-			d.Verdict, missed = Missed, true
+		if d.Verdict == Pending && !at.Before(d.DueAt) {
+			d.Verdict = Missed
 			c.LastMiss = later(c.LastMiss, d.DueAt)
-			k.note(Transition{At: now, Change: ChangeMissed, Milestone: d.Milestone})
+			k.note(Transition{At: at, Change: ChangeMissed, Milestone: d.Milestone})
 		}
 	}
-	if !missed || !k.voiced() || k.Renewals >= p.Deadlines.Renewals {
+	if !k.voiced() || k.Renewals >= p.Deadlines.Renewals {
 		return
 	}
 	k.Renewals++
-	k.adopt(Decide(p, c, k, now), false)
-	c.grant(k, now)
-	k.note(Transition{At: now, Change: ChangeReassessed})
+	k.adopt(Decide(p, c, k, at), false)
+	c.grant(p, k, at)
+	k.note(Transition{At: at, Change: ChangeReassessed})
 }
 
 // lapsesAt is when a case lapses that the customer never spoke about and that
@@ -86,7 +90,7 @@ func (c *Customer) close(i int, rules Rules, how Outcome, now time.Time) {
 
 	left := max(k.Assessment.Risk.Ignored-k.Assessment.Baseline, c.residualAt(p, now))
 	c.Residual, c.ResidualAt = left, later(c.ResidualAt, now)
-	c.Proactive = false
+	c.Proactive = !k.voiced() && !k.AnsweredAt.IsZero()
 	c.Open = slices.Delete(slices.Clone(c.Open), i, i+1)
 	c.Closed = append(c.Closed[:len(c.Closed):len(c.Closed)], k)
 }

@@ -70,7 +70,7 @@ var refusals = []struct {
 	{ledger.ErrNotFound, refusal{codes.NotFound, recoveryv1.ErrorReason_ERROR_REASON_CASE_NOT_FOUND,
 		"no such case; it never was, was erased, or gave way to 100 newer closed ones", 0}},
 	{recovery.ErrUnlisted, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_CURRENCY_NOT_LISTED,
-		"the policy of the case that the event joins does not list the currency", 0}},
+		"the policy that judges the case does not list the currency; GetPolicy shows those that it does", 0}},
 	{recovery.ErrCurrency, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_CURRENCY_MISMATCH,
 		"the case that the event joins is in another currency; convert the amounts or leave them out", 0}},
 	{ledger.ErrConflict, refusal{codes.Aborted, recoveryv1.ErrorReason_ERROR_REASON_CONFLICT,

@@ -18,14 +18,14 @@ import (
 // decode turns an event into that of the core, with every default filled in.
 // The faults that it can find are those of the money under the policy; all
 // others were found by the inspector.
-func decode(names Names, e *recoveryv1.FailureEvent, p *recovery.Policy) (recovery.Event, error) {
-	if err := invalid(moneyFaults(e, p)); err != nil {
+func decode(names Names, e *recoveryv1.FailureEvent, rules recovery.Rules) (recovery.Event, error) {
+	if err := invalid(moneyFaults(e, rules)); err != nil {
 		return recovery.Event{}, err
 	}
 	tenant := cmp.Or(e.GetTenant(), DefaultTenant)
 	out := recovery.Event{
-		Failure: failure(e, p),
-		Profile: profile(e.GetCustomer(), p),
+		Failure: failure(e, rules),
+		Profile: profile(e.GetCustomer(), rules),
 	}
 	if id := e.GetOrderId(); id != "" {
 		out.Order = names.Hash("order", tenant+"\x00"+id)
@@ -36,7 +36,7 @@ func decode(names Names, e *recoveryv1.FailureEvent, p *recovery.Policy) (recove
 	return out, nil
 }
 
-func failure(e *recoveryv1.FailureEvent, p *recovery.Policy) recovery.Failure {
+func failure(e *recoveryv1.FailureEvent, rules recovery.Rules) recovery.Failure {
 	f := recovery.Failure{
 		OccurredAt:  moment(e.GetOccurredAt()),
 		Delay:       e.GetDelay().AsDuration(),
@@ -51,12 +51,12 @@ func failure(e *recoveryv1.FailureEvent, p *recovery.Policy) recovery.Failure {
 	for _, kind := range e.GetKinds() {
 		f.Kinds |= recovery.Kinds(recovery.Kind(kind))
 	}
-	digits := p.Currencies[f.Currency].Digits
-	f.Value, _ = minor(e.GetOrderValue(), digits)
-	f.Entitlement, _ = minor(e.GetEntitlement(), digits)
+	currency, _ := rules.Currency(f.Currency)
+	f.Value, _ = minor(e.GetOrderValue(), currency.Digits)
+	f.Entitlement, _ = minor(e.GetEntitlement(), currency.Digits)
 	f.Loss = f.Value
 	if e.HasLoss() {
-		f.Loss, _ = minor(e.GetLoss(), digits)
+		f.Loss, _ = minor(e.GetLoss(), currency.Digits)
 	}
 	if e.HasSeverity() {
 		f.Stated = new(e.GetSeverity())
@@ -87,8 +87,9 @@ func attribution(a *recoveryv1.Attribution) recovery.Attribution {
 	return out
 }
 
-func profile(c *recoveryv1.CustomerProfile, p *recovery.Policy) recovery.Profile {
-	value, _ := minor(c.GetLifetimeValue(), p.Currencies[c.GetLifetimeValue().GetCurrencyCode()].Digits)
+func profile(c *recoveryv1.CustomerProfile, rules recovery.Rules) recovery.Profile {
+	currency, _ := rules.Currency(c.GetLifetimeValue().GetCurrencyCode())
+	value, _ := minor(c.GetLifetimeValue(), currency.Digits)
 	return recovery.Profile{
 		Relationship:  recovery.Relationship(c.GetRelationship()),
 		LifetimeValue: value,

@@ -90,7 +90,7 @@ func TestDefaults(t *testing.T) {
 			test.say(said)
 			want := bare
 			test.want(&want)
-			got, err := decode(plain{}, said, currencies)
+			got, err := decode(plain{}, said, recovery.Rules{Active: currencies})
 			if err != nil {
 				t.Fatal(err)
 			}

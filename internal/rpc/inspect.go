@@ -78,7 +78,7 @@ func (i *inspector) request(ctx context.Context, req proto.Message) error {
 	// already. A sound one may be the repetition of one that was accepted under
 	// another policy, and is answered as it was then.
 	if rules, err := i.policy.Rules(ctx); err == nil && event != nil {
-		faults = append(faults, moneyFaults(event, rules.Active)...)
+		faults = append(faults, moneyFaults(event, rules)...)
 	}
 	return invalid(faults)
 }

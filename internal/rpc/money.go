@@ -57,14 +57,14 @@ func currencyOf(e *recoveryv1.FailureEvent) string {
 	return ""
 }
 
-// moneyFaults finds what the policy has against the money of an event.
-func moneyFaults(e *recoveryv1.FailureEvent, p *recovery.Policy) (faults []fault) {
+// moneyFaults finds what every policy at hand has against the money of an event.
+func moneyFaults(e *recoveryv1.FailureEvent, rules recovery.Rules) (faults []fault) {
 	for _, s := range sums(e) {
 		code := s.money.GetCurrencyCode()
 		if len(code) != 3 {
 			continue // none, or a breach of the contract
 		}
-		currency, listed := p.Currencies[code]
+		currency, listed := rules.Currency(code)
 		if !listed {
 			faults = append(faults, fault{field: s.field, currency: true,
 				allowed: "the policy lists no such currency; GetPolicy shows those that it does"})

@@ -79,7 +79,7 @@ func (r *report) judge(ctx context.Context, c recovery.Customer) (ledger.Judgeme
 func (r *report) decide(ctx context.Context, c recovery.Customer, rules recovery.Rules, now time.Time) (recovery.Customer, recovery.Case, error) {
 	_, span := r.service.tracer.Start(ctx, "recovery.decide")
 	defer span.End()
-	event, err := decode(r.service.ledger, r.event, rules.Active)
+	event, err := decode(r.service.ledger, r.event, rules)
 	if err != nil {
 		return c, recovery.Case{}, err
 	}

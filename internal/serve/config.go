@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/makeamends/amends/internal/ledger"
@@ -98,6 +99,12 @@ func settings(err error) error {
 	return &SettingsError{err}
 }
 
+// store is the kind of the store: its address may hold a password.
+func (c Config) store() string {
+	kind, _, _ := strings.Cut(c.Redis, "://")
+	return kind
+}
+
 // check finds every fault of the settings that can be told without trying.
 func (c Config) check() error {
 	var faults []error
@@ -111,6 +118,9 @@ func (c Config) check() error {
 	}
 	if c.Production && c.Redis == embedded {
 		faults = append(faults, errors.New("the embedded store keeps nothing and is no store for production; name a Redis, such as redis://HOST:6379"))
+	}
+	if c.Drain < 0 {
+		faults = append(faults, fmt.Errorf("the time to drain is %v and must not be negative", c.Drain))
 	}
 	if err := ledger.CheckURL(c.Redis); err != nil {
 		faults = append(faults, err)

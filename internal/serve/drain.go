@@ -22,6 +22,7 @@ func (s *Server) finish(ctx context.Context, reason error) {
 	s.stop.Do(func() {
 		s.health.Shutdown()
 		if reason == nil {
+			s.config.Logger.Info("ending: calls under way are finished first")
 			pause(ctx, s.config.Pause)
 		}
 		s.endStreams()

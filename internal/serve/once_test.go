@@ -2,6 +2,7 @@ package serve_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -157,6 +158,45 @@ func TestLateEventPaysNothing(t *testing.T) {
 			t.Errorf("goodwill %v, of which %v needs approval; want all of it", item.GetAmount(), item.GetApprovalRequired())
 		}
 	}
+}
+
+// TestRetryAroundTheSeventhDay repeats an event at every age around that from
+// which it no longer pays by itself, with other changes in between: either it
+// is still recognised, or it is too old to pay.
+func TestRetryAroundTheSeventhDay(t *testing.T) {
+	for _, started := range []time.Duration{0, 11*time.Hour + 59*time.Minute + 30*time.Second} {
+		s := start(t, serve.Config{})
+		s.clock.move(started)
+		e := event("e", "c")
+		e.SetOrderId("")
+		e.SetOccurredAt(timestamppb.New(s.clock.Now().Add(4*time.Minute + 50*time.Second)))
+		s.mustReport(t, e)
+		s.clock.move(7*24*time.Hour - 5*time.Minute)
+		for i := range 20 {
+			s.clock.move(time.Minute)
+			if _, err := s.praise(t.Context(), praise(fmt.Sprint("i", i), "c")); err != nil {
+				t.Fatal(err)
+			}
+			again, err := s.report(t.Context(), e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if automatic := grantedBy(again.GetCase()); !again.GetReplayed() && automatic != 0 {
+				t.Fatalf("repeat %d around the seventh day: a second %d minor units without approval", i, automatic)
+			}
+		}
+	}
+}
+
+// grantedBy is the goodwill of a case that needs no approval, in minor units.
+func grantedBy(k *recoveryv1.Case) (minor int64) {
+	for _, it := range k.GetRecommendation().GetItems() {
+		if it.GetKind() == recoveryv1.ItemKind_ITEM_KIND_GOODWILL {
+			minor += it.GetAmount().GetUnits()*100 + int64(it.GetAmount().GetNanos())/1e7
+			minor -= it.GetApprovalRequired().GetUnits()*100 + int64(it.GetApprovalRequired().GetNanos())/1e7
+		}
+	}
+	return minor
 }
 
 // TestKilledBetweenCommitAndAnswer kills the process of a server after Redis

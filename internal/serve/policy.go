@@ -53,13 +53,18 @@ func (s *Server) adopt(compiled *policy.Compiled, err error) {
 		err = s.ledger.KeepPolicy(s.background, compiled.Version, compiled.YAML)
 	}
 	if err != nil {
+		s.refused = true
 		s.telemetry.Metrics.PolicyRefused()
 		s.config.Logger.Error("the changed policy file was not taken over; the policy stays as it was", "active", was, "error", err)
 		return
 	}
 	s.rules.Swap(compiled)
 	s.telemetry.Metrics.PolicyActive(compiled.Version)
-	if compiled.Version != was {
+	switch {
+	case compiled.Version != was:
 		s.config.Logger.Info("the policy changed", "version", compiled.Version, "before", was)
+	case s.refused:
+		s.config.Logger.Info("the policy file is in order again; it is the policy that is active", "version", was)
 	}
+	s.refused = false
 }

@@ -68,6 +68,13 @@ func TestHotReload(t *testing.T) {
 	if !strings.Contains(s.log.String(), "policy.yaml:1:1") {
 		t.Errorf("the log does not say what is wrong:\n%s", s.log)
 	}
+	write(another(t))
+	eventually(t, 5*time.Second, "the active text put back is in the log", func() bool {
+		return strings.Contains(s.log.String(), `in order again; it is the policy that is active","version":"`+after.GetPolicyVersion()+`"`)
+	})
+	if !strings.Contains(s.metrics(t), "amends_policy_last_reload_success 1") {
+		t.Error("the metrics still tell of the faulty policy")
+	}
 	old, err := s.policies.GetPolicy(t.Context(), recoveryv1.GetPolicyRequest_builder{Version: before.GetPolicyVersion()}.Build())
 	if err != nil || old.GetYaml() != string(policy.DefaultYAML()) || old.GetActive() {
 		t.Errorf("the former policy: active %v, %v; want its text, and that it is not active", old.GetActive(), err)

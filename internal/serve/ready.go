@@ -71,5 +71,8 @@ func (s *Server) look(full bool) error {
 	}
 	ctx, cancel := context.WithTimeout(s.background, limit)
 	defer cancel()
-	return ask(ctx)
+	if err := ask(ctx); err != nil || !full {
+		return err
+	}
+	return s.rules.Archive(ctx) // the store may have come back without the policies that cases need
 }

@@ -35,6 +35,7 @@ type Server struct {
 	ops       *http.Server
 	opsAddr   string
 	ready     atomic.Bool // what setServing said last
+	refused   bool        // the policy file as it was last read is not in force; of watchPolicy alone
 
 	streams    context.Context // ends when streams must
 	endStreams context.CancelFunc
@@ -95,6 +96,11 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.setServing(true)
+	s.config.Logger.Info("ready for calls", "address", s.Addr(), "ops", s.opsAddr, "store", s.config.store(),
+		"policy", active.Version, "version", s.config.Version)
+	if s.config.Insecure {
+		s.config.Logger.Warn("calls are not encrypted; only a network that keeps strangers out protects them")
+	}
 	s.loops.Go(s.watchStore)
 	s.loops.Go(s.watchPolicy)
 	go s.serve()
@@ -130,14 +136,14 @@ func (s *Server) register(service *rpc.Service) {
 func (s *Server) listen(ctx context.Context) (err error) {
 	var open net.ListenConfig
 	if s.listener, err = open.Listen(ctx, "tcp", s.config.Listen); err != nil {
-		return fmt.Errorf("listen for calls: %w; choose another address with --listen", err)
+		return settings(fmt.Errorf("listen for calls: %w; choose another address with --listen, or end what listens there", err))
 	}
 	if s.config.OpsListen == "" {
 		return nil
 	}
 	ops, err := open.Listen(ctx, "tcp", s.config.OpsListen)
 	if err != nil {
-		return fmt.Errorf("listen for operators: %w; choose another address with --ops-listen", err)
+		return settings(fmt.Errorf("listen for operators: %w; choose another address with --ops-listen, or end what listens there", err))
 	}
 	s.opsAddr = ops.Addr().String()
 	s.ops = &http.Server{Handler: s.opsHandler(), ReadHeaderTimeout: 5 * time.Second}

@@ -58,6 +58,21 @@ func TestStoreLostAndBack(t *testing.T) {
 	}
 }
 
+// TestStoreBackWithoutPolicies starts Redis again with nothing in it: the
+// policies that cases need are archived anew before the server serves again.
+func TestStoreBackWithoutPolicies(t *testing.T) {
+	store := redistest.Server(t)
+	s := start(t, serve.Config{Redis: store.URL(), Now: time.Now})
+	s.mustReport(t, event("e1", "c"))
+	store.Kill()
+	eventually(t, 2*time.Second, "NOT_SERVING", func() bool { return !s.serving(t.Context()) })
+	store.Start()
+	eventually(t, 5*time.Second, "SERVING again", func() bool { return s.serving(t.Context()) })
+	if kept := store.Client().HLen(t.Context(), "amends:policies").Val(); kept != 1 {
+		t.Errorf("%d policies are archived, want the one that is active", kept)
+	}
+}
+
 func TestRefusalsToStart(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -111,7 +111,7 @@ func compare(t *testing.T, want story.Expectation, k *recoveryv1.Case) {
 	exact("positives owed", a.GetPositivesOwed(), want.PositivesOwed)
 	compareMoney(exact, want, k.GetRecommendation())
 	first := firstResponse(k)
-	exact("first response within", first.GetDueAt().AsTime().Sub(decision), time.Duration(want.FirstResponse.Within))
+	exact("first response within", first.GetDueAt().AsTime().Sub(decision.Add(time.Duration(want.FirstResponse.Promised))), time.Duration(want.FirstResponse.Within))
 	exact("bound", first.GetBoundBy(), "BOUND_"+want.FirstResponse.Bound)
 	exact("respond by", k.GetRespondBy().AsTime(), first.GetDueAt().AsTime())
 }

@@ -60,8 +60,9 @@ type Expectation struct {
 	Ratio         float64
 	Money         struct{ Restitution, Goodwill, Automatic, Approval int64 }
 	FirstResponse struct {
-		Within Offset
-		Bound  string
+		Within   Offset
+		Bound    string
+		Promised Offset // when, relative to the decision
 	} `yaml:"first_response"`
 }
 

@@ -450,6 +450,7 @@ type Failure struct {
 	xxx_hidden_Resource    uint32                 `protobuf:"varint,16,opt,name=resource,proto3"`
 	xxx_hidden_Evidence    uint32                 `protobuf:"varint,17,opt,name=evidence,proto3"`
 	xxx_hidden_Stale       bool                   `protobuf:"varint,18,opt,name=stale,proto3"`
+	xxx_hidden_Mixed       bool                   `protobuf:"varint,19,opt,name=mixed,proto3"`
 	XXX_raceDetectHookData protoimpl.RaceDetectHookData
 	XXX_presence           [1]uint32
 	unknownFields          protoimpl.UnknownFields
@@ -607,6 +608,13 @@ func (x *Failure) GetStale() bool {
 	return false
 }
 
+func (x *Failure) GetMixed() bool {
+	if x != nil {
+		return x.xxx_hidden_Mixed
+	}
+	return false
+}
+
 func (x *Failure) SetOccurredAt(v int64) {
 	x.xxx_hidden_OccurredAt = v
 }
@@ -641,7 +649,7 @@ func (x *Failure) SetEntitlement(v int64) {
 
 func (x *Failure) SetStated(v float64) {
 	x.xxx_hidden_Stated = v
-	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 8, 18)
+	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 8, 19)
 }
 
 func (x *Failure) SetAttribution(v *Attribution) {
@@ -678,6 +686,10 @@ func (x *Failure) SetEvidence(v uint32) {
 
 func (x *Failure) SetStale(v bool) {
 	x.xxx_hidden_Stale = v
+}
+
+func (x *Failure) SetMixed(v bool) {
+	x.xxx_hidden_Mixed = v
 }
 
 func (x *Failure) HasStated() bool {
@@ -742,6 +754,8 @@ type Failure_builder struct {
 	Evidence uint32
 	// Whether it was received too late to pay by itself.
 	Stale bool
+	// Some accounts state a severity and others do not.
+	Mixed bool
 }
 
 func (b0 Failure_builder) Build() *Failure {
@@ -757,7 +771,7 @@ func (b0 Failure_builder) Build() *Failure {
 	x.xxx_hidden_Loss = b.Loss
 	x.xxx_hidden_Entitlement = b.Entitlement
 	if b.Stated != nil {
-		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 8, 18)
+		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 8, 19)
 		x.xxx_hidden_Stated = *b.Stated
 	}
 	x.xxx_hidden_Attribution = b.Attribution
@@ -769,6 +783,7 @@ func (b0 Failure_builder) Build() *Failure {
 	x.xxx_hidden_Resource = b.Resource
 	x.xxx_hidden_Evidence = b.Evidence
 	x.xxx_hidden_Stale = b.Stale
+	x.xxx_hidden_Mixed = b.Mixed
 	return m0
 }
 
@@ -1236,7 +1251,7 @@ const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"assessment\x12J\n" +
 	"\x0erecommendation\x18\x13 \x01(\v2\".recovery.ledger.v1.RecommendationR\x0erecommendation\x12:\n" +
 	"\tdeadlines\x18\x14 \x03(\v2\x1c.recovery.ledger.v1.DeadlineR\tdeadlines\x128\n" +
-	"\ahistory\x18\x15 \x03(\v2\x1e.recovery.ledger.v1.TransitionR\ahistory\"\x9d\x04\n" +
+	"\ahistory\x18\x15 \x03(\v2\x1e.recovery.ledger.v1.TransitionR\ahistory\"\xb3\x04\n" +
 	"\aFailure\x12\x1f\n" +
 	"\voccurred_at\x18\x01 \x01(\x10R\n" +
 	"occurredAt\x12\x1f\n" +
@@ -1261,7 +1276,8 @@ const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"departs_at\x18\x0f \x01(\x10R\tdepartsAt\x12\x1a\n" +
 	"\bresource\x18\x10 \x01(\rR\bresource\x12\x1a\n" +
 	"\bevidence\x18\x11 \x01(\rR\bevidence\x12\x14\n" +
-	"\x05stale\x18\x12 \x01(\bR\x05staleB\t\n" +
+	"\x05stale\x18\x12 \x01(\bR\x05stale\x12\x14\n" +
+	"\x05mixed\x18\x13 \x01(\bR\x05mixedB\t\n" +
 	"\a_stated\"\x9c\x01\n" +
 	"\vAttribution\x12\x14\n" +
 	"\x05locus\x18\x01 \x01(\rR\x05locus\x12-\n" +

@@ -155,7 +155,7 @@ type Customer struct {
 	xxx_hidden_Failures     *[]*Past               `protobuf:"bytes,4,rep,name=failures,proto3"`
 	xxx_hidden_Orders       int64                  `protobuf:"varint,5,opt,name=orders,proto3"`
 	xxx_hidden_Claims       int64                  `protobuf:"varint,6,opt,name=claims,proto3"`
-	xxx_hidden_Apologies    []int64                `protobuf:"fixed64,7,rep,packed,name=apologies,proto3"`
+	xxx_hidden_Apologies    *[]*Apologised         `protobuf:"bytes,7,rep,name=apologies,proto3"`
 	xxx_hidden_Grants       *[]*Grant              `protobuf:"bytes,8,rep,name=grants,proto3"`
 	xxx_hidden_LastContact  int64                  `protobuf:"fixed64,9,opt,name=last_contact,json=lastContact,proto3"`
 	xxx_hidden_LastActivity int64                  `protobuf:"fixed64,10,opt,name=last_activity,json=lastActivity,proto3"`
@@ -237,9 +237,11 @@ func (x *Customer) GetClaims() int64 {
 	return 0
 }
 
-func (x *Customer) GetApologies() []int64 {
+func (x *Customer) GetApologies() []*Apologised {
 	if x != nil {
-		return x.xxx_hidden_Apologies
+		if x.xxx_hidden_Apologies != nil {
+			return *x.xxx_hidden_Apologies
+		}
 	}
 	return nil
 }
@@ -328,8 +330,8 @@ func (x *Customer) SetClaims(v int64) {
 	x.xxx_hidden_Claims = v
 }
 
-func (x *Customer) SetApologies(v []int64) {
-	x.xxx_hidden_Apologies = v
+func (x *Customer) SetApologies(v []*Apologised) {
+	x.xxx_hidden_Apologies = &v
 }
 
 func (x *Customer) SetGrants(v []*Grant) {
@@ -375,12 +377,12 @@ type Customer_builder struct {
 	PositivesAt int64
 	// The newest failures, one a case, in order of occurrence.
 	Failures []*Past
-	// Orders counted here, fulfilled or failed.
+	// Fulfilled orders, as counted here or as a caller knows of more.
 	Orders int64
 	// Failures that rest on the customer's word alone.
 	Claims int64
-	// When we apologised.
-	Apologies []int64
+	// Apologies that were recommended.
+	Apologies []*Apologised
 	// Goodwill granted without approval.
 	Grants []*Grant
 	// When the customer last spoke.
@@ -409,7 +411,7 @@ func (b0 Customer_builder) Build() *Customer {
 	x.xxx_hidden_Failures = &b.Failures
 	x.xxx_hidden_Orders = b.Orders
 	x.xxx_hidden_Claims = b.Claims
-	x.xxx_hidden_Apologies = b.Apologies
+	x.xxx_hidden_Apologies = &b.Apologies
 	x.xxx_hidden_Grants = &b.Grants
 	x.xxx_hidden_LastContact = b.LastContact
 	x.xxx_hidden_LastActivity = b.LastActivity
@@ -644,6 +646,80 @@ func (b0 Grant_builder) Build() *Grant {
 	return m0
 }
 
+// Apologised is an apology that was recommended with one case.
+type Apologised struct {
+	state                 protoimpl.MessageState `protogen:"opaque.v1"`
+	xxx_hidden_CaseNumber int64                  `protobuf:"varint,1,opt,name=case_number,json=caseNumber,proto3"`
+	xxx_hidden_At         int64                  `protobuf:"fixed64,2,opt,name=at,proto3"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
+}
+
+func (x *Apologised) Reset() {
+	*x = Apologised{}
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Apologised) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Apologised) ProtoMessage() {}
+
+func (x *Apologised) ProtoReflect() protoreflect.Message {
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+func (x *Apologised) GetCaseNumber() int64 {
+	if x != nil {
+		return x.xxx_hidden_CaseNumber
+	}
+	return 0
+}
+
+func (x *Apologised) GetAt() int64 {
+	if x != nil {
+		return x.xxx_hidden_At
+	}
+	return 0
+}
+
+func (x *Apologised) SetCaseNumber(v int64) {
+	x.xxx_hidden_CaseNumber = v
+}
+
+func (x *Apologised) SetAt(v int64) {
+	x.xxx_hidden_At = v
+}
+
+type Apologised_builder struct {
+	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
+
+	// Number of the case.
+	CaseNumber int64
+	// When the case was opened.
+	At int64
+}
+
+func (b0 Apologised_builder) Build() *Apologised {
+	m0 := &Apologised{}
+	b, x := &b0, m0
+	_, _ = b, x
+	x.xxx_hidden_CaseNumber = b.CaseNumber
+	x.xxx_hidden_At = b.At
+	return m0
+}
+
 var File_recovery_ledger_v1_state_proto protoreflect.FileDescriptor
 
 const file_recovery_ledger_v1_state_proto_rawDesc = "" +
@@ -653,15 +729,15 @@ const file_recovery_ledger_v1_state_proto_rawDesc = "" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x16\n" +
 	"\x06closed\x18\x02 \x03(\x03R\x06closed\x12\x1b\n" +
 	"\tseen_days\x18\x03 \x03(\x05R\bseenDays\x128\n" +
-	"\bcustomer\x18\x04 \x01(\v2\x1c.recovery.ledger.v1.CustomerR\bcustomer\"\x86\x04\n" +
+	"\bcustomer\x18\x04 \x01(\v2\x1c.recovery.ledger.v1.CustomerR\bcustomer\"\xa6\x04\n" +
 	"\bCustomer\x12\x14\n" +
 	"\x05cases\x18\x01 \x01(\x03R\x05cases\x12\x1c\n" +
 	"\tpositives\x18\x02 \x01(\x01R\tpositives\x12!\n" +
 	"\fpositives_at\x18\x03 \x01(\x10R\vpositivesAt\x124\n" +
 	"\bfailures\x18\x04 \x03(\v2\x18.recovery.ledger.v1.PastR\bfailures\x12\x16\n" +
 	"\x06orders\x18\x05 \x01(\x03R\x06orders\x12\x16\n" +
-	"\x06claims\x18\x06 \x01(\x03R\x06claims\x12\x1c\n" +
-	"\tapologies\x18\a \x03(\x10R\tapologies\x121\n" +
+	"\x06claims\x18\x06 \x01(\x03R\x06claims\x12<\n" +
+	"\tapologies\x18\a \x03(\v2\x1e.recovery.ledger.v1.ApologisedR\tapologies\x121\n" +
 	"\x06grants\x18\b \x03(\v2\x19.recovery.ledger.v1.GrantR\x06grants\x12!\n" +
 	"\flast_contact\x18\t \x01(\x10R\vlastContact\x12#\n" +
 	"\rlast_activity\x18\n" +
@@ -684,26 +760,33 @@ const file_recovery_ledger_v1_state_proto_rawDesc = "" +
 	"caseNumber\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x10R\x02at\x12\x1a\n" +
 	"\bcurrency\x18\x03 \x01(\tR\bcurrency\x12\x14\n" +
-	"\x05minor\x18\x04 \x01(\x03R\x05minorB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
+	"\x05minor\x18\x04 \x01(\x03R\x05minor\"=\n" +
+	"\n" +
+	"Apologised\x12\x1f\n" +
+	"\vcase_number\x18\x01 \x01(\x03R\n" +
+	"caseNumber\x12\x0e\n" +
+	"\x02at\x18\x02 \x01(\x10R\x02atB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
 
-var file_recovery_ledger_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_recovery_ledger_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_recovery_ledger_v1_state_proto_goTypes = []any{
-	(*State)(nil),    // 0: recovery.ledger.v1.State
-	(*Customer)(nil), // 1: recovery.ledger.v1.Customer
-	(*Past)(nil),     // 2: recovery.ledger.v1.Past
-	(*Grant)(nil),    // 3: recovery.ledger.v1.Grant
-	(*Case)(nil),     // 4: recovery.ledger.v1.Case
+	(*State)(nil),      // 0: recovery.ledger.v1.State
+	(*Customer)(nil),   // 1: recovery.ledger.v1.Customer
+	(*Past)(nil),       // 2: recovery.ledger.v1.Past
+	(*Grant)(nil),      // 3: recovery.ledger.v1.Grant
+	(*Apologised)(nil), // 4: recovery.ledger.v1.Apologised
+	(*Case)(nil),       // 5: recovery.ledger.v1.Case
 }
 var file_recovery_ledger_v1_state_proto_depIdxs = []int32{
 	1, // 0: recovery.ledger.v1.State.customer:type_name -> recovery.ledger.v1.Customer
 	2, // 1: recovery.ledger.v1.Customer.failures:type_name -> recovery.ledger.v1.Past
-	3, // 2: recovery.ledger.v1.Customer.grants:type_name -> recovery.ledger.v1.Grant
-	4, // 3: recovery.ledger.v1.Customer.open:type_name -> recovery.ledger.v1.Case
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	4, // 2: recovery.ledger.v1.Customer.apologies:type_name -> recovery.ledger.v1.Apologised
+	3, // 3: recovery.ledger.v1.Customer.grants:type_name -> recovery.ledger.v1.Grant
+	5, // 4: recovery.ledger.v1.Customer.open:type_name -> recovery.ledger.v1.Case
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_recovery_ledger_v1_state_proto_init() }
@@ -718,7 +801,7 @@ func file_recovery_ledger_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_recovery_ledger_v1_state_proto_rawDesc), len(file_recovery_ledger_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
