@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/makeamends/amends/internal/config"
 )
 
 // exactly asks for one argument for each of the words that say what it is.
@@ -29,12 +31,49 @@ func group(cmd *cobra.Command) *cobra.Command {
 		if len(args) == 0 {
 			return nil
 		}
-		text := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
-		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-			text += "\n\nDid you mean this?\n\t" + strings.Join(near, "\n\t") + "\n"
-		}
-		return errors.New(text)
+		return noSuchCommand(cmd, args[0])
 	}
 	cmd.SuggestionsMinimumDistance = 2
 	return cmd
+}
+
+// strictHelp makes errors of help topics and shells that are not known: the framework would print the help of something else, and leave with 0.
+func strictHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			group(cmd)
+		case "help":
+			cmd.Run = nil
+			cmd.RunE = func(cmd *cobra.Command, args []string) error {
+				about, rest, err := cmd.Root().Find(args)
+				if err != nil || len(rest) > 0 && about.HasSubCommands() {
+					if about == nil {
+						about = cmd.Root()
+					}
+					return &usageError{err: noSuchCommand(about, append(rest, args...)[0]), command: "amends"}
+				}
+				about.InitDefaultHelpFlag()
+				return about.Help()
+			}
+		}
+	}
+}
+
+func noSuchCommand(cmd *cobra.Command, word string) error {
+	text := fmt.Sprintf("unknown command %q for %q", word, cmd.CommandPath())
+	near := cmd.SuggestionsFor(word)
+	if len(near) == 0 { // topics of the help are not suggested
+		for _, child := range cmd.Commands() {
+			if !child.Hidden && config.Nearest(word, []string{child.Name()}) != "" {
+				near = append(near, child.Name())
+			}
+		}
+	}
+	if len(near) > 0 {
+		text += "\n\nDid you mean this?\n\t" + strings.Join(near, "\n\t") + "\n"
+	}
+	return errors.New(text)
 }

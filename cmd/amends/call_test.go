@@ -170,6 +170,10 @@ func TestPolicyOfAServer(t *testing.T) {
 	if both.GetCase().GetAssessment().GetRisk().GetIgnored() <= both.GetBaseline().GetAssessment().GetRisk().GetIgnored() {
 		t.Errorf("a heavier severity must raise the risk: %v", both)
 	}
+	if err := os.WriteFile(candidate, []byte("nothing: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command{}.fails(t, exitUsage, []string{"amends policy check " + candidate}, args...)
 	if got := amends(t, "case", "--server", server, "--customer", "c-1").stdout; !strings.Contains(got, "No cases.") {
 		t.Errorf("simulate has stored something:\n%s", got)
 	}

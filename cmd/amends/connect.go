@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"strings"
@@ -13,17 +14,20 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 )
 
 // defaultServer is where `amends serve` listens unless told otherwise.
 const defaultServer = "127.0.0.1:7070"
 
-// retries repeats a call that found the service unavailable. Every write carries an id by which the service knows a repetition,
-// so repeating is safe even when the first try got through.
-const retries = `{"methodConfig": [{"name": [{}], "retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.1s",
-	"maxBackoff": "1s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]}}]}`
+// A call that found the service unavailable is tried so often, again after about firstPause and then after twice as long each time.
+const (
+	tries      = 4
+	firstPause = 100 * time.Millisecond
+)
 
 // connection holds the flags by which a command finds the service.
 type connection struct {
@@ -38,7 +42,8 @@ func addConnection(cmd *cobra.Command) *connection {
 	c := &connection{}
 	flags := cmd.Flags()
 	flags.StringVar(&c.server, "server", defaultServer, "`ADDRESS` of the service")
-	flags.DurationVar(&c.timeout, "timeout", 10*time.Second, "how long one call may take, retries included")
+	c.timeout = 10 * time.Second
+	flags.Var(spanValue{&c.timeout}, "timeout", "how long one call may take, retries included")
 	flags.StringVar(&c.ca, "ca", "", "`FILE` of the certificates (PEM) to trust in place of the system's; asks for TLS")
 	flags.BoolVar(&c.insecure, "insecure", false, "speak plaintext to a server that is not on this machine")
 	return c
@@ -53,7 +58,7 @@ func (c *connection) dial() (*grpc.ClientConn, error) {
 	if err != nil {
 		return nil, &usageError{err: err}
 	}
-	conn, err := grpc.NewClient(c.server, grpc.WithTransportCredentials(transport), grpc.WithDefaultServiceConfig(retries),
+	conn, err := grpc.NewClient(c.server, grpc.WithTransportCredentials(transport), grpc.WithDisableRetry(),
 		grpc.WithUserAgent("amends/"+release))
 	if err != nil {
 		return nil, &usageError{err: fmt.Errorf("--server %s: %w", c.server, err)}
@@ -65,10 +70,48 @@ func (c *connection) dial() (*grpc.ClientConn, error) {
 func (c *connection) call(ctx context.Context, again string, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	if err := do(ctx); err != nil {
+	if err := persist(ctx, do); err != nil {
 		return &callError{err: err, server: c.server, again: again}
 	}
 	return nil
+}
+
+// persist repeats a call that found the service unavailable. Every write carries an id by which the service knows a repetition, so
+// repeating is safe even when the first try got through. When time runs out meanwhile the error is the one that was answered last:
+// it tells more than that it is late.
+func persist(ctx context.Context, do func(context.Context) error) error {
+	var last error
+	for n := range tries {
+		if n > 0 {
+			pause := firstPause << (n - 1)
+			if !wait(ctx, pause/2+rand.N(pause)) { // spread, so that callers do not come back all at once
+				break
+			}
+		}
+		err := do(ctx)
+		if last != nil && status.Code(err) == codes.DeadlineExceeded {
+			break
+		}
+		if last = err; status.Code(err) != codes.Unavailable {
+			break
+		}
+	}
+	if last != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return status.FromContextError(ctx.Err()).Err()
+	}
+	return last
+}
+
+// wait is false if ctx ended first.
+func wait(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
 }
 
 // credentials never fall back: plaintext is spoken on the own machine, or where --insecure says so.

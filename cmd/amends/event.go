@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,16 +102,19 @@ func (f *eventFlags) addProfile(cmd *cobra.Command) {
 // build makes the event that the flags describe. What is wrong with its content is the service's to say; here only what it needs to
 // be an event at all. again are the flags that make a repetition of the same event.
 func (f *eventFlags) build(cmd *cobra.Command, now time.Time) (event *recoveryv1.FailureEvent, again string, err error) {
-	var missing []error
+	var faults []error
 	if f.event.CustomerId == "" {
-		missing = append(missing, errors.New("--customer is missing: the id of the customer"))
+		faults = append(faults, errors.New("--customer is missing: the id of the customer"))
 	}
 	if len(f.event.Kinds) == 0 {
 		names, _ := shortNames[recoveryv1.FailureKind]()
-		missing = append(missing, errors.New("--kind is missing: what went wrong, of "+strings.Join(names, ", ")))
+		faults = append(faults, errors.New("--kind is missing: what went wrong, of "+strings.Join(names, ", ")))
 	}
-	if len(missing) > 0 {
-		return nil, "", &usageError{err: errors.Join(missing...), command: cmd.CommandPath()}
+	if late := recoveryv1.FailureKind_FAILURE_KIND_LATE; cmd.Flag("delay").Changed && len(f.event.Kinds) > 0 && !slices.Contains(f.event.Kinds, late) {
+		faults = append(faults, errors.New("--delay says how late it was: add LATE to --kind, or leave --delay out"))
+	}
+	if len(faults) > 0 {
+		return nil, "", &usageError{err: errors.Join(faults...), command: cmd.CommandPath()}
 	}
 	b := f.event
 	if b.EventId == "" {

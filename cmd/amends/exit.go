@@ -43,6 +43,9 @@ When some lines of a file (-f) failed, the code is the one of the first failed l
 	}
 }
 
+// policyInvalid is the service's reason to refuse a candidate policy.
+const policyInvalid = "POLICY_INVALID"
+
 // usageError is a fault of the command line, the settings or a local file.
 type usageError struct {
 	err     error
@@ -63,6 +66,9 @@ func exitCode(err error) int {
 		return exitUnavailable
 	}
 	if s, ok := status.FromError(err); ok {
+		if reason(s) == policyInvalid {
+			return exitUsage // the state of the service has no part in it
+		}
 		return exitCodeOf(s.Code())
 	}
 	return exitInternal

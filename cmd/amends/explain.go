@@ -20,6 +20,7 @@ type callError struct {
 	err    error
 	server string
 	again  string // flags that repeat the call safely; empty for a call that changes nothing
+	advice string // what else to do, in place of what the status alone would suggest
 }
 
 func (e *callError) Error() string { return e.err.Error() }
@@ -62,7 +63,7 @@ func explainCall(w io.Writer, err error, s *status.Status) {
 	}
 	if call.server != "" && unreachable(s) {
 		fmt.Fprintf(w, "amends: no service answers at %s: %s\n", call.server, dialCause(s.Message()))
-		fmt.Fprintln(w, `Start one with "amends serve", or name another with --server (or AMENDS_SERVER).`)
+		fmt.Fprintln(w, dialAdvice(s.Message()))
 		if call.again == "" {
 			return
 		}
@@ -102,7 +103,22 @@ func dialCause(message string) string {
 	return strings.TrimPrefix(message, "transport: ")
 }
 
+// dialAdvice says how to reach a service where a first attempt did not.
+func dialAdvice(message string) string {
+	switch {
+	case strings.Contains(message, "handshake failed"):
+		return "Name the certificates to trust with --ca; if the service speaks plaintext and the network keeps strangers out, use --insecure."
+	case strings.Contains(message, "server preface"):
+		return "What answers there does not speak plaintext gRPC. If it wants TLS, name the certificates to trust with --ca."
+	default:
+		return `Start one with "amends serve", or name another with --server (or AMENDS_SERVER).`
+	}
+}
+
 func nextStep(s *status.Status, call *callError) string {
+	if call.advice != "" {
+		return call.advice
+	}
 	if reason(s) == "ID_REUSED" {
 		return "The id was used for another content. Repeat that call exactly, or report under a new id."
 	}

@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/pem"
+	"io"
+	"log"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +70,11 @@ func TestUsage(t *testing.T) {
 	}{
 		"a command mistyped":       {[]string{"repotr"}, []string{`unknown command "repotr"`, "Did you mean", "report", `"amends --help"`}},
 		"a subcommand mistyped":    {[]string{"policy", "chekc"}, []string{`unknown command "chekc"`, "check", `"amends policy --help"`}},
+		"a topic mistyped":         {[]string{"help", "exit-code"}, []string{`unknown command "exit-code"`, "exit-codes"}},
+		"a topic below a command":  {[]string{"help", "policy", "foo"}, []string{`unknown command "foo" for "amends policy"`}},
+		"a shell mistyped":         {[]string{"completion", "foo"}, []string{`unknown command "foo" for "amends completion"`}},
+		"a delay of what":          {[]string{"report", "--customer", "c", "--kind", "rude", "--delay", "45m"}, []string{"--delay", "LATE to --kind"}},
+		"a wrong timeout":          {[]string{"assess", "c", "--timeout", "soon"}, []string{`"soon" is not a length of time such as 10s`}},
 		"a flag mistyped":          {[]string{"report", "--costumer", "c"}, []string{"--costumer", `"amends report --help"`}},
 		"nothing to report":        {[]string{"report"}, []string{"--customer is missing", "--kind is missing", "LATE, MISSING_ITEM"}},
 		"kinds mistyped":           {[]string{"report", "--customer", "c", "--kind", "lat,rud,QUALITY"}, []string{"did you mean LATE?", "did you mean RUDE?"}},
@@ -125,6 +134,56 @@ func TestInterrupted(t *testing.T) {
 	fake := newImpostor(t, func(int) error { cancel(); <-done; return nil })
 	t.Cleanup(func() { close(done) })
 	command{ctx: ctx}.fails(t, exitInternal, []string{"CANCELLED"}, "assess", "c-1", "--server", fake.address)
+}
+
+// When time runs out between two tries, the last answer tells more than that it is late; and so it does after the last try.
+func TestLastCause(t *testing.T) {
+	fake := newImpostor(t, func(int) error {
+		return refusal(t, codes.Unavailable, "the store cannot be reached", info("STORE_UNAVAILABLE"))
+	})
+	for _, timeout := range []string{"150ms", "10s"} {
+		o := command{}.fails(t, exitUnavailable, []string{"UNAVAILABLE: the store cannot be reached\n", "Try again"}, "assess", "c", "--server", fake.address, "--timeout", timeout)
+		if strings.Contains(o.stderr, "DEADLINE") || strings.Contains(o.stderr, "rpc error") {
+			t.Errorf("--timeout %s:\n%s", timeout, o.stderr)
+		}
+	}
+	if n := fake.count(); n < 5 || n > 7 {
+		t.Errorf("%d calls, want 1 to 3 and then 4", n)
+	}
+	// The second try is never answered.
+	done := make(chan struct{})
+	t.Cleanup(func() { close(done) })
+	fake = newImpostor(t, func(n int) error {
+		if n > 1 {
+			<-done
+		}
+		return status.Error(codes.Unavailable, "starting")
+	})
+	command{}.fails(t, exitUnavailable, []string{"starting"}, "assess", "c", "--server", fake.address, "--timeout", "400ms")
+}
+
+// What was refused as it is would be refused again: nothing says how to repeat it. All else does.
+func TestNoRepetitionOfWhatIsWrong(t *testing.T) {
+	for code, want := range map[codes.Code]bool{codes.InvalidArgument: false, codes.Internal: true, codes.OK: true} {
+		fake := newImpostor(t, func(int) error { return status.Error(code, "so") })
+		o := command{}.run("report", "--server", fake.address, "--customer", "c", "--kind", "rude")
+		if got := strings.Contains(o.stderr, "To repeat this call safely"); got != want {
+			t.Errorf("%v: says how to repeat: %v, want %v\n%s", code, got, want, o.stderr)
+		}
+	}
+}
+
+// A service without TLS where TLS is asked for.
+func TestNoTLS(t *testing.T) {
+	fake := newImpostor(t, func(int) error { return nil })
+	secure := httptest.NewUnstartedServer(nil)
+	secure.EnableHTTP2 = true
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	defer secure.Close()
+	ca := written(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})))
+	command{}.fails(t, exitUnavailable, []string{"handshake", "--ca", "--insecure"}, "assess", "c", "--server", fake.address, "--ca", ca)
+	command{}.fails(t, exitUnavailable, []string{"--ca"}, "assess", "c", "--server", secure.Listener.Addr().String())
 }
 
 // A service that is away for a moment is tried again, with the same event.

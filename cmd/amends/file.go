@@ -149,11 +149,17 @@ var place = regexp.MustCompile(`^proto:[\s\x{00a0}]*(?:syntax error[\s\x{00a0}]*
 // decodeAs reads the record into message.
 func (it *item) decodeAs(message proto.Message) {
 	err := protojson.Unmarshal(it.raw, message)
+	if err != nil {
+		if full := fullNames(it.raw, message.ProtoReflect().Descriptor()); full != nil {
+			proto.Reset(message)
+			err = protojson.Unmarshal(full, message)
+		}
+	}
 	if err == nil {
 		it.message = message
 		return
 	}
-	text := err.Error()
+	text := err.Error() + enumHint(err, message.ProtoReflect().Descriptor())
 	if found := place.FindStringSubmatch(text); found != nil {
 		text = strings.TrimPrefix(text, found[0])
 		if line, _ := strconv.Atoi(found[1]); line > 1 {

@@ -42,6 +42,12 @@ func (c command) run(args ...string) outcome {
 	}
 	a := newApp(func(name string) string { return c.env[name] }, c.stdin, &stdout, &stderr)
 	a.isTerminal = func(any) bool { return c.terminal }
+	a.environ = func() (list []string) {
+		for name, value := range c.env {
+			list = append(list, name+"="+value)
+		}
+		return list
+	}
 	err := a.run(c.ctx, args)
 	return outcome{stdout: stdout.String(), stderr: stderr.String(), err: err, code: exitCode(err)}
 }

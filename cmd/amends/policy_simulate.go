@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 
 	"github.com/makeamends/amends/internal/show"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -69,6 +70,10 @@ func (s *simulation) run(cmd *cobra.Command) error {
 		return recoveryv1.NewPolicyServiceClient(conn).SimulatePolicy(ctx, request.Build())
 	})
 	if err != nil {
+		var call *callError
+		if s.candidate != "" && errors.As(err, &call) && reason(status.Convert(err)) == policyInvalid {
+			call.advice = "See every fault with its place: amends policy check " + s.candidate
+		}
 		return err
 	}
 	if *s.format == "json" {

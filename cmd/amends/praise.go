@@ -101,16 +101,16 @@ func (p *praising) one(cmd *cobra.Command, client recoveryv1.RecoveryServiceClie
 	at, isRelative := occurred(p.occurredAt, in.InteractionId, p.now())
 	in.OccurredAt, in.Tenant = timestamppb.New(at), p.tenant
 	again := "--interaction-id " + in.InteractionId + isRelative
-	if !cmd.Flag("interaction-id").Changed {
-		fmt.Fprintf(p.stderr, "To repeat this call safely, add %s\n", again)
-	}
 	items := []*item{{message: in.Build()}}
 	answer, err := p.record(cmd.Context(), client, items, again)
+	if err == nil && items[0].err != nil {
+		err = &callError{err: items[0].err, server: p.connection.server, again: again}
+	}
+	if !cmd.Flag("interaction-id").Changed {
+		p.tellAgain(err, again)
+	}
 	if err != nil {
 		return err
-	}
-	if err := items[0].err; err != nil {
-		return &callError{err: err, server: p.connection.server, again: again}
 	}
 	if *p.format == "json" {
 		return printJSON(p.stdout, answer)

@@ -43,7 +43,7 @@ gets the answer that is stored, and changes nothing. The id made up here holds t
 time, so that the event need not be told --occurred-at again.
 
 With -f the events stand in a file, as JSON of FailureEvent: one, an array, or one a
-line. They are sent several at once, those of one customer in the order of the file,
+line, with names as above or in full. They are sent several at once, those of one customer in the order of the file,
 and answered in the order of the file. Each fault is reported with its line;
 --failed keeps the records that failed, to be mended and sent again.`,
 		Example: `  # a late and cold delivery, before the customer has said a word
@@ -96,10 +96,10 @@ func (r *reporting) one(cmd *cobra.Command, client recoveryv1.RecoveryServiceCli
 		return err
 	}
 	event.SetTenant(r.tenant)
-	if !cmd.Flag("event-id").Changed && !r.validateOnly {
-		fmt.Fprintf(r.stderr, "To repeat this call safely, add %s\n", again)
-	}
 	answer, err := r.send(cmd.Context(), client, event, again)
+	if !cmd.Flag("event-id").Changed && !r.validateOnly {
+		r.tellAgain(err, again)
+	}
 	if err != nil {
 		return err
 	}
@@ -108,6 +108,13 @@ func (r *reporting) one(cmd *cobra.Command, client recoveryv1.RecoveryServiceCli
 	}
 	_, err = fmt.Fprint(r.stdout, show.Report(answer, r.page(cmd)))
 	return err
+}
+
+// tellAgain says how to repeat a call, whatever became of it; only what was refused as it is would be refused again.
+func (a *app) tellAgain(err error, again string) {
+	if exitCode(err) != exitUsage {
+		fmt.Fprintf(a.stderr, "To repeat this call safely, add %s\n", again)
+	}
 }
 
 func (r *reporting) send(ctx context.Context, client recoveryv1.RecoveryServiceClient, event *recoveryv1.FailureEvent, again string) (

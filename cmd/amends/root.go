@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,19 +16,23 @@ import (
 // app is what every command needs from the world around it, so that tests can replace all of it.
 type app struct {
 	getenv func(string) string
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
-	now    func() time.Time
+	// environ lists all variables, each NAME=value.
+	environ func() []string
+	stdin   io.Reader
+	stdout  io.Writer
+	stderr  io.Writer
+	now     func() time.Time
 	// isTerminal tells whether somebody watches a stream.
 	isTerminal func(stream any) bool
 
 	// started turns true when the command line and the settings were understood: a fault before that is one of usage.
 	started bool
+	// warnings are what the environment holds that is no setting.
+	warnings []string
 }
 
 func newApp(getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) *app {
-	return &app{getenv: getenv, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now, isTerminal: isTerminal}
+	return &app{getenv: getenv, environ: os.Environ, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now, isTerminal: isTerminal}
 }
 
 func (a *app) run(ctx context.Context, args []string) error {
@@ -74,9 +80,17 @@ file (--config): see "amends help settings".`,
 				return err
 			}
 			app.started = true
+			app.warnings = config.Strays(cmd.Root(), app.environ())
+			if cmd.Name() != "serve" { // which has a log
+				for _, warning := range app.warnings {
+					fmt.Fprintln(app.stderr, "amends: warning:", warning)
+				}
+			}
 			return nil
 		},
+		Version: release,
 	}
+	root.SetVersionTemplate(versionLine())
 	root.PersistentFlags().String(config.FileFlag, "", "`FILE` of settings (YAML, the keys are flag names)")
 	addColourFlag(root)
 	root.AddGroup(
@@ -97,6 +111,8 @@ file (--config): see "amends help settings".`,
 		exitCodesTopic(),
 		settingsTopic(),
 	)
+	root.SetOut(app.stdout) // some commands that the framework brings take it for good when they are made
+	strictHelp(root)
 	return root
 }
 

@@ -23,7 +23,7 @@ const balancerPause = time.Second
 
 func serveCommand(app *app) *cobra.Command {
 	var settings serve.Config
-	level := oneOf{value: "info", known: []string{"debug", "info", "warn", "error"}}
+	level := oneOf{known: []string{"debug", "info", "warn", "error"}}
 	cmd := &cobra.Command{
 		Use:     "serve",
 		GroupID: groupServe,
@@ -68,14 +68,21 @@ variables hold too. Metrics for Prometheus are on the address for operators, tog
 	flags.StringVar(&settings.KeyFile, "key-file", "",
 		"`FILE` with the secret of the customer keys, 32 bytes or more; required unless the store is embedded")
 	flags.BoolVar(&settings.Production, "production", false, "refuse to start on a store that keeps nothing or may lose what it keeps")
-	flags.Var(&level, "log-level", "`LEVEL` from which on to log (JSON, one line a call): debug, info, warn or error")
+	flags.Var(&level, "log-level", "`LEVEL` from which on to log: debug, info (one line a call), warn or error\n(default: info; warn where a terminal is watched)")
 	registerChoice(cmd, "log-level", level.known)
-	flags.DurationVar(&settings.Drain, "drain", 10*time.Second, "how long calls under way may take to end when the service is stopped")
+	settings.Drain = 10 * time.Second
+	flags.Var(spanValue{&settings.Drain}, "drain", "how long calls under way may take to end when the service is stopped")
 	_ = cmd.MarkFlagFilename("policy", "yaml", "yml")
 	_ = cmd.MarkFlagFilename("key-file")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		settings.Now, settings.Version = app.now, release
 		settings.Logger = app.logger(level.value)
+		for _, warning := range app.warnings {
+			settings.Logger.Warn(warning)
+		}
+		if settings.Drain == 0 {
+			settings.Drain = time.Nanosecond // at once: 0 would stand for the default
+		}
 		if settings.Redis != "embedded" {
 			settings.Pause = balancerPause
 		}
@@ -84,10 +91,20 @@ variables hold too. Metrics for Prometheus are on the address for operators, tog
 	return cmd
 }
 
-// logger writes JSON lines with the trace that they belong to.
+// logger writes JSON lines with the trace that they belong to, or plain lines if a person reads them.
 func (a *app) logger(level string) *slog.Logger {
+	watched := a.isTerminal(a.stderr)
+	if level == "" {
+		level = "info"
+		if watched {
+			level = "warn"
+		}
+	}
 	var least slog.Level
 	_ = least.UnmarshalText([]byte(level)) // the flag takes nothing else
+	if watched {
+		return slog.New(&plainLog{to: a.stderr, least: least})
+	}
 	return slog.New(telemetry.Traced(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: least})))
 }
 
@@ -99,7 +116,9 @@ func (a *app) serve(ctx context.Context, settings serve.Config) error {
 	if err != nil {
 		return refusedStart(ctx, err)
 	}
-	a.greet(server, settings)
+	if a.isTerminal(a.stderr) {
+		a.greet(server)
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Wait() }()
 	select {
@@ -107,7 +126,9 @@ func (a *app) serve(ctx context.Context, settings serve.Config) error {
 		return err
 	case <-ctx.Done():
 	}
-	fmt.Fprintln(a.stderr, "ending: calls under way are finished first")
+	if a.isTerminal(a.stderr) {
+		fmt.Fprintln(a.stderr, "ending: calls under way are finished first")
+	}
 	return server.Stop(context.WithoutCancel(ctx))
 }
 
@@ -133,17 +154,11 @@ func collectLess(getenv func(string) string) {
 	}
 }
 
-// greet says where the service is, and what to know of it.
-func (a *app) greet(server *serve.Server, settings serve.Config) {
+// greet tells a person where the service is; a machine reads it in the log, and both read there what else to know.
+func (a *app) greet(server *serve.Server) {
 	line := "amends is ready for calls on " + server.Addr()
 	if ops := server.OpsAddr(); ops != "" {
 		line += "; metrics and health on http://" + ops
 	}
 	fmt.Fprintln(a.stderr, line)
-	if settings.Redis == "embedded" {
-		fmt.Fprintln(a.stderr, "NOTHING IS KEPT: the store is embedded and ends with this process. Keep customers with --redis and --key-file.")
-	}
-	if settings.Insecure {
-		fmt.Fprintln(a.stderr, "PLAINTEXT: calls are not encrypted; only a network that keeps strangers out protects them.")
-	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"regexp"
@@ -29,14 +30,54 @@ func (n *notes) String() string {
 	return n.text.String()
 }
 
-var readyLine = regexp.MustCompile(`ready for calls on (127\.0\.0\.1:\d+)`)
+var readyLine = regexp.MustCompile(`ready for calls(?: on |","address":")(127\.0\.0\.1:\d+)`)
 
-// Served, asked, told of a failure, and ended in order.
+// Served, asked, told of a failure, and ended in order: for a machine that reads the log.
 func TestServe(t *testing.T) {
+	said := served(t, false)
+	for line := range strings.Lines(said) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("not a line of JSON: %q", line)
+		}
+	}
+	for _, want := range []string{
+		`"ops":"127.0.0.1:`, `"store":"embedded","policy":"p-`, `"method":"recovery.v1.RecoveryService/ReportFailure","code":"OK"`, `"msg":"ending`,
+		"AMENDS_LISTNE is set",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%s is not in the log:\n%s", want, said)
+		}
+	}
+	if n := strings.Count(said, "keeps nothing"); n != 1 {
+		t.Errorf("it is said %d times that nothing is kept:\n%s", n, said)
+	}
+}
+
+// The same for a person who watches.
+func TestServeForAPerson(t *testing.T) {
+	said := served(t, true)
+	if strings.ContainsAny(said, "{}") || strings.Contains(said, "ReportFailure") {
+		t.Errorf("a machine's lines are in the way:\n%s", said)
+	}
+	for _, want := range []string{"; metrics and health on http://127.0.0.1:", "warn: AMENDS_LISTNE is set", "ending: calls"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q is not said:\n%s", want, said)
+		}
+	}
+	if n := strings.Count(said, "keeps nothing"); n != 1 {
+		t.Errorf("it is said %d times that nothing is kept:\n%s", n, said)
+	}
+}
+
+// served runs the service for one report and answers with all that it said.
+func served(t *testing.T, watched bool) string {
+	t.Helper()
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	said := &notes{}
 	a := newApp(func(string) string { return "" }, strings.NewReader(""), io.Discard, said)
+	a.isTerminal = func(any) bool { return watched }
+	a.environ = func() []string { return []string{"AMENDS_LISTNE=x"} }
 	left := make(chan error, 1)
 	go func() {
 		left <- a.run(ctx, []string{"serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"})
@@ -50,16 +91,10 @@ func TestServe(t *testing.T) {
 			t.Fatalf("not ready: %s", said)
 		}
 	}
-	if !strings.Contains(said.String(), "NOTHING IS KEPT") {
-		t.Errorf("no warning that nothing is kept:\n%s", said)
-	}
 	if o := amends(t, "health", "--server", address); !strings.Contains(o.stdout, "ready") {
 		t.Errorf("health says %q", o.stdout)
 	}
 	amends(t, "report", "--server", address, "--customer", "c", "--kind", "LATE", "--delay", "45m")
-	if !strings.Contains(said.String(), `"method":"recovery.v1.RecoveryService/ReportFailure","code":"OK"`) {
-		t.Errorf("the call is not in the log:\n%s", said)
-	}
 	interrupt()
 	select {
 	case err := <-left:
@@ -70,6 +105,7 @@ func TestServe(t *testing.T) {
 		t.Fatal("did not end")
 	}
 	command{}.fails(t, exitUnavailable, []string{"no service answers"}, "health", "--server", address, "--timeout", "1s")
+	return said.String()
 }
 
 // What is wrong with the settings is said before anything is opened.
@@ -80,6 +116,11 @@ func TestServeRefusesToStart(t *testing.T) {
 	}
 	nobody := free.Addr().String()
 	free.Close()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
 	listen := []string{"serve", "--listen", "127.0.0.1:0", "--ops-listen", ""}
 	key := written(t, strings.Repeat("k", 40))
 	for name, test := range map[string]struct {
@@ -90,6 +131,9 @@ func TestServeRefusesToStart(t *testing.T) {
 		"Redis is down":      {[]string{"--redis", "redis://" + nobody, "--key-file", key}, exitUnavailable, []string{nobody, "does not answer"}},
 		"no key":             {[]string{"--redis", "redis://" + nobody}, exitUsage, []string{"key file is required", "head -c 32 /dev/urandom"}},
 		"embedded for real":  {[]string{"--production"}, exitUsage, []string{"keeps nothing"}},
+		"a port in use":      {[]string{"--listen", taken.Addr().String()}, exitUsage, []string{"address already in use", "another address with --listen"}},
+		"the ops port too":   {[]string{"--ops-listen", taken.Addr().String()}, exitUsage, []string{"another address with --ops-listen"}},
+		"no time to drain":   {[]string{"--drain", "-1s"}, exitUsage, []string{"-1s", "must not be negative"}},
 		"open to all":        {[]string{"--listen", "0.0.0.0:0"}, exitUsage, []string{"--insecure"}},
 		"no such level":      {[]string{"--log-level", "loud"}, exitUsage, []string{"debug"}},
 		"an unknown scheme":  {[]string{"--redis", "memcached://x", "--key-file", key}, exitUsage, []string{"redis://"}},

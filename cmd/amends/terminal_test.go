@@ -83,6 +83,15 @@ func TestSettings(t *testing.T) {
 		"report", "--config", file)
 }
 
+// A variable that looks like a setting and is none is named, and no more than that.
+func TestStrayVariable(t *testing.T) {
+	c := command{env: map[string]string{"AMENDS_SREVER": "x", "AMENDS_COLOR": "never"}}
+	o := c.works(t, "version")
+	if want := "amends: warning: AMENDS_SREVER is set, but there is no such setting (did you mean AMENDS_SERVER?)\n"; o.stderr != want {
+		t.Errorf("it says %q, want %q", o.stderr, want)
+	}
+}
+
 func TestCompletion(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		if script := amends(t, "completion", shell).stdout; !strings.Contains(script, "amends") || len(script) < 1000 {
@@ -203,6 +212,9 @@ func TestHelp(t *testing.T) {
 		if !strings.Contains(bare, "  "+name) && !strings.Contains(bare, "amends "+name) {
 			t.Errorf("amends alone does not name %s:\n%s", name, bare)
 		}
+	}
+	if version, flag := amends(t, "version").stdout, amends(t, "--version").stdout; version != flag {
+		t.Errorf("version says %q and --version %q", version, flag)
 	}
 	if text := amends(t, "version").stdout; !strings.HasPrefix(text, "amends ") || !strings.Contains(text, "go1.") {
 		t.Errorf("version says %q", text)

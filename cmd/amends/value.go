@@ -92,7 +92,7 @@ func (v spanValue) String() string {
 func (v spanValue) Type() string { return "duration" }
 
 func parseSpan(text string) (time.Duration, error) {
-	wrong := fmt.Errorf("%q is not a length of time such as 45m, 1h30m or 2d", text)
+	wrong := fmt.Errorf("%q is not a length of time such as 10s, 45m, 1h30m or 2d", text)
 	body, negative := strings.CutPrefix(strings.TrimPrefix(strings.TrimSpace(text), "+"), "-")
 	var span time.Duration
 	if days, rest, found := strings.Cut(body, "d"); found {

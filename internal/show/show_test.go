@@ -98,7 +98,7 @@ func texts(t *testing.T) map[string]func(show.Page) string {
 			return show.Endings(list, p) + show.Legend(p) + show.Note("More is told with --full.", p)
 		},
 		"unsafe": func(p show.Page) string { return show.Case(unsafe, p) },
-		"empty": func(p show.Page) string { return show.Case(&recoveryv1.Case{}, p) },
+		"empty":  func(p show.Page) string { return show.Case(&recoveryv1.Case{}, p) },
 	}
 }
 
