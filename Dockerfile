@@ -13,7 +13,7 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=${VERSION}"
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /out/amends /usr/local/bin/amends
 USER nonroot:nonroot
-EXPOSE 7070 7071
+EXPOSE 7070
 # Inside a container the loopback addresses reach nobody; until TLS is set up
 # in front, --insecure says in the log that the port is plaintext.
 ENV AMENDS_LISTEN=0.0.0.0:7070 AMENDS_OPS_LISTEN=127.0.0.1:7071 AMENDS_INSECURE=true
