@@ -43,9 +43,10 @@ gets the answer that is stored, and changes nothing. The id made up here holds t
 time, so that the event need not be told --occurred-at again.
 
 With -f the events stand in a file, as JSON of FailureEvent: one, an array, or one a
-line, with names as above or in full. They are sent several at once, those of one customer in the order of the file,
-and answered in the order of the file. Each fault is reported with its line;
---failed keeps the records that failed, to be mended and sent again.`,
+line, with names as above or in full. They are sent several at once, those of one
+customer in the order of the file, and answered in the order of the file. Each fault is
+reported with its line; --failed keeps the records that failed, to be mended and sent
+again.`,
 		Example: `  # a late and cold delivery, before the customer has said a word
   amends report --customer c-1042 --kind LATE,QUALITY --delay 45m --order o-7 --value "18.00 USD"
 
@@ -110,9 +111,9 @@ func (r *reporting) one(cmd *cobra.Command, client recoveryv1.RecoveryServiceCli
 	return err
 }
 
-// tellAgain says how to repeat a call, whatever became of it; only what was refused as it is would be refused again.
+// tellAgain says how to repeat a call: not one that was refused as it is and would be refused again, nor one whose error says it.
 func (a *app) tellAgain(err error, again string) {
-	if exitCode(err) != exitUsage {
+	if code := exitCode(err); code != exitUsage && code != exitUnavailable {
 		fmt.Fprintf(a.stderr, "To repeat this call safely, add %s\n", again)
 	}
 }
