@@ -12,7 +12,9 @@
 // a question: severity.go (how bad was it), memory.go (what do we remember),
 // risk.go (will they leave, and why), deviation.go (did the recovery itself
 // fail), deadline.go (by when must somebody answer), compensation.go (what
-// should we give), apology.go (what to say and what to avoid).
+// should we give), menu.go (which gestures and choices), review.go (must a
+// human look first), apology.go (what to say and what to avoid), tick.go (what
+// does time do by itself).
 //
 // Limits. The defaults are a prior built from published studies and, where
 // those are silent, from judgement; each parameter of the policy says which.
