@@ -79,7 +79,7 @@ func goodwill(p *Policy, s *situation, a *Assessment, currency string) gift {
 		ceiling = min(ceiling, r.Ceiling*float64(f.Value)-float64(paid))
 	}
 	switch {
-	case p.abused(s):
+	case s.abused:
 		g.ratio = ratio(p, s)
 		return g
 	case s.controllability == 0: // a token, exact, in kind, and no admission of fault

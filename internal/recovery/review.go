@@ -13,7 +13,7 @@ func review(p *Policy, s *situation) (reasons []string) {
 	if f.Kinds&p.Severity.HumanDecides != 0 {
 		reasons = append(reasons, ReviewHumanDecides)
 	}
-	if p.abused(s) {
+	if s.abused {
 		reasons = append(reasons, ReviewAbuseGuard)
 	}
 	if p.Apology.Form(f).Review {
@@ -27,12 +27,12 @@ func review(p *Policy, s *situation) (reasons []string) {
 
 // abused reports whether a customer claims so often, on their word alone, that
 // goodwill must wait for a human.
-func (p *Policy) abused(s *situation) bool {
-	g, c := &p.Guard, s.customer
-	if c.Claims == 0 || !s.kase.claim() {
+func abused(p *Policy, c *Customer, k *Case) bool {
+	g := &p.Guard
+	if c.Claims == 0 || !k.claim() {
 		return false
 	}
-	orders := max(c.Orders, s.kase.Profile.Orders, c.Claims)
+	orders := max(c.Orders, k.Profile.Orders, c.Claims)
 	above := g.Above(g.Alpha+float64(c.Claims), g.Beta+float64(orders-c.Claims), g.Multiple*g.MeanRate)
 	return above > g.Certainty
 }

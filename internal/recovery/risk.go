@@ -18,6 +18,7 @@ type situation struct {
 	positives       float64 // P
 	similar         bool
 	silent          bool
+	abused          bool   // they claim too often, on their word alone
 	causes          []Code // of the double deviation; none: the recovery has not failed
 	wait            time.Duration
 	idle            time.Duration
@@ -44,6 +45,7 @@ func situate(p *Policy, c *Customer, k *Case, now time.Time) situation {
 		positives:       c.positivesAt(p, now),
 		similar:         c.similar(p, k, now),
 		causes:          doubleDeviation(p, c, k, now),
+		abused:          abused(p, c, k),
 		relationship:    relationship(p, c, k.Profile),
 	}
 	s.silent = !k.voiced() && now.Sub(k.Failure.OccurredAt) >= p.Risk.SilentAfter
