@@ -26,6 +26,8 @@ var decision = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 func TestStoriesComeToTheirFigures(t *testing.T) {
 	t.Run("miniredis", func(t *testing.T) { playAll(t, "embedded") })
 	t.Run("redis-server", func(t *testing.T) { playAll(t, redistest.Server(t).URL()) })
+	t.Run("cluster", func(t *testing.T) { playAll(t, redistest.Cluster(t, 3).URL()) })
+	t.Run("sentinel", func(t *testing.T) { playAll(t, redistest.Sentinel(t).URL()) })
 }
 
 func playAll(t *testing.T, redisURL string) {
