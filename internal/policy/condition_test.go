@@ -37,7 +37,7 @@ func facts(t *rapid.T) *recovery.Facts {
 	number := rapid.SampledFrom([]float64{0, .05, .1, .25, .5, 1, 1.5, 20, 40})
 	now := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
 	f := &recovery.Facts{
-		Failure: recovery.Failure{
+		Failure: &recovery.Failure{
 			Kinds: recovery.KindSet(rapid.Uint32Range(0, 1<<19-1).Draw(t, "kinds") << 1), Delay: time.Duration(number.Draw(t, "delay")) * time.Minute,
 			Voice: recovery.Voice(one(3)), Channel: recovery.Channel(one(11)), Acceptance: recovery.Acceptance(one(2)),
 			Reach: rapid.SampledFrom([]int64{0, 5, 99_999, 100_000}).Draw(t, "reach"), Evidence: recovery.Corroboration(one(3)),
@@ -163,7 +163,7 @@ func TestFailingConditionsDoNotHold(t *testing.T) {
 
 // Whatever value a word has, a condition can name it.
 func TestWordsAreThoseOfTheDecision(t *testing.T) {
-	f := &recovery.Facts{Failure: recovery.Failure{Kinds: recovery.Kinds(recovery.Unsafe), Channel: recovery.AntiBrandSite, Voice: recovery.Public},
+	f := &recovery.Facts{Failure: &recovery.Failure{Kinds: recovery.Kinds(recovery.Unsafe), Channel: recovery.AntiBrandSite, Voice: recovery.Public},
 		Lost: recovery.LostTime, Profile: recovery.Profile{Relationship: recovery.Steady}, Assessment: &recovery.Assessment{Risk: recovery.Risk{Band: recovery.Critical}}}
 	for _, when := range []string{`failure.kinds == ["UNSAFE"]`, `failure.channel == "ANTI_BRAND_SITE"`, `failure.voice == "PUBLIC"`,
 		`failure.lost == "TIME"`, `customer.relationship == "STEADY"`, `assessment.band == "CRITICAL"`, `failure.motive == "UNSPECIFIED"`} {
@@ -175,7 +175,7 @@ func TestWordsAreThoseOfTheDecision(t *testing.T) {
 
 func BenchmarkMenu(b *testing.B) {
 	f := recovery.Facts{
-		Failure:  recovery.Failure{Kinds: recovery.Kinds(recovery.Late, recovery.WrongItem), Voice: recovery.Private},
+		Failure:  &recovery.Failure{Kinds: recovery.Kinds(recovery.Late, recovery.WrongItem), Voice: recovery.Private},
 		Severity: .6, Repeat: 1, Lost: recovery.LostGood, Profile: recovery.Profile{Relationship: recovery.Steady},
 		Assessment: &recovery.Assessment{Risk: recovery.Risk{Band: recovery.High, Ignored: .7}},
 	}

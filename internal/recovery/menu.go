@@ -9,7 +9,7 @@ import (
 // attention or time asks for.
 func (r *Recommendation) gesture(p *Policy, s *situation, a *Assessment, lost Resource) {
 	f := Facts{
-		Failure: s.kase.Failure, Severity: s.severity, ValueUnits: p.units(s.kase.Failure.Value, s.kase.Failure.Currency),
+		Failure: &s.kase.Failure, Severity: s.severity, ValueUnits: p.units(s.kase.Failure.Value, s.kase.Failure.Currency),
 		Profile: s.kase.Profile, Orders: max(s.customer.Orders, s.kase.Profile.Orders),
 		Positives: s.positives, Repeat: s.repeat, Lost: lost, Assessment: a,
 	}

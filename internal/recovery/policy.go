@@ -205,7 +205,7 @@ type MenuItem struct {
 
 // Facts are what a menu condition may look at.
 type Facts struct {
-	Failure    Failure
+	Failure    *Failure
 	Severity   float64
 	ValueUnits float64 // value of what failed, in reference units
 	Profile    Profile // with the relationship resolved
