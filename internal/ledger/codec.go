@@ -154,6 +154,7 @@ func grantRecord(g recovery.Grant) *ledgerv1.Grant {
 		At:         nanos(g.At),
 		Currency:   g.Currency,
 		Minor:      g.Minor,
+		Units:      g.Units,
 	}.Build()
 }
 
@@ -163,6 +164,7 @@ func grantOf(m *ledgerv1.Grant) recovery.Grant {
 		At:       moment(m.GetAt()),
 		Currency: m.GetCurrency(),
 		Minor:    m.GetMinor(),
+		Units:    m.GetUnits(),
 	}
 }
 

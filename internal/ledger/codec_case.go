@@ -99,6 +99,7 @@ func failureRecord(f recovery.Failure) *ledgerv1.Failure {
 		Evidence:   uint32(f.Evidence),
 		Stale:      f.Stale,
 		Mixed:      f.Mixed,
+		ChannelAt:  nanos(f.ChannelAt),
 	}.Build()
 }
 
@@ -122,6 +123,7 @@ func failureOf(m *ledgerv1.Failure) recovery.Failure {
 		Evidence:    recovery.Corroboration(m.GetEvidence()),
 		Stale:       m.GetStale(),
 		Mixed:       m.GetMixed(),
+		ChannelAt:   moment(m.GetChannelAt()),
 	}
 	if m.HasStated() {
 		f.Stated = new(m.GetStated())

@@ -1,5 +1,7 @@
 package recovery
 
+import "time"
+
 // apologize plans the answer: what it must contain, what it must avoid, who
 // gives it and where.
 func apologize(p *Policy, s *situation, a *Assessment, compensated bool) Apology {
@@ -21,7 +23,7 @@ func circumstancesOf(p *Policy, s *situation, compensated bool) (set uint32) {
 		NotAtFault:    s.controllability == 0,
 		WhenSteady:    s.steady(),
 		WhenRepeated:  s.repeat > 0,
-		WhenSpent:     s.customer.apologies(s.kase) >= p.Apology.Spent,
+		WhenSpent:     s.customer.apologies(p, s.kase, s.now) >= p.Apology.Spent,
 		WhenPublic:    s.public(),
 		WhenReviewed:  s.kase.Failure.Channel == ReviewSite || s.kase.Failure.Channel == ComplaintSite,
 		WhenDouble:    s.double(),
@@ -36,9 +38,9 @@ func circumstancesOf(p *Policy, s *situation, compensated bool) (set uint32) {
 }
 
 // apologies counts those that came with other cases, in the rolling window.
-func (c *Customer) apologies(k *Case) (count int) {
+func (c *Customer) apologies(p *Policy, k *Case, now time.Time) (count int) {
 	for _, a := range c.Apologies {
-		if a.Case != k.Number {
+		if a.Case != k.Number && now.Sub(a.At) < p.Memory.RollingWindow {
 			count++
 		}
 	}

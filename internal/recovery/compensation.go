@@ -19,13 +19,16 @@ func recommend(p *Policy, s *situation, a *Assessment) Recommendation {
 
 	owed, restitution := f.Entitlement, restitution(f)
 	lost := resource(p, f)
-	rec.give(Item{Kind: Entitlement, Medium: Refund, Amount: owed})
-	rec.give(Item{Kind: Restitution, Medium: p.restitutionMedium(lost), Amount: restitution})
-
 	good := goodwill(p, s, a, currency)
 	rec.Ratio = good.ratio
-	approval := good.minor - min(good.minor, p.automatic(s, currency), p.fresh(s, good.minor, currency))
-	rec.give(Item{Kind: Goodwill, Medium: good.medium, Amount: good.minor, Approval: approval})
+	pays := automatic{owed, restitution, good.minor}
+	if f.Stale {
+		pays = p.fresh(s, currency)
+	}
+	pays.goodwill = min(pays.goodwill, p.automatic(s, currency))
+	rec.give(Item{Kind: Entitlement, Medium: Refund, Amount: owed}, pays.entitlement)
+	rec.give(Item{Kind: Restitution, Medium: p.restitutionMedium(lost), Amount: restitution}, pays.restitution)
+	rec.give(Item{Kind: Goodwill, Medium: good.medium, Amount: good.minor}, pays.goodwill)
 
 	rec.gesture(p, s, a, lost)
 	rec.Options = options(p, s.severity, rec.Items)
@@ -33,9 +36,14 @@ func recommend(p *Policy, s *situation, a *Assessment) Recommendation {
 	return rec
 }
 
-// give adds an item, unless there is nothing to give.
-func (r *Recommendation) give(it Item) {
+// automatic is how much of each amount is given without approval.
+type automatic struct{ entitlement, restitution, goodwill int64 }
+
+// give adds an item of which so much needs no approval, unless there is
+// nothing to give.
+func (r *Recommendation) give(it Item, automatic int64) {
 	if it.Amount > 0 {
+		it.Approval = it.Amount - min(it.Amount, automatic)
 		r.Items = append(r.Items, it)
 	}
 }
@@ -141,12 +149,9 @@ func (p *Policy) automatic(s *situation, currency string) int64 {
 	return p.minor(min(p.Compensation.AutomaticCase, left), currency)
 }
 
-// fresh is the goodwill that those accounts alone would bring that came in
-// time; what came too late never pays by itself.
-func (p *Policy) fresh(s *situation, amount int64, currency string) int64 {
-	if !s.kase.Failure.Stale {
-		return amount
-	}
+// fresh is what those accounts alone would bring that came in time; what came
+// too late never pays by itself.
+func (p *Policy) fresh(s *situation, currency string) automatic {
 	k := *s.kase
 	k.Failure = Failure{}
 	for _, f := range k.Accounts {
@@ -159,9 +164,9 @@ func (p *Policy) fresh(s *situation, amount int64, currency string) int64 {
 		}
 	}
 	if k.Failure.Kinds == 0 {
-		return 0
+		return automatic{}
 	}
 	alone := situate(p, s.customer, &k, s.now)
 	risk := assess(p, &alone)
-	return goodwill(p, &alone, &risk, currency).minor
+	return automatic{k.Failure.Entitlement, restitution(&k.Failure), goodwill(p, &alone, &risk, currency).minor}
 }

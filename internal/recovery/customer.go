@@ -62,6 +62,7 @@ type Grant struct {
 	At       time.Time
 	Currency string
 	Minor    int64
+	Units    float64 // the same in reference units, by the policy that granted it
 }
 
 // Interaction is a positive event.
@@ -92,12 +93,7 @@ func (p Positive) String() string {
 
 // NextDue is the next moment at which time alone changes something for the
 // customer; zero when nothing is due.
-func (c Customer) NextDue(rules Rules) (next time.Time) {
-	for i := range c.Open {
-		at := c.Open[i].nextDue(rules.For(c.Open[i].Policy))
-		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
-			next = at
-		}
-	}
-	return next
+func (c Customer) NextDue(rules Rules) time.Time {
+	_, at := c.next(rules)
+	return at
 }

@@ -3,7 +3,6 @@ package recovery
 import (
 	"cmp"
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -37,7 +36,6 @@ var ErrUnlisted = errors.New("the policy does not list the currency")
 func Report(c Customer, e Event, rules Rules, now time.Time) (Customer, Case, error) {
 	before := c
 	c = Tick(c, rules, now)
-	c.Open = slices.Clone(c.Open)
 	k := c.join(e, rules)
 	if k == nil {
 		k = c.begin(e, rules, now)
@@ -75,7 +73,6 @@ func Remember(c Customer, in Interaction, rules Rules, now time.Time) Customer {
 // reader sees; nothing of it needs to be stored.
 func View(c Customer, rules Rules, now time.Time) Customer {
 	c = Tick(c, rules, now)
-	c.Open = slices.Clone(c.Open)
 	for i := range c.Open {
 		k := &c.Open[i]
 		p := rules.For(k.Policy)

@@ -17,7 +17,7 @@ type Event struct {
 // Failure is what went wrong, as stated by one event or combined from the
 // events of a case. Amounts are minor units of Currency.
 type Failure struct {
-	OccurredAt  time.Time
+	OccurredAt  time.Time // of a case: of its first account
 	ReceivedAt  time.Time
 	Kinds       KindSet
 	Delay       time.Duration
@@ -34,8 +34,9 @@ type Failure struct {
 	DepartsAt   time.Time // when the customer leaves the premises
 	Resource    Resource
 	Evidence    Corroboration
-	Stale       bool // received too late to pay by itself; of a case: any of its accounts
-	Mixed       bool // of a case: some accounts state a severity and others do not
+	Stale       bool      // received too late to pay by itself; of a case: any of its accounts
+	ChannelAt   time.Time // of a case: when the account occurred that names the channel
+	Mixed       bool      // of a case: some accounts state a severity and others do not
 }
 
 // Attribution is whom the customer blames, and for what.
@@ -66,7 +67,10 @@ func combine(a, b Failure) Failure {
 		a, b = b, a // a is now the louder account; it names the channel
 	}
 	out := a
-	out.OccurredAt = later(a.OccurredAt, b.OccurredAt)
+	out.OccurredAt, out.ChannelAt = a.OccurredAt, a.channelAt()
+	if b.OccurredAt.Before(a.OccurredAt) {
+		out.OccurredAt = b.OccurredAt
+	}
 	out.ReceivedAt = later(a.ReceivedAt, b.ReceivedAt)
 	out.DepartsAt = later(a.DepartsAt, b.DepartsAt)
 	out.Kinds = a.Kinds | b.Kinds
@@ -85,7 +89,7 @@ func combine(a, b Failure) Failure {
 	}
 	out.Acceptance = max(a.Acceptance, b.Acceptance)
 	out.Reach = max(a.Reach, b.Reach)
-	out.Resource = cmp.Or(a.Resource, b.Resource)
+	out.Resource = first(a.Resource, b.Resource)
 	out.Evidence = first(a.Evidence, b.Evidence)
 	out.Stale = a.Stale || b.Stale
 	return out
@@ -95,10 +99,17 @@ func combine(a, b Failure) Failure {
 func (f Failure) louder(o Failure) bool {
 	return cmp.Or(
 		cmp.Compare(f.Voice, o.Voice),
-		f.OccurredAt.Compare(o.OccurredAt),
+		f.channelAt().Compare(o.channelAt()),
 		cmp.Compare(f.Channel, o.Channel),
-		cmp.Compare(f.Resource, o.Resource),
 	) > 0
+}
+
+// channelAt is when the account occurred that names the channel.
+func (f Failure) channelAt() time.Time {
+	if f.ChannelAt.IsZero() {
+		return f.OccurredAt
+	}
+	return f.ChannelAt
 }
 
 // first keeps the one that is listed first, of those that are stated: the firm's

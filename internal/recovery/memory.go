@@ -107,18 +107,18 @@ func (c *Customer) similar(p *Policy, k *Case, now time.Time) bool {
 }
 
 // grant books the goodwill that a case was given without approval. A case is
-// booked once, with the most that it was ever promised, in whatever currency.
+// booked once, with the most that it was ever promised, in whatever currency,
+// at the time when it was promised that.
 func (c *Customer) grant(p *Policy, k *Case, now time.Time) {
 	_, automatic := k.Recommendation.Goodwill()
 	g := Grant{Case: k.Number, At: now, Currency: k.Recommendation.Currency, Minor: automatic}
+	g.Units = p.units(g.Minor, g.Currency)
 	list := slices.Clone(c.Grants)
 	i := slices.IndexFunc(list, func(old Grant) bool { return old.Case == k.Number })
 	switch {
-	case i >= 0:
-		if p.units(g.Minor, g.Currency) > p.units(list[i].Minor, list[i].Currency) {
-			list[i].Currency, list[i].Minor = g.Currency, g.Minor
-		}
-	case automatic > 0:
+	case i >= 0 && g.Units > list[i].Units:
+		list[i] = g
+	case i < 0 && automatic > 0:
 		list = append(list, g)
 	}
 	if len(list) > MostGrants {
@@ -133,6 +133,7 @@ func foldOldest(list []Grant) []Grant {
 	for i := 1; i < len(list); i++ {
 		if list[i].Currency == list[0].Currency {
 			list[i].Minor += list[0].Minor
+			list[i].Units += list[0].Units
 			return list[1:]
 		}
 	}
@@ -144,7 +145,7 @@ func foldOldest(list []Grant) []Grant {
 func (c *Customer) granted(p *Policy, k *Case, now time.Time) (units float64) {
 	for _, g := range c.Grants {
 		if g.Case != k.Number && now.Sub(g.At) < p.Memory.RollingWindow {
-			units += p.units(g.Minor, g.Currency)
+			units += g.Units
 		}
 	}
 	return units

@@ -211,6 +211,32 @@ func TestJoinedCaseKeepsTheGravestWord(t *testing.T) {
 	}
 }
 
+// Three accounts of one failure make the same case in any order.
+func TestThreeAccountsInAnyOrder(t *testing.T) {
+	on := func(ch recovery.Channel, r recovery.Resource, ago time.Duration) recovery.Event {
+		return complaint(order("1"), at(noon.Add(-ago)), func(e *recovery.Event) {
+			e.Channel, e.Voice, e.Resource = ch, ch.Voice(), r
+		})
+	}
+	accounts := []recovery.Event{
+		on(recovery.AntiBrandSite, 0, 5*time.Hour), on(0, recovery.LostTime, 0), on(recovery.Social, recovery.LostGood, 2*time.Hour),
+	}
+	want := ""
+	for _, p := range [][3]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		var c recovery.Customer
+		for _, i := range p {
+			c, _ = report(t, c, accounts[i], noon)
+		}
+		got := fmt.Sprintf("%+v", c.Open[0].Failure)
+		if want == "" {
+			want = got
+		}
+		if got != want {
+			t.Errorf("in the order %v:\n%s\nwant\n%s", p, got, want)
+		}
+	}
+}
+
 // A failure that came later is no earlier failure, however often the first
 // case is looked at again.
 func TestLaterFailuresDoNotCountBackwards(t *testing.T) {
@@ -226,8 +252,15 @@ func TestLaterFailuresDoNotCountBackwards(t *testing.T) {
 
 // It makes no difference when, and how often, time is let pass.
 func TestTimePassesAlikeHoweverItIsLookedAt(t *testing.T) {
-	c, _ := report(t, recovery.Customer{}, complaint(rejected(60_00)), noon)
-	c, _ = report(t, c, complaint(unvoiced, order("1")), noon)
+	c := recovery.Customer{
+		Grants:    []recovery.Grant{{Case: 90, At: noon.Add(-60 * day), Units: 50}, {Case: 91, At: noon.Add(-60 * day), Units: 1}},
+		Apologies: []recovery.Apologised{{Case: 90, At: noon.Add(-60 * day)}, {Case: 91, At: noon.Add(-60 * day)}},
+		Cases:     91,
+	}
+	c, _ = report(t, c, complaint(rejected(120_00), unvoiced, order("2")), noon)
+	c, _ = report(t, c, complaint(rejected(120_00)), noon)
+	c, _ = report(t, c, complaint(rejected(120_00), order("2"), at(noon.Add(2*time.Minute))), noon.Add(2*time.Minute))
+	c, _ = report(t, c, complaint(unvoiced, order("1")), noon.Add(2*time.Minute))
 	end := noon.Add(40 * day)
 	often := c
 	for now := noon; !now.After(end); now = now.Add(17 * time.Minute) {
@@ -305,6 +338,23 @@ func TestGoodwill(t *testing.T) {
 		k, amount, automatic := pay(recovery.Customer{}, complaint(rejected(100_00), at(noon.Add(-7*day-time.Second))))
 		if amount == 0 || automatic != 0 || len(k.Recommendation.ReviewReasons) == 0 {
 			t.Errorf("%d cents, %d of them automatic, review %v", amount, automatic, k.Recommendation.ReviewReasons)
+		}
+	})
+	t.Run("an old event pays nothing at all by itself", func(t *testing.T) {
+		old := complaint(rejected(200_00), at(noon.Add(-8*day)), func(e *recovery.Event) { e.Entitlement = 50_00 })
+		k, _, _ := pay(recovery.Customer{}, old)
+		for _, it := range k.Recommendation.Items {
+			if it.Approval != it.Amount {
+				t.Errorf("%v: %d of %d cents need approval", it.Kind, it.Approval, it.Amount)
+			}
+		}
+	})
+	t.Run("an amount that grows later counts from then", func(t *testing.T) {
+		c, _ := report(t, recovery.Customer{}, complaint(rejected(1_00), order("1")), noon)
+		then := noon.Add(29 * day)
+		c, _ = report(t, c, complaint(rejected(1000_00), order("1"), at(then)), then)
+		if g := c.Grants[0]; len(c.Grants) != 1 || !g.At.Equal(then) || g.Minor != 50_00 {
+			t.Errorf("booked %+v", c.Grants)
 		}
 	})
 	t.Run("an old event never pays through a fresh one", func(t *testing.T) {

@@ -9,31 +9,37 @@ import (
 // was broken to somebody who spoke is judged and made anew, cases that nobody
 // ever spoke about lapse, and old grants and apologies are forgotten. Each
 // thing happens at its own moment, in order, so it makes no difference when and
-// how often time is let pass.
+// how often time is let pass. The open cases of the result are its own.
 func Tick(c Customer, rules Rules, now time.Time) Customer {
-	c.forget(rules.Active, now)
-	if !c.due(rules, now) {
-		return c
-	}
 	c.Open = slices.Clone(c.Open)
-	for i := 0; i < len(c.Open); i++ {
+	for {
+		i, at := c.next(rules)
+		if i < 0 || now.Before(at) {
+			break
+		}
 		k := &c.Open[i]
 		p := rules.For(k.Policy)
-		for at := k.nextDue(p); !at.IsZero() && !now.Before(at); at = k.nextDue(p) {
-			if lapse := k.lapsesAt(p); lapse.Equal(at) {
-				c.close(i, rules, Lapsed, at)
-				i--
-				break
-			}
+		if k.lapsesAt(p).Equal(at) {
+			c.close(i, rules, Lapsed, at)
+		} else {
 			c.miss(p, k, at)
 		}
 	}
+	c.forget(rules.Active, now)
 	return c
 }
 
-func (c *Customer) due(rules Rules, now time.Time) bool {
-	next := c.NextDue(rules)
-	return !next.IsZero() && !now.Before(next)
+// next finds the open case at which time changes something first, and when;
+// -1 when there is none.
+func (c *Customer) next(rules Rules) (first int, at time.Time) {
+	first = -1
+	for i := range c.Open {
+		due := c.Open[i].nextDue(rules.For(c.Open[i].Policy))
+		if !due.IsZero() && (first < 0 || due.Before(at)) {
+			first, at = i, due
+		}
+	}
+	return first, at
 }
 
 // miss marks the deadlines that go by at one moment. The first time that this

@@ -68,6 +68,9 @@ func (e encoder) items(all []recovery.Item, currency string) []*recoveryv1.Recom
 
 func (e encoder) options(r *recovery.Recommendation) (options []*recoveryv1.RecommendationOption) {
 	for i := range r.Options.All() {
+		if i >= len(e.policy.Options.Choices) {
+			break // of a policy that is lost; so below
+		}
 		choice := e.policy.Options.Choices[i]
 		options = append(options, recoveryv1.RecommendationOption_builder{
 			Title: choice.Title, Items: e.items(choice.Pay(r.Items), r.Currency),
@@ -92,6 +95,9 @@ func (e encoder) apology(k *recovery.Case) *recoveryv1.ApologyPlan {
 func points(rules []recovery.ApologyRule, picks recovery.Picks) []*recoveryv1.ApologyPoint {
 	out := make([]*recoveryv1.ApologyPoint, 0, picks.Len())
 	for i := range picks.All() {
+		if i >= len(rules) {
+			break
+		}
 		out = append(out, recoveryv1.ApologyPoint_builder{Code: rules[i].Code, Text: rules[i].Text}.Build())
 	}
 	return out

@@ -35,7 +35,7 @@ func (s *Service) seenNow(ctx context.Context, at ledger.Snapshot, cases []recov
 	for i := range at.Customer.Open {
 		versions = append(versions, at.Customer.Open[i].Policy)
 	}
-	rules, err := s.rulesOf(ctx, versions)
+	rules, err := s.rules.Rules(ctx, versions...)
 	if err != nil {
 		return nil, rules, err
 	}

@@ -50,7 +50,7 @@ func assessCustomer(at origin, c recovery.Customer, rules recovery.Rules, now ti
 		Orders:              c.Orders,
 		Claims:              c.Claims,
 		Apologies_90D:       int64(len(c.Apologies)),
-		GoodwillGranted_90D: granted(c.Grants, rules.Active),
+		GoodwillGranted_90D: granted(c.Grants, rules),
 		LastActivityAt:      timestamp(c.LastActivity),
 		LastContactAt:       timestamp(c.LastContact),
 		Relationship:        recoveryv1.Relationship(known.Relationship),
@@ -62,11 +62,14 @@ func assessCustomer(at origin, c recovery.Customer, rules recovery.Rules, now ti
 }
 
 // granted sums the goodwill of each currency, in the order of their codes.
-func granted(grants []recovery.Grant, p *recovery.Policy) []*money.Money {
+func granted(grants []recovery.Grant, rules recovery.Rules) []*money.Money {
 	byCurrency := make(map[string]int64, 1)
 	for _, g := range grants {
 		byCurrency[g.Currency] += g.Minor
 	}
 	codes := slices.Sorted(maps.Keys(byCurrency))
-	return list(codes, func(code *string) *money.Money { return encoder{p}.money(byCurrency[*code], *code) })
+	return list(codes, func(code *string) *money.Money {
+		currency, _ := rules.Currency(*code)
+		return amount(byCurrency[*code], *code, currency.Digits)
+	})
 }

@@ -32,7 +32,6 @@ func TestErrors(t *testing.T) {
 		"no case":            {ledger.ErrNotFound, codes.NotFound, "CASE_NOT_FOUND", "no such case", false},
 		"no policy":          {errPolicyUnknown, codes.NotFound, "POLICY_NOT_FOUND", "ListPolicies", false},
 		"bad policy":         {errPolicyInvalid, codes.FailedPrecondition, "POLICY_INVALID", "CheckPolicy", false},
-		"policy lost":        {errPolicyLost, codes.Internal, "INTERNAL", "fault of the service", false},
 		"currency unlisted":  {recovery.ErrUnlisted, codes.FailedPrecondition, "CURRENCY_NOT_LISTED", "currency", false},
 		"currency differs":   {recovery.ErrCurrency, codes.FailedPrecondition, "CURRENCY_MISMATCH", "another currency", false},
 		"conflict":           {ledger.ErrConflict, codes.Aborted, "CONFLICT", "repeat with the same id", true},

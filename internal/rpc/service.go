@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -42,7 +41,7 @@ type Ledger interface {
 }
 
 // Rulebook gives the policies to judge by: the active one, and those of the
-// versions asked for.
+// versions asked for as far as they are kept.
 type Rulebook interface {
 	Rules(ctx context.Context, versions ...string) (recovery.Rules, error)
 }
@@ -92,9 +91,6 @@ func (s *Service) Register(on grpc.ServiceRegistrar) {
 	recoveryv1.RegisterPolicyServiceServer(on, s)
 }
 
-// errPolicyLost: somebody must bring the policy back into the archive.
-var errPolicyLost = errors.New("the policy that an open case is judged by is not kept")
-
 // rulesFor gives the policies that judge a customer: those of the open cases
 // beside the active one.
 func (s *Service) rulesFor(ctx context.Context, c recovery.Customer) (recovery.Rules, error) {
@@ -105,13 +101,5 @@ func (s *Service) rulesFor(ctx context.Context, c recovery.Customer) (recovery.R
 	for i := range c.Open {
 		versions[i] = c.Open[i].Policy
 	}
-	return s.rulesOf(ctx, versions)
-}
-
-func (s *Service) rulesOf(ctx context.Context, versions []string) (recovery.Rules, error) {
-	rules, err := s.rules.Rules(ctx, versions...)
-	if errors.Is(err, ledger.ErrNotFound) {
-		return rules, errPolicyLost
-	}
-	return rules, err
+	return s.rules.Rules(ctx, versions...)
 }

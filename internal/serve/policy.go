@@ -27,7 +27,7 @@ func (s *Server) loadPolicy() (*policy.Compiled, error) {
 // openRules archives the active policy, so that the cases it opens can always
 // be judged by it, and lets it decide.
 func (s *Server) openRules(ctx context.Context, active *policy.Compiled) (*rulebook, error) {
-	rules := &rulebook{policy.NewBook(active, s.ledger), s.ledger}
+	rules := &rulebook{Book: policy.NewBook(active, s.ledger), ledger: s.ledger, logger: s.config.Logger}
 	if _, err := rules.Rules(ctx); err != nil {
 		return nil, err
 	}

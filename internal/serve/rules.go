@@ -3,9 +3,12 @@ package serve
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"sync"
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/policy"
+	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/rpc"
 )
 
@@ -14,6 +17,33 @@ import (
 type rulebook struct {
 	*policy.Book
 	ledger *ledger.Ledger
+	logger *slog.Logger
+	lost   sync.Map // versions that the log has named already
+}
+
+// Rules gives the policies to judge by. A version that nobody has any more (the
+// store came back without what it was given) is left out: the active policy
+// then judges in its place, which is better than to leave the customer without
+// any answer, and the log says so.
+func (r *rulebook) Rules(ctx context.Context, versions ...string) (recovery.Rules, error) {
+	rules, err := r.Book.Rules(ctx, versions...)
+	if !errors.Is(err, ledger.ErrNotFound) {
+		return rules, err
+	}
+	kept := make([]string, 0, len(versions))
+	for _, version := range versions {
+		switch _, err := r.Policy(ctx, version); {
+		case err == nil:
+			kept = append(kept, version)
+		case !errors.Is(err, ledger.ErrNotFound):
+			return rules, err
+		default:
+			if _, named := r.lost.LoadOrStore(version, true); !named {
+				r.logger.Error("a policy is lost: its open cases are judged by the active one", "version", version)
+			}
+		}
+	}
+	return r.Book.Rules(ctx, kept...)
 }
 
 // Find gives one policy.

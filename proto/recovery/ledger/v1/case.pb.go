@@ -451,6 +451,7 @@ type Failure struct {
 	xxx_hidden_Evidence    uint32                 `protobuf:"varint,17,opt,name=evidence,proto3"`
 	xxx_hidden_Stale       bool                   `protobuf:"varint,18,opt,name=stale,proto3"`
 	xxx_hidden_Mixed       bool                   `protobuf:"varint,19,opt,name=mixed,proto3"`
+	xxx_hidden_ChannelAt   int64                  `protobuf:"fixed64,20,opt,name=channel_at,json=channelAt,proto3"`
 	XXX_raceDetectHookData protoimpl.RaceDetectHookData
 	XXX_presence           [1]uint32
 	unknownFields          protoimpl.UnknownFields
@@ -615,6 +616,13 @@ func (x *Failure) GetMixed() bool {
 	return false
 }
 
+func (x *Failure) GetChannelAt() int64 {
+	if x != nil {
+		return x.xxx_hidden_ChannelAt
+	}
+	return 0
+}
+
 func (x *Failure) SetOccurredAt(v int64) {
 	x.xxx_hidden_OccurredAt = v
 }
@@ -649,7 +657,7 @@ func (x *Failure) SetEntitlement(v int64) {
 
 func (x *Failure) SetStated(v float64) {
 	x.xxx_hidden_Stated = v
-	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 8, 19)
+	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 8, 20)
 }
 
 func (x *Failure) SetAttribution(v *Attribution) {
@@ -690,6 +698,10 @@ func (x *Failure) SetStale(v bool) {
 
 func (x *Failure) SetMixed(v bool) {
 	x.xxx_hidden_Mixed = v
+}
+
+func (x *Failure) SetChannelAt(v int64) {
+	x.xxx_hidden_ChannelAt = v
 }
 
 func (x *Failure) HasStated() bool {
@@ -756,6 +768,8 @@ type Failure_builder struct {
 	Stale bool
 	// Some accounts state a severity and others do not.
 	Mixed bool
+	// When the account occurred that names the channel; zero for a single account.
+	ChannelAt int64
 }
 
 func (b0 Failure_builder) Build() *Failure {
@@ -771,7 +785,7 @@ func (b0 Failure_builder) Build() *Failure {
 	x.xxx_hidden_Loss = b.Loss
 	x.xxx_hidden_Entitlement = b.Entitlement
 	if b.Stated != nil {
-		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 8, 19)
+		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 8, 20)
 		x.xxx_hidden_Stated = *b.Stated
 	}
 	x.xxx_hidden_Attribution = b.Attribution
@@ -784,6 +798,7 @@ func (b0 Failure_builder) Build() *Failure {
 	x.xxx_hidden_Evidence = b.Evidence
 	x.xxx_hidden_Stale = b.Stale
 	x.xxx_hidden_Mixed = b.Mixed
+	x.xxx_hidden_ChannelAt = b.ChannelAt
 	return m0
 }
 
@@ -1251,7 +1266,7 @@ const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"assessment\x12J\n" +
 	"\x0erecommendation\x18\x13 \x01(\v2\".recovery.ledger.v1.RecommendationR\x0erecommendation\x12:\n" +
 	"\tdeadlines\x18\x14 \x03(\v2\x1c.recovery.ledger.v1.DeadlineR\tdeadlines\x128\n" +
-	"\ahistory\x18\x15 \x03(\v2\x1e.recovery.ledger.v1.TransitionR\ahistory\"\xb3\x04\n" +
+	"\ahistory\x18\x15 \x03(\v2\x1e.recovery.ledger.v1.TransitionR\ahistory\"\xd2\x04\n" +
 	"\aFailure\x12\x1f\n" +
 	"\voccurred_at\x18\x01 \x01(\x10R\n" +
 	"occurredAt\x12\x1f\n" +
@@ -1277,7 +1292,9 @@ const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"\bresource\x18\x10 \x01(\rR\bresource\x12\x1a\n" +
 	"\bevidence\x18\x11 \x01(\rR\bevidence\x12\x14\n" +
 	"\x05stale\x18\x12 \x01(\bR\x05stale\x12\x14\n" +
-	"\x05mixed\x18\x13 \x01(\bR\x05mixedB\t\n" +
+	"\x05mixed\x18\x13 \x01(\bR\x05mixed\x12\x1d\n" +
+	"\n" +
+	"channel_at\x18\x14 \x01(\x10R\tchannelAtB\t\n" +
 	"\a_stated\"\x9c\x01\n" +
 	"\vAttribution\x12\x14\n" +
 	"\x05locus\x18\x01 \x01(\rR\x05locus\x12-\n" +

@@ -549,6 +549,7 @@ type Grant struct {
 	xxx_hidden_At         int64                  `protobuf:"fixed64,2,opt,name=at,proto3"`
 	xxx_hidden_Currency   string                 `protobuf:"bytes,3,opt,name=currency,proto3"`
 	xxx_hidden_Minor      int64                  `protobuf:"varint,4,opt,name=minor,proto3"`
+	xxx_hidden_Units      float64                `protobuf:"fixed64,5,opt,name=units,proto3"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -606,6 +607,13 @@ func (x *Grant) GetMinor() int64 {
 	return 0
 }
 
+func (x *Grant) GetUnits() float64 {
+	if x != nil {
+		return x.xxx_hidden_Units
+	}
+	return 0
+}
+
 func (x *Grant) SetCaseNumber(v int64) {
 	x.xxx_hidden_CaseNumber = v
 }
@@ -622,6 +630,10 @@ func (x *Grant) SetMinor(v int64) {
 	x.xxx_hidden_Minor = v
 }
 
+func (x *Grant) SetUnits(v float64) {
+	x.xxx_hidden_Units = v
+}
+
 type Grant_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -633,6 +645,8 @@ type Grant_builder struct {
 	Currency string
 	// Amount in minor units.
 	Minor int64
+	// The same in reference units, by the policy that granted it.
+	Units float64
 }
 
 func (b0 Grant_builder) Build() *Grant {
@@ -643,6 +657,7 @@ func (b0 Grant_builder) Build() *Grant {
 	x.xxx_hidden_At = b.At
 	x.xxx_hidden_Currency = b.Currency
 	x.xxx_hidden_Minor = b.Minor
+	x.xxx_hidden_Units = b.Units
 	return m0
 }
 
@@ -754,13 +769,14 @@ const file_recovery_ledger_v1_state_proto_rawDesc = "" +
 	"\x02at\x18\x02 \x01(\x10R\x02at\x12\x14\n" +
 	"\x05kinds\x18\x03 \x01(\rR\x05kinds\x12\x1a\n" +
 	"\bseverity\x18\x04 \x01(\x01R\bseverity\x12\x1c\n" +
-	"\trecovered\x18\x05 \x01(\bR\trecovered\"j\n" +
+	"\trecovered\x18\x05 \x01(\bR\trecovered\"\x80\x01\n" +
 	"\x05Grant\x12\x1f\n" +
 	"\vcase_number\x18\x01 \x01(\x03R\n" +
 	"caseNumber\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x10R\x02at\x12\x1a\n" +
 	"\bcurrency\x18\x03 \x01(\tR\bcurrency\x12\x14\n" +
-	"\x05minor\x18\x04 \x01(\x03R\x05minor\"=\n" +
+	"\x05minor\x18\x04 \x01(\x03R\x05minor\x12\x14\n" +
+	"\x05units\x18\x05 \x01(\x01R\x05units\"=\n" +
 	"\n" +
 	"Apologised\x12\x1f\n" +
 	"\vcase_number\x18\x01 \x01(\x03R\n" +
