@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"net"
 	"time"
 )
 
@@ -63,8 +64,10 @@ func (s *Server) release(ctx context.Context) error {
 	if s.grpc != nil {
 		s.grpc.Stop() // has happened unless the start failed
 	}
-	if s.listener != nil {
-		_ = s.listener.Close() // so has this
+	for _, l := range []net.Listener{s.listener, s.opsListener} {
+		if l != nil {
+			_ = l.Close() // so has this
+		}
 	}
 	if s.ledger != nil {
 		err = errors.Join(err, s.ledger.Close())

@@ -25,17 +25,18 @@ import (
 
 // Server is a running service. Stop it, or wait for it to end.
 type Server struct {
-	config    Config
-	telemetry *telemetry.Telemetry
-	ledger    *ledger.Ledger
-	rules     *rulebook
-	health    *health.Server
-	grpc      *grpc.Server
-	listener  net.Listener
-	ops       *http.Server
-	opsAddr   string
-	ready     atomic.Bool // what setServing said last
-	refused   bool        // the policy file as it was last read is not in force; of watchPolicy alone
+	config      Config
+	telemetry   *telemetry.Telemetry
+	ledger      *ledger.Ledger
+	rules       *rulebook
+	health      *health.Server
+	grpc        *grpc.Server
+	listener    net.Listener
+	ops         *http.Server
+	opsListener net.Listener
+	opsAddr     string
+	ready       atomic.Bool // what setServing said last
+	refused     bool        // the policy file as it was last read is not in force; of watchPolicy alone
 
 	streams    context.Context // ends when streams must
 	endStreams context.CancelFunc
@@ -65,7 +66,8 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	return s, nil
 }
 
-// start is the wiring: telemetry, store, policy, service, listeners.
+// start is the wiring: telemetry, policy, listeners, store, service. The store
+// comes after whatever else can be refused, so that it is left as it was then.
 func (s *Server) start(ctx context.Context) (err error) {
 	if s.telemetry, err = telemetry.Setup(ctx, s.config.Version); err != nil {
 		return err
@@ -73,6 +75,9 @@ func (s *Server) start(ctx context.Context) (err error) {
 	active, err := s.loadPolicy()
 	if err != nil {
 		return settings(err)
+	}
+	if err := s.listen(ctx); err != nil {
+		return err
 	}
 	if err := s.openLedger(ctx); err != nil {
 		return err
@@ -92,9 +97,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.register(service)
-	if err := s.listen(ctx); err != nil {
-		return err
-	}
+	s.serveOps()
 	s.setServing(true)
 	s.config.Logger.Info("ready for calls", "address", s.Addr(), "ops", s.opsAddr, "store", s.config.store(),
 		"policy", active.Version, "version", s.config.Version)
@@ -132,7 +135,7 @@ func (s *Server) register(service *rpc.Service) {
 		"Conditions of the policy's menu that could not be evaluated, and so did not hold.", policy.FailedConditions)
 }
 
-// listen opens both listeners.
+// listen opens both listeners. Who comes before the service is ready waits.
 func (s *Server) listen(ctx context.Context) (err error) {
 	var open net.ListenConfig
 	if s.listener, err = open.Listen(ctx, "tcp", s.config.Listen); err != nil {
@@ -141,18 +144,24 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	if s.config.OpsListen == "" {
 		return nil
 	}
-	ops, err := open.Listen(ctx, "tcp", s.config.OpsListen)
-	if err != nil {
+	if s.opsListener, err = open.Listen(ctx, "tcp", s.config.OpsListen); err != nil {
 		return settings(fmt.Errorf("listen for operators: %w; choose another address with --ops-listen, or end what listens there", err))
 	}
-	s.opsAddr = ops.Addr().String()
+	s.opsAddr = s.opsListener.Addr().String()
+	return nil
+}
+
+// serveOps answers operators.
+func (s *Server) serveOps() {
+	if s.opsListener == nil {
+		return
+	}
 	s.ops = &http.Server{Handler: s.opsHandler(), ReadHeaderTimeout: 5 * time.Second}
 	s.loops.Go(func() {
-		if err := s.ops.Serve(ops); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.ops.Serve(s.opsListener); !errors.Is(err, http.ErrServerClosed) {
 			s.config.Logger.Error("the listener for operators ended", "error", err)
 		}
 	})
-	return nil
 }
 
 // serve answers calls until the server is stopped.

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/makeamends/amends/internal/policy"
 	"github.com/makeamends/amends/internal/redistest"
 	"github.com/makeamends/amends/internal/serve"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -70,6 +71,46 @@ func TestStoreBackWithoutPolicies(t *testing.T) {
 	eventually(t, 5*time.Second, "SERVING again", func() bool { return s.serving(t.Context()) })
 	if kept := store.Client().HLen(t.Context(), "amends:policies").Val(); kept != 1 {
 		t.Errorf("%d policies are archived, want the one that is active", kept)
+	}
+}
+
+// TestLostPolicy loses the archive and starts the server with another policy:
+// the open case is judged by that one, and the log says so.
+func TestLostPolicy(t *testing.T) {
+	store := redistest.Server(t)
+	first := start(t, serve.Config{Redis: store.URL(), Now: time.Now})
+	k := first.mustReport(t, event("e1", "c"))
+	store.Client().Del(t.Context(), "amends:policies")
+	other := filepath.Join(t.TempDir(), "policy.yaml")
+	text := strings.Replace(string(policy.DefaultYAML()), "title: Default policy", "title: Another policy", 1)
+	if err := os.WriteFile(other, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, serve.Config{Redis: store.URL(), Now: time.Now, Policy: other})
+	if open := s.assess(t, "c").GetOpenCases(); len(open) != 1 || open[0].GetCaseId() != k.GetCaseId() {
+		t.Errorf("open cases %v, want %s", open, k.GetCaseId())
+	}
+	if _, err := s.report(t.Context(), event("e2", "c")); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(s.log.String(), "a policy is lost") {
+		t.Errorf("nobody is told:\n%s", s.log)
+	}
+}
+
+// TestTakenPortLeavesTheStoreAlone: a start that is refused has written nothing.
+func TestTakenPortLeavesTheStoreAlone(t *testing.T) {
+	store := redistest.Server(t)
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer busy.Close()
+	if _, err := serve.Start(t.Context(), serve.Config{Listen: busy.Addr().String(), Redis: store.URL(), Secret: secret}); err == nil {
+		t.Fatal("started on a port that is taken")
+	}
+	if keys := store.Client().Keys(t.Context(), "*").Val(); len(keys) != 0 {
+		t.Errorf("left %v behind", keys)
 	}
 }
 

@@ -100,7 +100,7 @@ func (w *writer) approvalTotal(items []*recoveryv1.RecommendationItem) string {
 	if len(waiting) == 0 {
 		return ""
 	}
-	return w.in(orange, strings.Join(waiting, " and ")+" is above the automatic limit of the policy and waits for an approver; the deadlines do not wait")
+	return w.in(orange, strings.Join(waiting, " and ")+" may not be given by itself and waits for an approver; the deadlines do not wait")
 }
 
 // Review writes why a person must decide before anything goes out; it is empty if nobody has to.
