@@ -438,6 +438,8 @@ type FailureEvent_builder struct {
 	CustomerId string
 	// Set by the caller: when the failure happened, from the year 2000 on. The service also refuses a time of more than 5 minutes
 	// after its own clock; that bound is checked against the clock of the server and so is not part of the rules here.
+	// What happened longer ago than the policy says (7 days by default, grade O) is recorded and judged, but all its amounts need an approver, so that
+	// a late repetition cannot pay twice.
 	OccurredAt *timestamppb.Timestamp
 	// Set by the caller: all that went wrong at once, 1 to 8 different kinds. Their severities combine as 1 - product of (1 - s).
 	Kinds []FailureKind
