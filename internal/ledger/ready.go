@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -96,6 +97,10 @@ func (l *Ledger) checkNode(ctx context.Context, n node) (faults []error, err err
 		return refusal(n, err)
 	}
 	faults = append(faults, facts.check(n, l.opts.Production)...)
+	if replicas, _ := strconv.Atoi(facts["connected_slaves"]); !n.replica && replicas < l.opts.Wait {
+		l.opts.Logger.Warn("too few replicas: changes will be answered as unknown, since they wait for more", "server", n.addr,
+			"replicas", replicas, "awaited", l.opts.Wait)
+	}
 	if facts["aof_enabled"] != "1" && !l.opts.Production {
 		l.warnOnce.Do(func() {
 			l.opts.Logger.Warn("this Redis loses changes when it restarts (appendonly no); --production would refuse it", "server", n.addr)

@@ -80,6 +80,8 @@ func allowed(v *protovalidate.Violation) string {
 	switch id := v.Proto.GetRuleId(); {
 	case id == "string.pattern" && patterns[v.RuleValue.String()] != "":
 		return patterns[v.RuleValue.String()]
+	case id == "repeated.unique":
+		return "must not name anything twice"
 	case strings.HasPrefix(id, "enum.") && v.FieldDescriptor != nil && v.FieldDescriptor.Enum() != nil:
 		return "must be one of " + strings.Join(choices(v.FieldDescriptor.Enum()), ", ")
 	default:
