@@ -58,7 +58,7 @@ func restitution(f *Failure) int64 {
 }
 
 // restitutionMedium matches what was lost. Lost attention or time cannot be
-// paid back in kind: the money goes back as a refund and a call is added.
+// paid back in kind, and a call is no money: that goes back as a refund.
 func (p *Policy) restitutionMedium(lost Resource) Medium {
 	if m := p.Compensation.Mediums[lost]; m != Call && m != 0 {
 		return m

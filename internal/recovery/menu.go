@@ -5,8 +5,7 @@ import (
 	"slices"
 )
 
-// gesture adds what the menu offers for such a case, and the call that lost
-// attention or time asks for.
+// gesture adds what the menu offers for such a case, in its order.
 func (r *Recommendation) gesture(p *Policy, s *situation, a *Assessment, lost Resource) {
 	f := Facts{
 		Failure: &s.kase.Failure, Severity: s.severity, ValueUnits: p.units(s.kase.Failure.Value, s.kase.Failure.Currency),

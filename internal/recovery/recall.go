@@ -14,8 +14,9 @@ type Recollection struct {
 	Level        ServiceLevel
 }
 
-// Recall says what is known of a customer as of now. It changes nothing; let
-// time pass first with [View] to have missed deadlines count.
+// Recall says what is known of a customer as of now; c is the customer as of
+// that moment, made by [View], which has judged the open cases. It changes
+// nothing.
 func Recall(c Customer, rules Rules, now time.Time) Recollection {
 	p := rules.Active
 	m := Recollection{
@@ -31,9 +32,7 @@ func Recall(c Customer, rules Rules, now time.Time) Recollection {
 	m.Risk = min(p.Risk.Ceiling, m.Baseline+m.Residual)
 	m.Band = p.Risk.band(m.Risk)
 	for i := range c.Open {
-		kept := rules.For(c.Open[i].Policy)
-		s := situate(kept, &c, &c.Open[i], now)
-		a := assess(kept, &s)
+		a := &c.Open[i].Assessment
 		m.Risk, m.Band = max(m.Risk, a.Risk.Ignored), max(m.Band, a.Risk.Band)
 		m.Relationship = a.Relationship // as the newest case was told
 		if i == 0 {

@@ -85,7 +85,8 @@ func (k *Case) nextDue(p *Policy) time.Time {
 }
 
 // close ends an open case and keeps what it leaves over: the risk beyond the
-// baseline that this way of ending it has.
+// baseline that this way of ending it has. The open cases must be the caller's
+// own, as they are after [Tick].
 func (c *Customer) close(i int, rules Rules, how Outcome, now time.Time) {
 	k := c.Open[i]
 	p := rules.For(k.Policy)
@@ -97,7 +98,7 @@ func (c *Customer) close(i int, rules Rules, how Outcome, now time.Time) {
 	left := max(k.Assessment.Risk.Ignored-k.Assessment.Baseline, c.residualAt(p, now))
 	c.Residual, c.ResidualAt = left, later(c.ResidualAt, now)
 	c.Proactive = !k.voiced() && !k.AnsweredAt.IsZero()
-	c.Open = slices.Delete(slices.Clone(c.Open), i, i+1)
+	c.Open = slices.Delete(c.Open, i, i+1)
 	c.Closed = append(c.Closed[:len(c.Closed):len(c.Closed)], k)
 }
 

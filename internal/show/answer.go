@@ -7,13 +7,6 @@ import (
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
-// Apology writes who should speak and where, what to say and what to avoid.
-func Apology(plan *recoveryv1.ApologyPlan, p Page) string {
-	w := p.writer()
-	w.apology(plan)
-	return w.String()
-}
-
 // speakerWords say who should apologise.
 var speakerWords = map[recoveryv1.Speaker]string{
 	recoveryv1.Speaker_SPEAKER_ANYONE:       "whoever is there first answers",
@@ -45,13 +38,6 @@ func (w *writer) points(mark string, points []*recoveryv1.ApologyPoint, paint fu
 		}
 		w.grid(2, [][]string{{paint(mark), text}})
 	}
-}
-
-// Deadlines writes by when each thing has to be done, the time left, and which rule set the moment.
-func Deadlines(c *recoveryv1.Case, p Page) string {
-	w := p.writer()
-	w.deadlines(c)
-	return w.String()
 }
 
 func (w *writer) deadlines(c *recoveryv1.Case) {

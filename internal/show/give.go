@@ -10,13 +10,6 @@ import (
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
-// Compensation writes what to give, what of it somebody must approve first, and the options to let the customer choose from.
-func Compensation(r *recoveryv1.Recommendation, p Page) string {
-	w := p.writer()
-	w.give(r)
-	return w.String()
-}
-
 func (w *writer) give(r *recoveryv1.Recommendation) {
 	note := ""
 	if r.GetRatio() > 0 {
@@ -101,13 +94,6 @@ func (w *writer) approvalTotal(items []*recoveryv1.RecommendationItem) string {
 		return ""
 	}
 	return w.in(orange, strings.Join(waiting, " and ")+" may not be given by itself and waits for an approver; the deadlines do not wait")
-}
-
-// Review writes why a person must decide before anything goes out; it is empty if nobody has to.
-func Review(r *recoveryv1.Recommendation, p Page) string {
-	w := p.writer()
-	w.review(r)
-	return w.String()
 }
 
 func (w *writer) review(r *recoveryv1.Recommendation) {

@@ -12,13 +12,6 @@ import (
 
 func width(text string) int { return lipgloss.Width(text) }
 
-// Risk writes how likely the customer is to leave under each course of action.
-func Risk(a *recoveryv1.Assessment, p Page) string {
-	w := p.writer()
-	w.risk(a)
-	return w.String()
-}
-
 func (w *writer) risk(a *recoveryv1.Assessment) {
 	w.section("RISK THAT THE CUSTOMER LEAVES", "")
 	risk := a.GetRisk()
@@ -57,13 +50,6 @@ func outlook(a *recoveryv1.Assessment) string {
 		parts = append(parts, "Service level: "+plain(level)+".")
 	}
 	return strings.Join(parts, " ")
-}
-
-// Reasons writes why the risk is what it is: each term with its sign and size, the grade of the evidence and its source.
-func Reasons(a *recoveryv1.Assessment, p Page) string {
-	w := p.writer()
-	w.reasons(a)
-	return w.String()
 }
 
 func (w *writer) reasons(a *recoveryv1.Assessment) {
