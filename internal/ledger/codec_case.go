@@ -44,6 +44,9 @@ func caseRecord(k recovery.Case) *ledgerv1.Case {
 		Recommendation: recommendationRecord(k.Recommendation),
 		Deadlines:      convert(k.Deadlines, deadlineRecord),
 		History:        convert(k.History, transitionRecord),
+		Offers:         convert(k.Offers, offerRecord),
+		HeldSince:      nanos(k.HeldSince),
+		ReopenedAt:     nanos(k.ReopenedAt),
 	}.Build()
 }
 
@@ -70,6 +73,9 @@ func caseOf(m *ledgerv1.Case) recovery.Case {
 		Recommendation: recommendationOf(m.GetRecommendation()),
 		Deadlines:      convert(m.GetDeadlines(), deadlineOf),
 		History:        convert(m.GetHistory(), transitionOf),
+		Offers:         convert(m.GetOffers(), offerOf),
+		HeldSince:      moment(m.GetHeldSince()),
+		ReopenedAt:     moment(m.GetReopenedAt()),
 	}
 }
 
@@ -168,6 +174,8 @@ func deadlineRecord(d recovery.Deadline) *ledgerv1.Deadline {
 		BoundBy:   uint32(d.BoundBy),
 		Verdict:   uint32(d.Verdict),
 		MetAt:     nanos(d.MetAt),
+		Business:  d.Business,
+		Warnings:  convert(d.Warnings, nanos),
 	}.Build()
 }
 
@@ -178,6 +186,8 @@ func deadlineOf(m *ledgerv1.Deadline) recovery.Deadline {
 		BoundBy:   recovery.Bound(m.GetBoundBy()),
 		Verdict:   recovery.Verdict(m.GetVerdict()),
 		MetAt:     moment(m.GetMetAt()),
+		Business:  m.GetBusiness(),
+		Warnings:  convert(m.GetWarnings(), moment),
 	}
 }
 

@@ -133,7 +133,12 @@ func (c *compiler) currencies() {
 		}
 		step, err := minorUnits(m.GetRoundTo(), digits)
 		c.require(err == "", at.to("round_to"), "%s", err)
-		c.rules.Currencies[code] = recovery.Currency{Digits: digits, Scale: m.GetScale(), RoundTo: step}
+		budget := int64(recovery.NoBudget)
+		if text := m.GetDailyBudget(); text != "" {
+			budget, err = minorUnits(text, digits)
+			c.require(err == "", at.to("daily_budget"), "%s", err)
+		}
+		c.rules.Currencies[code] = recovery.Currency{Digits: digits, Scale: m.GetScale(), RoundTo: step, DailyBudget: budget}
 	}
 }
 

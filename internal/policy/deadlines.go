@@ -38,6 +38,13 @@ func (c *compiler) deadlines() {
 		bound{at.to("on_premises", "value"), r.OnPremises.Hours()})
 	c.require(r.WideReach >= 1, at.to("wide_reach", "value"), "must be 1 or more")
 	c.require(r.Renewals <= 10, at.to("renewals", "value"), "must be 0 to 10")
+	last := 0.0
+	for i, w := range m.GetWarnings() {
+		share := w.GetValue()
+		c.require(share > last && share < 1, at.to("warnings").to(i).to("value"), "must be above %v and below 1", last)
+		last = share
+		r.Warnings = append(r.Warnings, share)
+	}
 	for _, l := range m.GetLimits() {
 		limit := recovery.Limit{
 			Milestone: term[recovery.Milestone](l.GetMilestone()),

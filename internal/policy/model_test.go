@@ -28,7 +28,7 @@ func TestDefaultIsTheModel(t *testing.T) {
 		{"deadlines", modelDeadlines(), got.Deadlines},
 		{"compensation", modelCompensation(), got.Compensation},
 		{"guard", recovery.GuardRules{Alpha: 1, Beta: 33, Multiple: 3, MeanRate: .03, Certainty: .95}, got.Guard},
-		{"dollar", recovery.Currency{Digits: 2, Scale: 1, RoundTo: 50}, got.Currencies["USD"]},
+		{"dollar", recovery.Currency{Digits: 2, Scale: 1, RoundTo: 50, DailyBudget: 1_000_000}, got.Currencies["USD"]},
 		{"options from", .7, got.Options.FromSeverity},
 		{"options most", 3, got.Options.Most},
 		{"apologies spent", 2, got.Apology.Spent},
@@ -121,7 +121,7 @@ func modelDeadlines() recovery.DeadlineRules {
 	d := recovery.DeadlineRules{
 		Acknowledge: 5 * time.Minute, Public: time.Hour, PublicWide: 15 * time.Minute, WideReach: 100_000,
 		OnPremises: 15 * time.Minute, BeforeDeparture: time.Hour, NeverBefore: 5 * time.Minute, PatienceCeiling: 72 * time.Hour,
-		Resolve: 5 * day, FollowUp: 7 * day, Renewals: 1,
+		Resolve: 5 * day, FollowUp: 7 * day, Renewals: 1, Warnings: []float64{.5, .8},
 	}
 	d.Band[recovery.Critical], d.Band[recovery.High], d.Band[recovery.Moderate], d.Band[recovery.Low] = 2*time.Hour, 12*time.Hour, 24*time.Hour, 48*time.Hour
 	return d

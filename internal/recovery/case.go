@@ -20,8 +20,11 @@ type Case struct {
 	AnsweredAt  time.Time // last human answer; zero while none
 	Refused     bool      // the case was answered with a refusal
 	Renewals    int       // promises made anew since the last event
+	HeldSince   time.Time // since when its clocks stand still; zero while they run
+	ReopenedAt  time.Time // last time; zero if never
 	TraceParent string    // of the call that opened it
 
+	Offers         []Offer // oldest first, at most [MostOffers]
 	Assessment     Assessment
 	Recommendation Recommendation
 	Deadlines      []Deadline
@@ -34,6 +37,7 @@ const (
 	MostAccounts  = 16
 	MostHistory   = 50
 	MostDeadlines = 24
+	MostOffers    = 16
 )
 
 // State is where a case stands.
@@ -126,6 +130,8 @@ type Deadline struct {
 	BoundBy   Bound
 	Verdict   Verdict
 	MetAt     time.Time
+	Business  bool        // its clock runs in business hours only
+	Warnings  []time.Time // still to be given, ascending
 }
 
 // Change is a kind of transition in the life of a case.
@@ -150,6 +156,7 @@ const (
 	ChangeFollowedUp
 	ChangeReopened
 	ChangeLapsed
+	ChangeOfferExpired
 )
 
 // Transition is one entry of a case's history.

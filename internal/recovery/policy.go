@@ -55,7 +55,13 @@ type Currency struct {
 	Digits  int     // decimals of the minor unit: 2 for USD, 0 for JPY
 	Scale   float64 // units of the currency for one reference unit, above 0
 	RoundTo int64   // minor units that a goodwill amount is rounded up to, at least 1
+	// DailyBudget is how many minor units offers may give without approval to
+	// the customers of one tenant in one UTC day; NoBudget: any number.
+	DailyBudget int64
 }
+
+// NoBudget is a budget that bounds nothing.
+const NoBudget = mostMinor
 
 // SeverityRules grade a failure from 0 to 1.
 type SeverityRules struct {
@@ -156,6 +162,7 @@ type DeadlineRules struct {
 	PatienceCeiling time.Duration        // 72 h on the calendar
 	Resolve         time.Duration        // 5 d
 	FollowUp        time.Duration        // 7 d after the resolution
+	Warnings        []float64            // shares of the time to a deadline, ascending: 0.5, 0.8
 	Renewals        int                  // times that a missed promise is made anew without a new event: 1
 	Limits          []Limit              // of law, contract or house rule
 }

@@ -98,6 +98,7 @@ func TestPositivesAndChanges(t *testing.T) {
 		recoveryv1.TransitionKind_TRANSITION_KIND_FOLLOWED_UP:     recovery.ChangeFollowedUp,
 		recoveryv1.TransitionKind_TRANSITION_KIND_REOPENED:        recovery.ChangeReopened,
 		recoveryv1.TransitionKind_TRANSITION_KIND_LAPSED:          recovery.ChangeLapsed,
+		recoveryv1.TransitionKind_TRANSITION_KIND_OFFER_EXPIRED:   recovery.ChangeOfferExpired,
 	}
 	if len(changes) != len(recoveryv1.TransitionKind_name)-1 {
 		t.Errorf("%d kinds of transition are held together, the contract has %d", len(changes), len(recoveryv1.TransitionKind_name)-1)

@@ -34,9 +34,9 @@ const (
 	CaseState_CASE_STATE_ACKNOWLEDGED CaseState = 2
 	// An offer was made.
 	CaseState_CASE_STATE_OFFERED CaseState = 3
-	// It is closed; the outcome says how.
+	// It was ended; the outcome says how. Unless it lapsed or was withdrawn, a follow-up is due, and a missed one opens it again.
 	CaseState_CASE_STATE_RESOLVED CaseState = 4
-	// It is closed, and the customer was asked afterwards.
+	// It is closed: the customer was asked afterwards.
 	CaseState_CASE_STATE_FOLLOWED_UP CaseState = 5
 )
 
@@ -362,6 +362,8 @@ const (
 	TransitionKind_TRANSITION_KIND_REOPENED TransitionKind = 16
 	// It was closed by the service after 30 days without contact.
 	TransitionKind_TRANSITION_KIND_LAPSED TransitionKind = 17
+	// An offer ended without an answer; what was reserved for it is free again.
+	TransitionKind_TRANSITION_KIND_OFFER_EXPIRED TransitionKind = 18
 )
 
 // Enum value maps for TransitionKind.
@@ -385,6 +387,7 @@ var (
 		15: "TRANSITION_KIND_FOLLOWED_UP",
 		16: "TRANSITION_KIND_REOPENED",
 		17: "TRANSITION_KIND_LAPSED",
+		18: "TRANSITION_KIND_OFFER_EXPIRED",
 	}
 	TransitionKind_value = map[string]int32{
 		"TRANSITION_KIND_UNSPECIFIED":     0,
@@ -405,6 +408,7 @@ var (
 		"TRANSITION_KIND_FOLLOWED_UP":     15,
 		"TRANSITION_KIND_REOPENED":        16,
 		"TRANSITION_KIND_LAPSED":          17,
+		"TRANSITION_KIND_OFFER_EXPIRED":   18,
 	}
 )
 
@@ -1004,7 +1008,7 @@ type Case_builder struct {
 	CustomerId string
 	// How far it has come.
 	State CaseState
-	// Counts the changes of the case, from 1. A step may name the revision that it expects.
+	// Counts the changes of the case, from 1; warnings do not count. A step may name the revision that it expects.
 	Revision int64
 	// When it was opened, by the clock of the service.
 	OpenedAt *timestamppb.Timestamp
@@ -1069,6 +1073,9 @@ type CaseEvent struct {
 	xxx_hidden_Transition *Transition            `protobuf:"bytes,5,opt,name=transition,proto3"`
 	xxx_hidden_Band       Band                   `protobuf:"varint,6,opt,name=band,proto3,enum=recovery.v1.Band"`
 	xxx_hidden_Case       *Case                  `protobuf:"bytes,7,opt,name=case,proto3"`
+	xxx_hidden_State      CaseState              `protobuf:"varint,8,opt,name=state,proto3,enum=recovery.v1.CaseState"`
+	xxx_hidden_Revision   int64                  `protobuf:"varint,9,opt,name=revision,proto3"`
+	xxx_hidden_RespondBy  *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=respond_by,json=respondBy,proto3"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -1147,6 +1154,27 @@ func (x *CaseEvent) GetCase() *Case {
 	return nil
 }
 
+func (x *CaseEvent) GetState() CaseState {
+	if x != nil {
+		return x.xxx_hidden_State
+	}
+	return CaseState_CASE_STATE_UNSPECIFIED
+}
+
+func (x *CaseEvent) GetRevision() int64 {
+	if x != nil {
+		return x.xxx_hidden_Revision
+	}
+	return 0
+}
+
+func (x *CaseEvent) GetRespondBy() *timestamppb.Timestamp {
+	if x != nil {
+		return x.xxx_hidden_RespondBy
+	}
+	return nil
+}
+
 func (x *CaseEvent) SetEventId(v string) {
 	x.xxx_hidden_EventId = v
 }
@@ -1175,6 +1203,18 @@ func (x *CaseEvent) SetCase(v *Case) {
 	x.xxx_hidden_Case = v
 }
 
+func (x *CaseEvent) SetState(v CaseState) {
+	x.xxx_hidden_State = v
+}
+
+func (x *CaseEvent) SetRevision(v int64) {
+	x.xxx_hidden_Revision = v
+}
+
+func (x *CaseEvent) SetRespondBy(v *timestamppb.Timestamp) {
+	x.xxx_hidden_RespondBy = v
+}
+
 func (x *CaseEvent) HasTransition() bool {
 	if x == nil {
 		return false
@@ -1189,12 +1229,23 @@ func (x *CaseEvent) HasCase() bool {
 	return x.xxx_hidden_Case != nil
 }
 
+func (x *CaseEvent) HasRespondBy() bool {
+	if x == nil {
+		return false
+	}
+	return x.xxx_hidden_RespondBy != nil
+}
+
 func (x *CaseEvent) ClearTransition() {
 	x.xxx_hidden_Transition = nil
 }
 
 func (x *CaseEvent) ClearCase() {
 	x.xxx_hidden_Case = nil
+}
+
+func (x *CaseEvent) ClearRespondBy() {
+	x.xxx_hidden_RespondBy = nil
 }
 
 type CaseEvent_builder struct {
@@ -1212,8 +1263,14 @@ type CaseEvent_builder struct {
 	Transition *Transition
 	// The band of the case after it.
 	Band Band
-	// The case after it, without customer_id.
+	// The case as it stands when the event is sent, which may be later than the event; without customer_id. Not set if it is gone.
 	Case *Case
+	// How far the case had come with it.
+	State CaseState
+	// The revision of the case with it; a warning changes nothing and leaves the revision as it was.
+	Revision int64
+	// When a person must have answered, as of then; not set if nobody had been promised that.
+	RespondBy *timestamppb.Timestamp
 }
 
 func (b0 CaseEvent_builder) Build() *CaseEvent {
@@ -1227,6 +1284,9 @@ func (b0 CaseEvent_builder) Build() *CaseEvent {
 	x.xxx_hidden_Transition = b.Transition
 	x.xxx_hidden_Band = b.Band
 	x.xxx_hidden_Case = b.Case
+	x.xxx_hidden_State = b.State
+	x.xxx_hidden_Revision = b.Revision
+	x.xxx_hidden_RespondBy = b.RespondBy
 	return m0
 }
 
@@ -1271,7 +1331,7 @@ const file_recovery_v1_case_proto_rawDesc = "" +
 	"\vresolved_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"resolvedAt\x12>\n" +
 	"\n" +
-	"held_since\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\theldSince\"\xf4\x01\n" +
+	"held_since\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\theldSince\"\xf9\x02\n" +
 	"\tCaseEvent\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12\x16\n" +
@@ -1281,7 +1341,12 @@ const file_recovery_v1_case_proto_rawDesc = "" +
 	"transition\x18\x05 \x01(\v2\x17.recovery.v1.TransitionR\n" +
 	"transition\x12%\n" +
 	"\x04band\x18\x06 \x01(\x0e2\x11.recovery.v1.BandR\x04band\x12%\n" +
-	"\x04case\x18\a \x01(\v2\x11.recovery.v1.CaseR\x04case*\xa6\x01\n" +
+	"\x04case\x18\a \x01(\v2\x11.recovery.v1.CaseR\x04case\x12,\n" +
+	"\x05state\x18\b \x01(\x0e2\x16.recovery.v1.CaseStateR\x05state\x12\x1a\n" +
+	"\brevision\x18\t \x01(\x03R\brevision\x129\n" +
+	"\n" +
+	"respond_by\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\trespondBy*\xa6\x01\n" +
 	"\tCaseState\x12\x1a\n" +
 	"\x16CASE_STATE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fCASE_STATE_OPEN\x10\x01\x12\x1b\n" +
@@ -1317,7 +1382,7 @@ const file_recovery_v1_case_proto_rawDesc = "" +
 	"\x1aDEADLINE_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16DEADLINE_STATE_PENDING\x10\x01\x12\x16\n" +
 	"\x12DEADLINE_STATE_MET\x10\x02\x12\x19\n" +
-	"\x15DEADLINE_STATE_MISSED\x10\x03*\xc0\x04\n" +
+	"\x15DEADLINE_STATE_MISSED\x10\x03*\xe3\x04\n" +
 	"\x0eTransitionKind\x12\x1f\n" +
 	"\x1bTRANSITION_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16TRANSITION_KIND_OPENED\x10\x01\x12\x1a\n" +
@@ -1337,7 +1402,8 @@ const file_recovery_v1_case_proto_rawDesc = "" +
 	"\x18TRANSITION_KIND_RESOLVED\x10\x0e\x12\x1f\n" +
 	"\x1bTRANSITION_KIND_FOLLOWED_UP\x10\x0f\x12\x1c\n" +
 	"\x18TRANSITION_KIND_REOPENED\x10\x10\x12\x1a\n" +
-	"\x16TRANSITION_KIND_LAPSED\x10\x11B;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
+	"\x16TRANSITION_KIND_LAPSED\x10\x11\x12!\n" +
+	"\x1dTRANSITION_KIND_OFFER_EXPIRED\x10\x12B;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
 
 var file_recovery_v1_case_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
 var file_recovery_v1_case_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
@@ -1383,11 +1449,13 @@ var file_recovery_v1_case_proto_depIdxs = []int32{
 	7,  // 20: recovery.v1.CaseEvent.transition:type_name -> recovery.v1.Transition
 	15, // 21: recovery.v1.CaseEvent.band:type_name -> recovery.v1.Band
 	8,  // 22: recovery.v1.CaseEvent.case:type_name -> recovery.v1.Case
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	0,  // 23: recovery.v1.CaseEvent.state:type_name -> recovery.v1.CaseState
+	10, // 24: recovery.v1.CaseEvent.respond_by:type_name -> google.protobuf.Timestamp
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_recovery_v1_case_proto_init() }

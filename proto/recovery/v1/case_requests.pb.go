@@ -200,7 +200,9 @@ func (b0 GetCaseResponse_builder) Build() *GetCaseResponse {
 	return m0
 }
 
-// ListCasesRequest asks for cases of one tenant. All filters must hold at once.
+// ListCasesRequest asks for cases of one tenant, in the order in which something is due next; those for which nothing is due come last.
+// All filters must hold at once. Without customer_id it finds the cases that are not closed: open ones and those that await their follow-up.
+// With customer_id it finds the closed ones that are kept as well, the newest 100.
 type ListCasesRequest struct {
 	state                 protoimpl.MessageState `protogen:"opaque.v1"`
 	xxx_hidden_Tenant     string                 `protobuf:"bytes,1,opt,name=tenant,proto3"`
@@ -421,7 +423,7 @@ func (x *ListCasesResponse) SetNextPageToken(v string) {
 type ListCasesResponse_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
-	// The cases, in an order that stays the same from page to page.
+	// The cases by the due date of their next pending deadline, as of now. A page may hold fewer than page_size, even none, although more follow.
 	Cases []*Case
 	// Where the next page begins; empty if this is the last one.
 	NextPageToken string
@@ -556,10 +558,11 @@ func (b0 WatchCasesRequest_builder) Build() *WatchCasesRequest {
 	return m0
 }
 
-// WatchCasesResponse carries one transition.
+// WatchCasesResponse carries one transition, or none: the first message and the heartbeats only say how far the stream has come.
 type WatchCasesResponse struct {
 	state            protoimpl.MessageState `protogen:"opaque.v1"`
 	xxx_hidden_Event *CaseEvent             `protobuf:"bytes,1,opt,name=event,proto3"`
+	xxx_hidden_Token string                 `protobuf:"bytes,2,opt,name=token,proto3"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -596,8 +599,19 @@ func (x *WatchCasesResponse) GetEvent() *CaseEvent {
 	return nil
 }
 
+func (x *WatchCasesResponse) GetToken() string {
+	if x != nil {
+		return x.xxx_hidden_Token
+	}
+	return ""
+}
+
 func (x *WatchCasesResponse) SetEvent(v *CaseEvent) {
 	x.xxx_hidden_Event = v
+}
+
+func (x *WatchCasesResponse) SetToken(v string) {
+	x.xxx_hidden_Token = v
 }
 
 func (x *WatchCasesResponse) HasEvent() bool {
@@ -614,8 +628,10 @@ func (x *WatchCasesResponse) ClearEvent() {
 type WatchCasesResponse_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
-	// What happened.
+	// What happened; not set in a heartbeat.
 	Event *CaseEvent
+	// Where to resume after this message: the resume_token of a later WatchCases.
+	Token string
 }
 
 func (b0 WatchCasesResponse_builder) Build() *WatchCasesResponse {
@@ -623,6 +639,7 @@ func (b0 WatchCasesResponse_builder) Build() *WatchCasesResponse {
 	b, x := &b0, m0
 	_, _ = b, x
 	x.xxx_hidden_Event = b.Event
+	x.xxx_hidden_Token = b.Token
 	return m0
 }
 
@@ -1962,9 +1979,10 @@ const file_recovery_v1_case_requests_proto_rawDesc = "" +
 	"customerId\x12<\n" +
 	"\x05bands\x18\x03 \x03(\x0e2\x11.recovery.v1.BandB\x13\xbaH\x10\x92\x01\r\x10 \x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05bands\x12R\n" +
 	"\vtransitions\x18\x04 \x03(\x0e2\x1b.recovery.v1.TransitionKindB\x13\xbaH\x10\x92\x01\r\x10 \x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\vtransitions\x12,\n" +
-	"\fresume_token\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01R\vresumeToken\"B\n" +
+	"\fresume_token\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x01R\vresumeToken\"X\n" +
 	"\x12WatchCasesResponse\x12,\n" +
-	"\x05event\x18\x01 \x01(\v2\x16.recovery.v1.CaseEventR\x05event\"\xbb\x01\n" +
+	"\x05event\x18\x01 \x01(\v2\x16.recovery.v1.CaseEventR\x05event\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\"\xbb\x01\n" +
 	"\x16AcknowledgeCaseRequest\x121\n" +
 	"\acase_id\x18\x01 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\x06caseId\x127\n" +
 	"\n" +

@@ -39,7 +39,7 @@ const (
 	ErrorReason_ERROR_REASON_POLICY_NOT_FOUND ErrorReason = 5
 	// FAILED_PRECONDITION: the case or offer is not in a state that allows this step.
 	ErrorReason_ERROR_REASON_WRONG_STATE ErrorReason = 6
-	// FAILED_PRECONDITION: the cap on automatic goodwill is reached.
+	// FAILED_PRECONDITION: more goodwill than the policy allows, approved or not. The message names the most that it allows.
 	ErrorReason_ERROR_REASON_CAP_REACHED ErrorReason = 7
 	// FAILED_PRECONDITION: the policy does not list this currency.
 	ErrorReason_ERROR_REASON_CURRENCY_NOT_LISTED ErrorReason = 8
@@ -75,6 +75,8 @@ const (
 	ErrorReason_ERROR_REASON_MALFORMED_MESSAGE ErrorReason = 23
 	// RESOURCE_EXHAUSTED: the message is larger than the server takes. Send less at once.
 	ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE ErrorReason = 24
+	// FAILED_PRECONDITION: nothing is left to offer for this case.
+	ErrorReason_ERROR_REASON_NOTHING_TO_OFFER ErrorReason = 25
 )
 
 // Enum value maps for ErrorReason.
@@ -105,6 +107,7 @@ var (
 		22: "ERROR_REASON_INTERNAL",
 		23: "ERROR_REASON_MALFORMED_MESSAGE",
 		24: "ERROR_REASON_MESSAGE_TOO_LARGE",
+		25: "ERROR_REASON_NOTHING_TO_OFFER",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":         0,
@@ -132,6 +135,7 @@ var (
 		"ERROR_REASON_INTERNAL":            22,
 		"ERROR_REASON_MALFORMED_MESSAGE":   23,
 		"ERROR_REASON_MESSAGE_TOO_LARGE":   24,
+		"ERROR_REASON_NOTHING_TO_OFFER":    25,
 	}
 )
 
@@ -161,7 +165,7 @@ var File_recovery_v1_errors_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x18recovery/v1/errors.proto\x12\vrecovery.v1*\xc3\x06\n" +
+	"\x18recovery/v1/errors.proto\x12\vrecovery.v1*\xe6\x06\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12\x1a\n" +
@@ -188,7 +192,8 @@ const file_recovery_v1_errors_proto_rawDesc = "" +
 	"\x1cERROR_REASON_NOT_IMPLEMENTED\x10\x15\x12\x19\n" +
 	"\x15ERROR_REASON_INTERNAL\x10\x16\x12\"\n" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x17\x12\"\n" +
-	"\x1eERROR_REASON_MESSAGE_TOO_LARGE\x10\x18B;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
+	"\x1eERROR_REASON_MESSAGE_TOO_LARGE\x10\x18\x12!\n" +
+	"\x1dERROR_REASON_NOTHING_TO_OFFER\x10\x19B;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
 
 var file_recovery_v1_errors_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_recovery_v1_errors_proto_goTypes = []any{

@@ -152,6 +152,8 @@ type Offer struct {
 	xxx_hidden_MadeAt           *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=made_at,json=madeAt,proto3"`
 	xxx_hidden_AnsweredAt       *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=answered_at,json=answeredAt,proto3"`
 	xxx_hidden_Answer           Answer                 `protobuf:"varint,11,opt,name=answer,proto3,enum=recovery.v1.Answer"`
+	xxx_hidden_ApprovedBy       string                 `protobuf:"bytes,12,opt,name=approved_by,json=approvedBy,proto3"`
+	xxx_hidden_Automatic        *money.Money           `protobuf:"bytes,13,opt,name=automatic,proto3"`
 	unknownFields               protoimpl.UnknownFields
 	sizeCache                   protoimpl.SizeCache
 }
@@ -260,6 +262,20 @@ func (x *Offer) GetAnswer() Answer {
 	return Answer_ANSWER_UNSPECIFIED
 }
 
+func (x *Offer) GetApprovedBy() string {
+	if x != nil {
+		return x.xxx_hidden_ApprovedBy
+	}
+	return ""
+}
+
+func (x *Offer) GetAutomatic() *money.Money {
+	if x != nil {
+		return x.xxx_hidden_Automatic
+	}
+	return nil
+}
+
 func (x *Offer) SetOfferId(v string) {
 	x.xxx_hidden_OfferId = v
 }
@@ -302,6 +318,14 @@ func (x *Offer) SetAnsweredAt(v *timestamppb.Timestamp) {
 
 func (x *Offer) SetAnswer(v Answer) {
 	x.xxx_hidden_Answer = v
+}
+
+func (x *Offer) SetApprovedBy(v string) {
+	x.xxx_hidden_ApprovedBy = v
+}
+
+func (x *Offer) SetAutomatic(v *money.Money) {
+	x.xxx_hidden_Automatic = v
 }
 
 func (x *Offer) HasTotal() bool {
@@ -353,6 +377,13 @@ func (x *Offer) HasAnsweredAt() bool {
 	return x.xxx_hidden_AnsweredAt != nil
 }
 
+func (x *Offer) HasAutomatic() bool {
+	if x == nil {
+		return false
+	}
+	return x.xxx_hidden_Automatic != nil
+}
+
 func (x *Offer) ClearTotal() {
 	x.xxx_hidden_Total = nil
 }
@@ -381,6 +412,10 @@ func (x *Offer) ClearAnsweredAt() {
 	x.xxx_hidden_AnsweredAt = nil
 }
 
+func (x *Offer) ClearAutomatic() {
+	x.xxx_hidden_Automatic = nil
+}
+
 type Offer_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -406,6 +441,11 @@ type Offer_builder struct {
 	AnsweredAt *timestamppb.Timestamp
 	// What the customer said; unspecified if nothing yet.
 	Answer Answer
+	// Who approved it, as named by ApproveOffer; empty if it was not.
+	ApprovedBy string
+	// The goodwill that needs no approver. It counts against the caps of the case and of the customer, and against the tenant's budget of
+	// the day, from created_at on; a refused or expired offer gives it back. 0 or not set if none.
+	Automatic *money.Money
 }
 
 func (b0 Offer_builder) Build() *Offer {
@@ -423,6 +463,8 @@ func (b0 Offer_builder) Build() *Offer {
 	x.xxx_hidden_MadeAt = b.MadeAt
 	x.xxx_hidden_AnsweredAt = b.AnsweredAt
 	x.xxx_hidden_Answer = b.Answer
+	x.xxx_hidden_ApprovedBy = b.ApprovedBy
+	x.xxx_hidden_Automatic = b.Automatic
 	return m0
 }
 
@@ -430,7 +472,7 @@ var File_recovery_v1_offer_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_offer_proto_rawDesc = "" +
 	"\n" +
-	"\x17recovery/v1/offer.proto\x12\vrecovery.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a recovery/v1/recommendation.proto\"\xc5\x04\n" +
+	"\x17recovery/v1/offer.proto\x12\vrecovery.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a recovery/v1/recommendation.proto\"\x98\x05\n" +
 	"\x05Offer\x12\x19\n" +
 	"\boffer_id\x18\x01 \x01(\tR\aofferId\x12-\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x17.recovery.v1.OfferStateR\x05state\x125\n" +
@@ -447,7 +489,10 @@ const file_recovery_v1_offer_proto_rawDesc = "" +
 	"\vanswered_at\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"answeredAt\x12+\n" +
-	"\x06answer\x18\v \x01(\x0e2\x13.recovery.v1.AnswerR\x06answer*\xe2\x01\n" +
+	"\x06answer\x18\v \x01(\x0e2\x13.recovery.v1.AnswerR\x06answer\x12\x1f\n" +
+	"\vapproved_by\x18\f \x01(\tR\n" +
+	"approvedBy\x120\n" +
+	"\tautomatic\x18\r \x01(\v2\x12.google.type.MoneyR\tautomatic*\xe2\x01\n" +
 	"\n" +
 	"OfferState\x12\x1b\n" +
 	"\x17OFFER_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
@@ -484,11 +529,12 @@ var file_recovery_v1_offer_proto_depIdxs = []int32{
 	5,  // 7: recovery.v1.Offer.made_at:type_name -> google.protobuf.Timestamp
 	5,  // 8: recovery.v1.Offer.answered_at:type_name -> google.protobuf.Timestamp
 	1,  // 9: recovery.v1.Offer.answer:type_name -> recovery.v1.Answer
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	4,  // 10: recovery.v1.Offer.automatic:type_name -> google.type.Money
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_recovery_v1_offer_proto_init() }

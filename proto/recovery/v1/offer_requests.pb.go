@@ -9,6 +9,7 @@ package recoveryv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	money "google.golang.org/genproto/googleapis/type/money"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -29,6 +30,7 @@ type RequestOfferRequest struct {
 	xxx_hidden_RequestId    string                        `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3"`
 	xxx_hidden_ValidateOnly bool                          `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3"`
 	xxx_hidden_Revision     int64                         `protobuf:"varint,5,opt,name=revision,proto3,oneof"`
+	xxx_hidden_Goodwill     *money.Money                  `protobuf:"bytes,6,opt,name=goodwill,proto3"`
 	XXX_raceDetectHookData  protoimpl.RaceDetectHookData
 	XXX_presence            [1]uint32
 	unknownFields           protoimpl.UnknownFields
@@ -99,6 +101,13 @@ func (x *RequestOfferRequest) GetRevision() int64 {
 	return 0
 }
 
+func (x *RequestOfferRequest) GetGoodwill() *money.Money {
+	if x != nil {
+		return x.xxx_hidden_Goodwill
+	}
+	return nil
+}
+
 func (x *RequestOfferRequest) SetCaseId(v string) {
 	x.xxx_hidden_Subject = &requestOfferRequest_CaseId{v}
 }
@@ -121,7 +130,11 @@ func (x *RequestOfferRequest) SetValidateOnly(v bool) {
 
 func (x *RequestOfferRequest) SetRevision(v int64) {
 	x.xxx_hidden_Revision = v
-	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 3, 4)
+	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 3, 5)
+}
+
+func (x *RequestOfferRequest) SetGoodwill(v *money.Money) {
+	x.xxx_hidden_Goodwill = v
 }
 
 func (x *RequestOfferRequest) HasSubject() bool {
@@ -154,6 +167,13 @@ func (x *RequestOfferRequest) HasRevision() bool {
 	return protoimpl.X.Present(&(x.XXX_presence[0]), 3)
 }
 
+func (x *RequestOfferRequest) HasGoodwill() bool {
+	if x == nil {
+		return false
+	}
+	return x.xxx_hidden_Goodwill != nil
+}
+
 func (x *RequestOfferRequest) ClearSubject() {
 	x.xxx_hidden_Subject = nil
 }
@@ -173,6 +193,10 @@ func (x *RequestOfferRequest) ClearEvent() {
 func (x *RequestOfferRequest) ClearRevision() {
 	protoimpl.X.ClearPresent(&(x.XXX_presence[0]), 3)
 	x.xxx_hidden_Revision = 0
+}
+
+func (x *RequestOfferRequest) ClearGoodwill() {
+	x.xxx_hidden_Goodwill = nil
 }
 
 const RequestOfferRequest_Subject_not_set_case case_RequestOfferRequest_Subject = 0
@@ -211,6 +235,9 @@ type RequestOfferRequest_builder struct {
 	// Set by the caller who wants to change only what it has seen: the revision that the case must have, 1 or more.
 	// Not given means whatever it is.
 	Revision *int64
+	// Set by the caller who wants to offer another goodwill than the recommended one: its amount, 0 or more, in the currency of the case. What
+	// exceeds the automatic limits needs approval; what exceeds the ceiling of the policy is refused with CAP_REACHED.
+	Goodwill *money.Money
 }
 
 func (b0 RequestOfferRequest_builder) Build() *RequestOfferRequest {
@@ -226,9 +253,10 @@ func (b0 RequestOfferRequest_builder) Build() *RequestOfferRequest {
 	x.xxx_hidden_RequestId = b.RequestId
 	x.xxx_hidden_ValidateOnly = b.ValidateOnly
 	if b.Revision != nil {
-		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 3, 4)
+		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 3, 5)
 		x.xxx_hidden_Revision = *b.Revision
 	}
+	x.xxx_hidden_Goodwill = b.Goodwill
 	return m0
 }
 
@@ -363,6 +391,8 @@ type ApproveOfferRequest struct {
 	xxx_hidden_RequestId   string                 `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3"`
 	xxx_hidden_Revision    int64                  `protobuf:"varint,3,opt,name=revision,proto3,oneof"`
 	xxx_hidden_OfferId     string                 `protobuf:"bytes,4,opt,name=offer_id,json=offerId,proto3"`
+	xxx_hidden_Approver    string                 `protobuf:"bytes,5,opt,name=approver,proto3"`
+	xxx_hidden_Goodwill    *money.Money           `protobuf:"bytes,6,opt,name=goodwill,proto3"`
 	XXX_raceDetectHookData protoimpl.RaceDetectHookData
 	XXX_presence           [1]uint32
 	unknownFields          protoimpl.UnknownFields
@@ -422,6 +452,20 @@ func (x *ApproveOfferRequest) GetOfferId() string {
 	return ""
 }
 
+func (x *ApproveOfferRequest) GetApprover() string {
+	if x != nil {
+		return x.xxx_hidden_Approver
+	}
+	return ""
+}
+
+func (x *ApproveOfferRequest) GetGoodwill() *money.Money {
+	if x != nil {
+		return x.xxx_hidden_Goodwill
+	}
+	return nil
+}
+
 func (x *ApproveOfferRequest) SetCaseId(v string) {
 	x.xxx_hidden_CaseId = v
 }
@@ -432,11 +476,19 @@ func (x *ApproveOfferRequest) SetRequestId(v string) {
 
 func (x *ApproveOfferRequest) SetRevision(v int64) {
 	x.xxx_hidden_Revision = v
-	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 2, 4)
+	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 2, 6)
 }
 
 func (x *ApproveOfferRequest) SetOfferId(v string) {
 	x.xxx_hidden_OfferId = v
+}
+
+func (x *ApproveOfferRequest) SetApprover(v string) {
+	x.xxx_hidden_Approver = v
+}
+
+func (x *ApproveOfferRequest) SetGoodwill(v *money.Money) {
+	x.xxx_hidden_Goodwill = v
 }
 
 func (x *ApproveOfferRequest) HasRevision() bool {
@@ -446,9 +498,20 @@ func (x *ApproveOfferRequest) HasRevision() bool {
 	return protoimpl.X.Present(&(x.XXX_presence[0]), 2)
 }
 
+func (x *ApproveOfferRequest) HasGoodwill() bool {
+	if x == nil {
+		return false
+	}
+	return x.xxx_hidden_Goodwill != nil
+}
+
 func (x *ApproveOfferRequest) ClearRevision() {
 	protoimpl.X.ClearPresent(&(x.XXX_presence[0]), 2)
 	x.xxx_hidden_Revision = 0
+}
+
+func (x *ApproveOfferRequest) ClearGoodwill() {
+	x.xxx_hidden_Goodwill = nil
 }
 
 type ApproveOfferRequest_builder struct {
@@ -463,6 +526,12 @@ type ApproveOfferRequest_builder struct {
 	Revision *int64
 	// Set by the caller: the offer of the case.
 	OfferId string
+	// Set by the caller: who approves, as your staff is known to you; at most 64 of letters, digits and . _ @ + -. It is kept with the offer
+	// and shown in approved_by, so name no more of a person than that takes.
+	Approver string
+	// Set by the caller who approves another goodwill than the offered one: its amount, 0 or more, in the currency of the case and up to the
+	// ceiling of the policy.
+	Goodwill *money.Money
 }
 
 func (b0 ApproveOfferRequest_builder) Build() *ApproveOfferRequest {
@@ -472,10 +541,12 @@ func (b0 ApproveOfferRequest_builder) Build() *ApproveOfferRequest {
 	x.xxx_hidden_CaseId = b.CaseId
 	x.xxx_hidden_RequestId = b.RequestId
 	if b.Revision != nil {
-		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 2, 4)
+		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 2, 6)
 		x.xxx_hidden_Revision = *b.Revision
 	}
 	x.xxx_hidden_OfferId = b.OfferId
+	x.xxx_hidden_Approver = b.Approver
+	x.xxx_hidden_Goodwill = b.Goodwill
 	return m0
 }
 
@@ -954,26 +1025,31 @@ var File_recovery_v1_offer_requests_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_offer_requests_proto_rawDesc = "" +
 	"\n" +
-	" recovery/v1/offer_requests.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x16recovery/v1/case.proto\x1a\x19recovery/v1/failure.proto\x1a\x17recovery/v1/offer.proto\"\xd5\x03\n" +
+	" recovery/v1/offer_requests.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x17google/type/money.proto\x1a\x16recovery/v1/case.proto\x1a\x19recovery/v1/failure.proto\x1a\x17recovery/v1/offer.proto\"\xf1\x06\n" +
 	"\x13RequestOfferRequest\x120\n" +
 	"\acase_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$H\x00R\x06caseId\x121\n" +
 	"\x05event\x18\x02 \x01(\v2\x19.recovery.v1.FailureEventH\x00R\x05event\x127\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12(\n" +
-	"\brevision\x18\x05 \x01(\x03B\a\xbaH\x04\"\x02(\x01H\x01R\brevision\x88\x01\x01:\xb1\x01\xbaH\xad\x01\x1a\xaa\x01\n" +
+	"\brevision\x18\x05 \x01(\x03B\a\xbaH\x04\"\x02(\x01H\x01R\brevision\x88\x01\x01\x12\x99\x03\n" +
+	"\bgoodwill\x18\x06 \x01(\v2\x12.google.type.MoneyB\xe8\x02\xbaH\xe4\x02\xba\x01\xe0\x02\n" +
+	"\fmoney.amount\x12\xc5\x01must have a currency_code of three capital letters (ISO 4217), such as EUR, units below 1000000000000 and nanos from 0 to 999999999; units and nanos must have the same sign and must not be negative\x1a\x87\x01this.units >= 0 && this.units < 1000000000000 && this.nanos >= 0 && this.nanos < 1000000000 && this.currency_code.matches('^[A-Z]{3}$')R\bgoodwill:\xb1\x01\xbaH\xad\x01\x1a\xaa\x01\n" +
 	"\x1arequest_offer.event_is_dry\x12dvalidate_only must be true when event is given; name case_id instead to draw up an offer that counts\x1a&!has(this.event) || this.validate_onlyB\x10\n" +
 	"\asubject\x12\x05\xbaH\x02\b\x01B\v\n" +
 	"\t_revision\"g\n" +
 	"\x14RequestOfferResponse\x12(\n" +
 	"\x05offer\x18\x01 \x01(\v2\x12.recovery.v1.OfferR\x05offer\x12%\n" +
-	"\x04case\x18\x02 \x01(\v2\x11.recovery.v1.CaseR\x04case\"\xed\x01\n" +
+	"\x04case\x18\x02 \x01(\v2\x11.recovery.v1.CaseR\x04case\"\xc8\x05\n" +
 	"\x13ApproveOfferRequest\x121\n" +
 	"\acase_id\x18\x01 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\x06caseId\x127\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\trequestId\x12(\n" +
 	"\brevision\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x01H\x00R\brevision\x88\x01\x01\x123\n" +
-	"\boffer_id\x18\x04 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\aofferIdB\v\n" +
+	"\boffer_id\x18\x04 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\aofferId\x12=\n" +
+	"\bapprover\x18\x05 \x01(\tB!\xe0A\x02\xbaH\x1br\x19\x10\x01\x18@2\x13^[A-Za-z0-9._@+-]*$R\bapprover\x12\x99\x03\n" +
+	"\bgoodwill\x18\x06 \x01(\v2\x12.google.type.MoneyB\xe8\x02\xbaH\xe4\x02\xba\x01\xe0\x02\n" +
+	"\fmoney.amount\x12\xc5\x01must have a currency_code of three capital letters (ISO 4217), such as EUR, units below 1000000000000 and nanos from 0 to 999999999; units and nanos must have the same sign and must not be negative\x1a\x87\x01this.units >= 0 && this.units < 1000000000000 && this.nanos >= 0 && this.nanos < 1000000000 && this.currency_code.matches('^[A-Z]{3}$')R\bgoodwillB\v\n" +
 	"\t_revision\"=\n" +
 	"\x14ApproveOfferResponse\x12%\n" +
 	"\x04case\x18\x01 \x01(\v2\x11.recovery.v1.CaseR\x04case\"\xea\x01\n" +
@@ -1008,23 +1084,26 @@ var file_recovery_v1_offer_requests_proto_goTypes = []any{
 	(*AnswerOfferRequest)(nil),   // 6: recovery.v1.AnswerOfferRequest
 	(*AnswerOfferResponse)(nil),  // 7: recovery.v1.AnswerOfferResponse
 	(*FailureEvent)(nil),         // 8: recovery.v1.FailureEvent
-	(*Offer)(nil),                // 9: recovery.v1.Offer
-	(*Case)(nil),                 // 10: recovery.v1.Case
-	(Answer)(0),                  // 11: recovery.v1.Answer
+	(*money.Money)(nil),          // 9: google.type.Money
+	(*Offer)(nil),                // 10: recovery.v1.Offer
+	(*Case)(nil),                 // 11: recovery.v1.Case
+	(Answer)(0),                  // 12: recovery.v1.Answer
 }
 var file_recovery_v1_offer_requests_proto_depIdxs = []int32{
 	8,  // 0: recovery.v1.RequestOfferRequest.event:type_name -> recovery.v1.FailureEvent
-	9,  // 1: recovery.v1.RequestOfferResponse.offer:type_name -> recovery.v1.Offer
-	10, // 2: recovery.v1.RequestOfferResponse.case:type_name -> recovery.v1.Case
-	10, // 3: recovery.v1.ApproveOfferResponse.case:type_name -> recovery.v1.Case
-	10, // 4: recovery.v1.MakeOfferResponse.case:type_name -> recovery.v1.Case
-	11, // 5: recovery.v1.AnswerOfferRequest.answer:type_name -> recovery.v1.Answer
-	10, // 6: recovery.v1.AnswerOfferResponse.case:type_name -> recovery.v1.Case
-	7,  // [7:7] is the sub-list for method output_type
-	7,  // [7:7] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	9,  // 1: recovery.v1.RequestOfferRequest.goodwill:type_name -> google.type.Money
+	10, // 2: recovery.v1.RequestOfferResponse.offer:type_name -> recovery.v1.Offer
+	11, // 3: recovery.v1.RequestOfferResponse.case:type_name -> recovery.v1.Case
+	9,  // 4: recovery.v1.ApproveOfferRequest.goodwill:type_name -> google.type.Money
+	11, // 5: recovery.v1.ApproveOfferResponse.case:type_name -> recovery.v1.Case
+	11, // 6: recovery.v1.MakeOfferResponse.case:type_name -> recovery.v1.Case
+	12, // 7: recovery.v1.AnswerOfferRequest.answer:type_name -> recovery.v1.Answer
+	11, // 8: recovery.v1.AnswerOfferResponse.case:type_name -> recovery.v1.Case
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_recovery_v1_offer_requests_proto_init() }

@@ -12,6 +12,7 @@ import (
 	status "google.golang.org/genproto/googleapis/rpc/status"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	unsafe "unsafe"
 )
@@ -952,13 +953,15 @@ func (b0 EraseCustomerRequest_builder) Build() *EraseCustomerRequest {
 
 // EraseCustomerResponse says what was removed.
 type EraseCustomerResponse struct {
-	state                      protoimpl.MessageState `protogen:"opaque.v1"`
-	xxx_hidden_Found           bool                   `protobuf:"varint,1,opt,name=found,proto3"`
-	xxx_hidden_CasesRemoved    int64                  `protobuf:"varint,2,opt,name=cases_removed,json=casesRemoved,proto3"`
-	xxx_hidden_FailuresRemoved int64                  `protobuf:"varint,3,opt,name=failures_removed,json=failuresRemoved,proto3"`
-	xxx_hidden_AnswersRemoved  int64                  `protobuf:"varint,4,opt,name=answers_removed,json=answersRemoved,proto3"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	state                         protoimpl.MessageState `protogen:"opaque.v1"`
+	xxx_hidden_Found              bool                   `protobuf:"varint,1,opt,name=found,proto3"`
+	xxx_hidden_CasesRemoved       int64                  `protobuf:"varint,2,opt,name=cases_removed,json=casesRemoved,proto3"`
+	xxx_hidden_FailuresRemoved    int64                  `protobuf:"varint,3,opt,name=failures_removed,json=failuresRemoved,proto3"`
+	xxx_hidden_AnswersRemoved     int64                  `protobuf:"varint,4,opt,name=answers_removed,json=answersRemoved,proto3"`
+	xxx_hidden_EventsRemoved      int64                  `protobuf:"varint,5,opt,name=events_removed,json=eventsRemoved,proto3"`
+	xxx_hidden_TombstoneExpiresAt *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=tombstone_expires_at,json=tombstoneExpiresAt,proto3"`
+	unknownFields                 protoimpl.UnknownFields
+	sizeCache                     protoimpl.SizeCache
 }
 
 func (x *EraseCustomerResponse) Reset() {
@@ -1014,6 +1017,20 @@ func (x *EraseCustomerResponse) GetAnswersRemoved() int64 {
 	return 0
 }
 
+func (x *EraseCustomerResponse) GetEventsRemoved() int64 {
+	if x != nil {
+		return x.xxx_hidden_EventsRemoved
+	}
+	return 0
+}
+
+func (x *EraseCustomerResponse) GetTombstoneExpiresAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.xxx_hidden_TombstoneExpiresAt
+	}
+	return nil
+}
+
 func (x *EraseCustomerResponse) SetFound(v bool) {
 	x.xxx_hidden_Found = v
 }
@@ -1030,6 +1047,25 @@ func (x *EraseCustomerResponse) SetAnswersRemoved(v int64) {
 	x.xxx_hidden_AnswersRemoved = v
 }
 
+func (x *EraseCustomerResponse) SetEventsRemoved(v int64) {
+	x.xxx_hidden_EventsRemoved = v
+}
+
+func (x *EraseCustomerResponse) SetTombstoneExpiresAt(v *timestamppb.Timestamp) {
+	x.xxx_hidden_TombstoneExpiresAt = v
+}
+
+func (x *EraseCustomerResponse) HasTombstoneExpiresAt() bool {
+	if x == nil {
+		return false
+	}
+	return x.xxx_hidden_TombstoneExpiresAt != nil
+}
+
+func (x *EraseCustomerResponse) ClearTombstoneExpiresAt() {
+	x.xxx_hidden_TombstoneExpiresAt = nil
+}
+
 type EraseCustomerResponse_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -1041,6 +1077,11 @@ type EraseCustomerResponse_builder struct {
 	FailuresRemoved int64
 	// How many stored answers to earlier requests were removed; 0 or more.
 	AnswersRemoved int64
+	// How many transitions of the cases were removed from what WatchCases sends; 0 or more.
+	EventsRemoved int64
+	// What is kept under a keyed hash so that nobody is given the same goodwill twice by being forgotten: how much was given automatically of
+	// late, and how many orders and claims were counted. It is gone after this moment; not set if there was nothing to keep.
+	TombstoneExpiresAt *timestamppb.Timestamp
 }
 
 func (b0 EraseCustomerResponse_builder) Build() *EraseCustomerResponse {
@@ -1051,6 +1092,8 @@ func (b0 EraseCustomerResponse_builder) Build() *EraseCustomerResponse {
 	x.xxx_hidden_CasesRemoved = b.CasesRemoved
 	x.xxx_hidden_FailuresRemoved = b.FailuresRemoved
 	x.xxx_hidden_AnswersRemoved = b.AnswersRemoved
+	x.xxx_hidden_EventsRemoved = b.EventsRemoved
+	x.xxx_hidden_TombstoneExpiresAt = b.TombstoneExpiresAt
 	return m0
 }
 
@@ -1058,7 +1101,7 @@ var File_recovery_v1_recovery_service_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_recovery_service_proto_rawDesc = "" +
 	"\n" +
-	"\"recovery/v1/recovery_service.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x17google/rpc/status.proto\x1a\x16recovery/v1/case.proto\x1a\x1frecovery/v1/case_requests.proto\x1a\x1arecovery/v1/customer.proto\x1a\x19recovery/v1/failure.proto\x1a\x1drecovery/v1/interaction.proto\x1a recovery/v1/offer_requests.proto\"w\n" +
+	"\"recovery/v1/recovery_service.proto\x12\vrecovery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x16recovery/v1/case.proto\x1a\x1frecovery/v1/case_requests.proto\x1a\x1arecovery/v1/customer.proto\x1a\x19recovery/v1/failure.proto\x1a\x1drecovery/v1/interaction.proto\x1a recovery/v1/offer_requests.proto\"w\n" +
 	"\x14ReportFailureRequest\x12:\n" +
 	"\x05event\x18\x01 \x01(\v2\x19.recovery.v1.FailureEventB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x05event\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"Z\n" +
@@ -1090,12 +1133,14 @@ const file_recovery_v1_recovery_service_proto_rawDesc = "" +
 	"\x14EraseCustomerRequest\x12:\n" +
 	"\x06tenant\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d\x18@2\x19^([a-z0-9][a-z0-9._-]*)?$R\x06tenant\x129\n" +
 	"\vcustomer_id\x18\x02 \x01(\tB\x18\xe0A\x02\xbaH\x12r\x10\x10\x01\x18\x80\x012\t^\\P{Cc}*$R\n" +
-	"customerId\"\xa6\x01\n" +
+	"customerId\"\x9b\x02\n" +
 	"\x15EraseCustomerResponse\x12\x14\n" +
 	"\x05found\x18\x01 \x01(\bR\x05found\x12#\n" +
 	"\rcases_removed\x18\x02 \x01(\x03R\fcasesRemoved\x12)\n" +
 	"\x10failures_removed\x18\x03 \x01(\x03R\x0ffailuresRemoved\x12'\n" +
-	"\x0fanswers_removed\x18\x04 \x01(\x03R\x0eanswersRemoved2\xc2\f\n" +
+	"\x0fanswers_removed\x18\x04 \x01(\x03R\x0eanswersRemoved\x12%\n" +
+	"\x0eevents_removed\x18\x05 \x01(\x03R\reventsRemoved\x12L\n" +
+	"\x14tombstone_expires_at\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x12tombstoneExpiresAt2\xc2\f\n" +
 	"\x0fRecoveryService\x12V\n" +
 	"\rReportFailure\x12!.recovery.v1.ReportFailureRequest\x1a\".recovery.v1.ReportFailureResponse\x12e\n" +
 	"\x12RecordInteractions\x12&.recovery.v1.RecordInteractionsRequest\x1a'.recovery.v1.RecordInteractionsResponse\x12E\n" +
@@ -1137,34 +1182,35 @@ var file_recovery_v1_recovery_service_proto_goTypes = []any{
 	(*InteractionResult)(nil),          // 13: recovery.v1.InteractionResult
 	(*status.Status)(nil),              // 14: google.rpc.Status
 	(*CustomerAssessment)(nil),         // 15: recovery.v1.CustomerAssessment
-	(*GetCaseRequest)(nil),             // 16: recovery.v1.GetCaseRequest
-	(*ListCasesRequest)(nil),           // 17: recovery.v1.ListCasesRequest
-	(*RequestOfferRequest)(nil),        // 18: recovery.v1.RequestOfferRequest
-	(*ApproveOfferRequest)(nil),        // 19: recovery.v1.ApproveOfferRequest
-	(*MakeOfferRequest)(nil),           // 20: recovery.v1.MakeOfferRequest
-	(*AnswerOfferRequest)(nil),         // 21: recovery.v1.AnswerOfferRequest
-	(*AcknowledgeCaseRequest)(nil),     // 22: recovery.v1.AcknowledgeCaseRequest
-	(*RecordContactRequest)(nil),       // 23: recovery.v1.RecordContactRequest
-	(*HoldCaseRequest)(nil),            // 24: recovery.v1.HoldCaseRequest
-	(*ReleaseCaseRequest)(nil),         // 25: recovery.v1.ReleaseCaseRequest
-	(*ResolveCaseRequest)(nil),         // 26: recovery.v1.ResolveCaseRequest
-	(*RecordFollowUpRequest)(nil),      // 27: recovery.v1.RecordFollowUpRequest
-	(*ReopenCaseRequest)(nil),          // 28: recovery.v1.ReopenCaseRequest
-	(*WatchCasesRequest)(nil),          // 29: recovery.v1.WatchCasesRequest
-	(*GetCaseResponse)(nil),            // 30: recovery.v1.GetCaseResponse
-	(*ListCasesResponse)(nil),          // 31: recovery.v1.ListCasesResponse
-	(*RequestOfferResponse)(nil),       // 32: recovery.v1.RequestOfferResponse
-	(*ApproveOfferResponse)(nil),       // 33: recovery.v1.ApproveOfferResponse
-	(*MakeOfferResponse)(nil),          // 34: recovery.v1.MakeOfferResponse
-	(*AnswerOfferResponse)(nil),        // 35: recovery.v1.AnswerOfferResponse
-	(*AcknowledgeCaseResponse)(nil),    // 36: recovery.v1.AcknowledgeCaseResponse
-	(*RecordContactResponse)(nil),      // 37: recovery.v1.RecordContactResponse
-	(*HoldCaseResponse)(nil),           // 38: recovery.v1.HoldCaseResponse
-	(*ReleaseCaseResponse)(nil),        // 39: recovery.v1.ReleaseCaseResponse
-	(*ResolveCaseResponse)(nil),        // 40: recovery.v1.ResolveCaseResponse
-	(*RecordFollowUpResponse)(nil),     // 41: recovery.v1.RecordFollowUpResponse
-	(*ReopenCaseResponse)(nil),         // 42: recovery.v1.ReopenCaseResponse
-	(*WatchCasesResponse)(nil),         // 43: recovery.v1.WatchCasesResponse
+	(*timestamppb.Timestamp)(nil),      // 16: google.protobuf.Timestamp
+	(*GetCaseRequest)(nil),             // 17: recovery.v1.GetCaseRequest
+	(*ListCasesRequest)(nil),           // 18: recovery.v1.ListCasesRequest
+	(*RequestOfferRequest)(nil),        // 19: recovery.v1.RequestOfferRequest
+	(*ApproveOfferRequest)(nil),        // 20: recovery.v1.ApproveOfferRequest
+	(*MakeOfferRequest)(nil),           // 21: recovery.v1.MakeOfferRequest
+	(*AnswerOfferRequest)(nil),         // 22: recovery.v1.AnswerOfferRequest
+	(*AcknowledgeCaseRequest)(nil),     // 23: recovery.v1.AcknowledgeCaseRequest
+	(*RecordContactRequest)(nil),       // 24: recovery.v1.RecordContactRequest
+	(*HoldCaseRequest)(nil),            // 25: recovery.v1.HoldCaseRequest
+	(*ReleaseCaseRequest)(nil),         // 26: recovery.v1.ReleaseCaseRequest
+	(*ResolveCaseRequest)(nil),         // 27: recovery.v1.ResolveCaseRequest
+	(*RecordFollowUpRequest)(nil),      // 28: recovery.v1.RecordFollowUpRequest
+	(*ReopenCaseRequest)(nil),          // 29: recovery.v1.ReopenCaseRequest
+	(*WatchCasesRequest)(nil),          // 30: recovery.v1.WatchCasesRequest
+	(*GetCaseResponse)(nil),            // 31: recovery.v1.GetCaseResponse
+	(*ListCasesResponse)(nil),          // 32: recovery.v1.ListCasesResponse
+	(*RequestOfferResponse)(nil),       // 33: recovery.v1.RequestOfferResponse
+	(*ApproveOfferResponse)(nil),       // 34: recovery.v1.ApproveOfferResponse
+	(*MakeOfferResponse)(nil),          // 35: recovery.v1.MakeOfferResponse
+	(*AnswerOfferResponse)(nil),        // 36: recovery.v1.AnswerOfferResponse
+	(*AcknowledgeCaseResponse)(nil),    // 37: recovery.v1.AcknowledgeCaseResponse
+	(*RecordContactResponse)(nil),      // 38: recovery.v1.RecordContactResponse
+	(*HoldCaseResponse)(nil),           // 39: recovery.v1.HoldCaseResponse
+	(*ReleaseCaseResponse)(nil),        // 40: recovery.v1.ReleaseCaseResponse
+	(*ResolveCaseResponse)(nil),        // 41: recovery.v1.ResolveCaseResponse
+	(*RecordFollowUpResponse)(nil),     // 42: recovery.v1.RecordFollowUpResponse
+	(*ReopenCaseResponse)(nil),         // 43: recovery.v1.ReopenCaseResponse
+	(*WatchCasesResponse)(nil),         // 44: recovery.v1.WatchCasesResponse
 }
 var file_recovery_v1_recovery_service_proto_depIdxs = []int32{
 	10, // 0: recovery.v1.ReportFailureRequest.event:type_name -> recovery.v1.FailureEvent
@@ -1177,49 +1223,50 @@ var file_recovery_v1_recovery_service_proto_depIdxs = []int32{
 	13, // 7: recovery.v1.IngestResponse.interaction:type_name -> recovery.v1.InteractionResult
 	14, // 8: recovery.v1.IngestResponse.error:type_name -> google.rpc.Status
 	15, // 9: recovery.v1.AssessCustomerResponse.assessment:type_name -> recovery.v1.CustomerAssessment
-	0,  // 10: recovery.v1.RecoveryService.ReportFailure:input_type -> recovery.v1.ReportFailureRequest
-	2,  // 11: recovery.v1.RecoveryService.RecordInteractions:input_type -> recovery.v1.RecordInteractionsRequest
-	4,  // 12: recovery.v1.RecoveryService.Ingest:input_type -> recovery.v1.IngestRequest
-	6,  // 13: recovery.v1.RecoveryService.AssessCustomer:input_type -> recovery.v1.AssessCustomerRequest
-	16, // 14: recovery.v1.RecoveryService.GetCase:input_type -> recovery.v1.GetCaseRequest
-	17, // 15: recovery.v1.RecoveryService.ListCases:input_type -> recovery.v1.ListCasesRequest
-	18, // 16: recovery.v1.RecoveryService.RequestOffer:input_type -> recovery.v1.RequestOfferRequest
-	19, // 17: recovery.v1.RecoveryService.ApproveOffer:input_type -> recovery.v1.ApproveOfferRequest
-	20, // 18: recovery.v1.RecoveryService.MakeOffer:input_type -> recovery.v1.MakeOfferRequest
-	21, // 19: recovery.v1.RecoveryService.AnswerOffer:input_type -> recovery.v1.AnswerOfferRequest
-	22, // 20: recovery.v1.RecoveryService.AcknowledgeCase:input_type -> recovery.v1.AcknowledgeCaseRequest
-	23, // 21: recovery.v1.RecoveryService.RecordContact:input_type -> recovery.v1.RecordContactRequest
-	24, // 22: recovery.v1.RecoveryService.HoldCase:input_type -> recovery.v1.HoldCaseRequest
-	25, // 23: recovery.v1.RecoveryService.ReleaseCase:input_type -> recovery.v1.ReleaseCaseRequest
-	26, // 24: recovery.v1.RecoveryService.ResolveCase:input_type -> recovery.v1.ResolveCaseRequest
-	27, // 25: recovery.v1.RecoveryService.RecordFollowUp:input_type -> recovery.v1.RecordFollowUpRequest
-	28, // 26: recovery.v1.RecoveryService.ReopenCase:input_type -> recovery.v1.ReopenCaseRequest
-	29, // 27: recovery.v1.RecoveryService.WatchCases:input_type -> recovery.v1.WatchCasesRequest
-	8,  // 28: recovery.v1.RecoveryService.EraseCustomer:input_type -> recovery.v1.EraseCustomerRequest
-	1,  // 29: recovery.v1.RecoveryService.ReportFailure:output_type -> recovery.v1.ReportFailureResponse
-	3,  // 30: recovery.v1.RecoveryService.RecordInteractions:output_type -> recovery.v1.RecordInteractionsResponse
-	5,  // 31: recovery.v1.RecoveryService.Ingest:output_type -> recovery.v1.IngestResponse
-	7,  // 32: recovery.v1.RecoveryService.AssessCustomer:output_type -> recovery.v1.AssessCustomerResponse
-	30, // 33: recovery.v1.RecoveryService.GetCase:output_type -> recovery.v1.GetCaseResponse
-	31, // 34: recovery.v1.RecoveryService.ListCases:output_type -> recovery.v1.ListCasesResponse
-	32, // 35: recovery.v1.RecoveryService.RequestOffer:output_type -> recovery.v1.RequestOfferResponse
-	33, // 36: recovery.v1.RecoveryService.ApproveOffer:output_type -> recovery.v1.ApproveOfferResponse
-	34, // 37: recovery.v1.RecoveryService.MakeOffer:output_type -> recovery.v1.MakeOfferResponse
-	35, // 38: recovery.v1.RecoveryService.AnswerOffer:output_type -> recovery.v1.AnswerOfferResponse
-	36, // 39: recovery.v1.RecoveryService.AcknowledgeCase:output_type -> recovery.v1.AcknowledgeCaseResponse
-	37, // 40: recovery.v1.RecoveryService.RecordContact:output_type -> recovery.v1.RecordContactResponse
-	38, // 41: recovery.v1.RecoveryService.HoldCase:output_type -> recovery.v1.HoldCaseResponse
-	39, // 42: recovery.v1.RecoveryService.ReleaseCase:output_type -> recovery.v1.ReleaseCaseResponse
-	40, // 43: recovery.v1.RecoveryService.ResolveCase:output_type -> recovery.v1.ResolveCaseResponse
-	41, // 44: recovery.v1.RecoveryService.RecordFollowUp:output_type -> recovery.v1.RecordFollowUpResponse
-	42, // 45: recovery.v1.RecoveryService.ReopenCase:output_type -> recovery.v1.ReopenCaseResponse
-	43, // 46: recovery.v1.RecoveryService.WatchCases:output_type -> recovery.v1.WatchCasesResponse
-	9,  // 47: recovery.v1.RecoveryService.EraseCustomer:output_type -> recovery.v1.EraseCustomerResponse
-	29, // [29:48] is the sub-list for method output_type
-	10, // [10:29] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	16, // 10: recovery.v1.EraseCustomerResponse.tombstone_expires_at:type_name -> google.protobuf.Timestamp
+	0,  // 11: recovery.v1.RecoveryService.ReportFailure:input_type -> recovery.v1.ReportFailureRequest
+	2,  // 12: recovery.v1.RecoveryService.RecordInteractions:input_type -> recovery.v1.RecordInteractionsRequest
+	4,  // 13: recovery.v1.RecoveryService.Ingest:input_type -> recovery.v1.IngestRequest
+	6,  // 14: recovery.v1.RecoveryService.AssessCustomer:input_type -> recovery.v1.AssessCustomerRequest
+	17, // 15: recovery.v1.RecoveryService.GetCase:input_type -> recovery.v1.GetCaseRequest
+	18, // 16: recovery.v1.RecoveryService.ListCases:input_type -> recovery.v1.ListCasesRequest
+	19, // 17: recovery.v1.RecoveryService.RequestOffer:input_type -> recovery.v1.RequestOfferRequest
+	20, // 18: recovery.v1.RecoveryService.ApproveOffer:input_type -> recovery.v1.ApproveOfferRequest
+	21, // 19: recovery.v1.RecoveryService.MakeOffer:input_type -> recovery.v1.MakeOfferRequest
+	22, // 20: recovery.v1.RecoveryService.AnswerOffer:input_type -> recovery.v1.AnswerOfferRequest
+	23, // 21: recovery.v1.RecoveryService.AcknowledgeCase:input_type -> recovery.v1.AcknowledgeCaseRequest
+	24, // 22: recovery.v1.RecoveryService.RecordContact:input_type -> recovery.v1.RecordContactRequest
+	25, // 23: recovery.v1.RecoveryService.HoldCase:input_type -> recovery.v1.HoldCaseRequest
+	26, // 24: recovery.v1.RecoveryService.ReleaseCase:input_type -> recovery.v1.ReleaseCaseRequest
+	27, // 25: recovery.v1.RecoveryService.ResolveCase:input_type -> recovery.v1.ResolveCaseRequest
+	28, // 26: recovery.v1.RecoveryService.RecordFollowUp:input_type -> recovery.v1.RecordFollowUpRequest
+	29, // 27: recovery.v1.RecoveryService.ReopenCase:input_type -> recovery.v1.ReopenCaseRequest
+	30, // 28: recovery.v1.RecoveryService.WatchCases:input_type -> recovery.v1.WatchCasesRequest
+	8,  // 29: recovery.v1.RecoveryService.EraseCustomer:input_type -> recovery.v1.EraseCustomerRequest
+	1,  // 30: recovery.v1.RecoveryService.ReportFailure:output_type -> recovery.v1.ReportFailureResponse
+	3,  // 31: recovery.v1.RecoveryService.RecordInteractions:output_type -> recovery.v1.RecordInteractionsResponse
+	5,  // 32: recovery.v1.RecoveryService.Ingest:output_type -> recovery.v1.IngestResponse
+	7,  // 33: recovery.v1.RecoveryService.AssessCustomer:output_type -> recovery.v1.AssessCustomerResponse
+	31, // 34: recovery.v1.RecoveryService.GetCase:output_type -> recovery.v1.GetCaseResponse
+	32, // 35: recovery.v1.RecoveryService.ListCases:output_type -> recovery.v1.ListCasesResponse
+	33, // 36: recovery.v1.RecoveryService.RequestOffer:output_type -> recovery.v1.RequestOfferResponse
+	34, // 37: recovery.v1.RecoveryService.ApproveOffer:output_type -> recovery.v1.ApproveOfferResponse
+	35, // 38: recovery.v1.RecoveryService.MakeOffer:output_type -> recovery.v1.MakeOfferResponse
+	36, // 39: recovery.v1.RecoveryService.AnswerOffer:output_type -> recovery.v1.AnswerOfferResponse
+	37, // 40: recovery.v1.RecoveryService.AcknowledgeCase:output_type -> recovery.v1.AcknowledgeCaseResponse
+	38, // 41: recovery.v1.RecoveryService.RecordContact:output_type -> recovery.v1.RecordContactResponse
+	39, // 42: recovery.v1.RecoveryService.HoldCase:output_type -> recovery.v1.HoldCaseResponse
+	40, // 43: recovery.v1.RecoveryService.ReleaseCase:output_type -> recovery.v1.ReleaseCaseResponse
+	41, // 44: recovery.v1.RecoveryService.ResolveCase:output_type -> recovery.v1.ResolveCaseResponse
+	42, // 45: recovery.v1.RecoveryService.RecordFollowUp:output_type -> recovery.v1.RecordFollowUpResponse
+	43, // 46: recovery.v1.RecoveryService.ReopenCase:output_type -> recovery.v1.ReopenCaseResponse
+	44, // 47: recovery.v1.RecoveryService.WatchCases:output_type -> recovery.v1.WatchCasesResponse
+	9,  // 48: recovery.v1.RecoveryService.EraseCustomer:output_type -> recovery.v1.EraseCustomerResponse
+	30, // [30:49] is the sub-list for method output_type
+	11, // [11:30] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_recovery_v1_recovery_service_proto_init() }

@@ -66,23 +66,26 @@ type RecoveryServiceClient interface {
 	RequestOffer(ctx context.Context, in *RequestOfferRequest, opts ...grpc.CallOption) (*RequestOfferResponse, error)
 	// ApproveOffer allows an offer that needs approval. Needs the approver role.
 	ApproveOffer(ctx context.Context, in *ApproveOfferRequest, opts ...grpc.CallOption) (*ApproveOfferResponse, error)
-	// MakeOffer records that the customer was told of an offer. Meets the milestone OFFER.
+	// MakeOffer records that the customer was told of an offer. Meets the milestones ACKNOWLEDGE, FIRST_RESPONSE and OFFER.
 	MakeOffer(ctx context.Context, in *MakeOfferRequest, opts ...grpc.CallOption) (*MakeOfferResponse, error)
 	// AnswerOffer records what the customer said to an offer. A refusal is a double deviation and re-assesses the case.
 	AnswerOffer(ctx context.Context, in *AnswerOfferRequest, opts ...grpc.CallOption) (*AnswerOfferResponse, error)
 	// AcknowledgeCase records that the customer was told that the failure is known. Meets the milestone ACKNOWLEDGE.
 	AcknowledgeCase(ctx context.Context, in *AcknowledgeCaseRequest, opts ...grpc.CallOption) (*AcknowledgeCaseResponse, error)
-	// RecordContact records a contact between business and customer. An outbound one meets the milestone FIRST_RESPONSE.
+	// RecordContact records a contact between business and customer. An outbound one meets the milestones ACKNOWLEDGE and FIRST_RESPONSE; an
+	// inbound one ends a hold, re-assesses the case and promises an answer anew.
 	RecordContact(ctx context.Context, in *RecordContactRequest, opts ...grpc.CallOption) (*RecordContactResponse, error)
-	// HoldCase stops the clocks of a case, except those set by PUBLIC, because the customer owes something.
+	// HoldCase stops the clocks of a case because the customer owes something; not those set by PUBLIC, STATUTORY or CONTRACT. It ends with
+	// ReleaseCase, and by itself when the customer writes or a promise is broken.
 	HoldCase(ctx context.Context, in *HoldCaseRequest, opts ...grpc.CallOption) (*HoldCaseResponse, error)
 	// ReleaseCase lets the clocks of a case run again.
 	ReleaseCase(ctx context.Context, in *ReleaseCaseRequest, opts ...grpc.CallOption) (*ReleaseCaseResponse, error)
-	// ResolveCase closes a case. Meets the milestone RESOLVE.
+	// ResolveCase ends a case. Meets every milestone that is pending and, unless the case was withdrawn, promises a FOLLOW_UP. Offers that
+	// nobody has answered expire.
 	ResolveCase(ctx context.Context, in *ResolveCaseRequest, opts ...grpc.CallOption) (*ResolveCaseResponse, error)
-	// RecordFollowUp records that the customer was asked afterwards. Meets the milestone FOLLOW_UP.
+	// RecordFollowUp records that the customer was asked afterwards. Meets the milestone FOLLOW_UP and closes the case.
 	RecordFollowUp(ctx context.Context, in *RecordFollowUpRequest, opts ...grpc.CallOption) (*RecordFollowUpResponse, error)
-	// ReopenCase opens a closed case again.
+	// ReopenCase opens a resolved or closed case again and promises everything anew.
 	ReopenCase(ctx context.Context, in *ReopenCaseRequest, opts ...grpc.CallOption) (*ReopenCaseResponse, error)
 	// WatchCases sends transitions as they happen, until the caller ends it. Resumable, in order for each case, without a silent gap.
 	WatchCases(ctx context.Context, in *WatchCasesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchCasesResponse], error)
@@ -326,23 +329,26 @@ type RecoveryServiceServer interface {
 	RequestOffer(context.Context, *RequestOfferRequest) (*RequestOfferResponse, error)
 	// ApproveOffer allows an offer that needs approval. Needs the approver role.
 	ApproveOffer(context.Context, *ApproveOfferRequest) (*ApproveOfferResponse, error)
-	// MakeOffer records that the customer was told of an offer. Meets the milestone OFFER.
+	// MakeOffer records that the customer was told of an offer. Meets the milestones ACKNOWLEDGE, FIRST_RESPONSE and OFFER.
 	MakeOffer(context.Context, *MakeOfferRequest) (*MakeOfferResponse, error)
 	// AnswerOffer records what the customer said to an offer. A refusal is a double deviation and re-assesses the case.
 	AnswerOffer(context.Context, *AnswerOfferRequest) (*AnswerOfferResponse, error)
 	// AcknowledgeCase records that the customer was told that the failure is known. Meets the milestone ACKNOWLEDGE.
 	AcknowledgeCase(context.Context, *AcknowledgeCaseRequest) (*AcknowledgeCaseResponse, error)
-	// RecordContact records a contact between business and customer. An outbound one meets the milestone FIRST_RESPONSE.
+	// RecordContact records a contact between business and customer. An outbound one meets the milestones ACKNOWLEDGE and FIRST_RESPONSE; an
+	// inbound one ends a hold, re-assesses the case and promises an answer anew.
 	RecordContact(context.Context, *RecordContactRequest) (*RecordContactResponse, error)
-	// HoldCase stops the clocks of a case, except those set by PUBLIC, because the customer owes something.
+	// HoldCase stops the clocks of a case because the customer owes something; not those set by PUBLIC, STATUTORY or CONTRACT. It ends with
+	// ReleaseCase, and by itself when the customer writes or a promise is broken.
 	HoldCase(context.Context, *HoldCaseRequest) (*HoldCaseResponse, error)
 	// ReleaseCase lets the clocks of a case run again.
 	ReleaseCase(context.Context, *ReleaseCaseRequest) (*ReleaseCaseResponse, error)
-	// ResolveCase closes a case. Meets the milestone RESOLVE.
+	// ResolveCase ends a case. Meets every milestone that is pending and, unless the case was withdrawn, promises a FOLLOW_UP. Offers that
+	// nobody has answered expire.
 	ResolveCase(context.Context, *ResolveCaseRequest) (*ResolveCaseResponse, error)
-	// RecordFollowUp records that the customer was asked afterwards. Meets the milestone FOLLOW_UP.
+	// RecordFollowUp records that the customer was asked afterwards. Meets the milestone FOLLOW_UP and closes the case.
 	RecordFollowUp(context.Context, *RecordFollowUpRequest) (*RecordFollowUpResponse, error)
-	// ReopenCase opens a closed case again.
+	// ReopenCase opens a resolved or closed case again and promises everything anew.
 	ReopenCase(context.Context, *ReopenCaseRequest) (*ReopenCaseResponse, error)
 	// WatchCases sends transitions as they happen, until the caller ends it. Resumable, in order for each case, without a silent gap.
 	WatchCases(*WatchCasesRequest, grpc.ServerStreamingServer[WatchCasesResponse]) error

@@ -44,6 +44,9 @@ type Case struct {
 	xxx_hidden_Recommendation *Recommendation        `protobuf:"bytes,19,opt,name=recommendation,proto3"`
 	xxx_hidden_Deadlines      *[]*Deadline           `protobuf:"bytes,20,rep,name=deadlines,proto3"`
 	xxx_hidden_History        *[]*Transition         `protobuf:"bytes,21,rep,name=history,proto3"`
+	xxx_hidden_Offers         *[]*Offer              `protobuf:"bytes,22,rep,name=offers,proto3"`
+	xxx_hidden_HeldSince      int64                  `protobuf:"fixed64,23,opt,name=held_since,json=heldSince,proto3"`
+	xxx_hidden_ReopenedAt     int64                  `protobuf:"fixed64,24,opt,name=reopened_at,json=reopenedAt,proto3"`
 	unknownFields             protoimpl.UnknownFields
 	sizeCache                 protoimpl.SizeCache
 }
@@ -226,6 +229,29 @@ func (x *Case) GetHistory() []*Transition {
 	return nil
 }
 
+func (x *Case) GetOffers() []*Offer {
+	if x != nil {
+		if x.xxx_hidden_Offers != nil {
+			return *x.xxx_hidden_Offers
+		}
+	}
+	return nil
+}
+
+func (x *Case) GetHeldSince() int64 {
+	if x != nil {
+		return x.xxx_hidden_HeldSince
+	}
+	return 0
+}
+
+func (x *Case) GetReopenedAt() int64 {
+	if x != nil {
+		return x.xxx_hidden_ReopenedAt
+	}
+	return 0
+}
+
 func (x *Case) SetNumber(v int64) {
 	x.xxx_hidden_Number = v
 }
@@ -308,6 +334,18 @@ func (x *Case) SetDeadlines(v []*Deadline) {
 
 func (x *Case) SetHistory(v []*Transition) {
 	x.xxx_hidden_History = &v
+}
+
+func (x *Case) SetOffers(v []*Offer) {
+	x.xxx_hidden_Offers = &v
+}
+
+func (x *Case) SetHeldSince(v int64) {
+	x.xxx_hidden_HeldSince = v
+}
+
+func (x *Case) SetReopenedAt(v int64) {
+	x.xxx_hidden_ReopenedAt = v
 }
 
 func (x *Case) HasFailure() bool {
@@ -399,6 +437,12 @@ type Case_builder struct {
 	Deadlines []*Deadline
 	// What happened, newest last.
 	History []*Transition
+	// Offers, oldest first.
+	Offers []*Offer
+	// Since when the clocks stand still; zero while they run.
+	HeldSince int64
+	// When it was last opened again; zero if never.
+	ReopenedAt int64
 }
 
 func (b0 Case_builder) Build() *Case {
@@ -426,6 +470,235 @@ func (b0 Case_builder) Build() *Case {
 	x.xxx_hidden_Recommendation = b.Recommendation
 	x.xxx_hidden_Deadlines = &b.Deadlines
 	x.xxx_hidden_History = &b.History
+	x.xxx_hidden_Offers = &b.Offers
+	x.xxx_hidden_HeldSince = b.HeldSince
+	x.xxx_hidden_ReopenedAt = b.ReopenedAt
+	return m0
+}
+
+// Offer is what was offered to the customer.
+type Offer struct {
+	state                 protoimpl.MessageState `protogen:"opaque.v1"`
+	xxx_hidden_Number     int64                  `protobuf:"varint,1,opt,name=number,proto3"`
+	xxx_hidden_State      uint32                 `protobuf:"varint,2,opt,name=state,proto3"`
+	xxx_hidden_Items      *[]*Item               `protobuf:"bytes,3,rep,name=items,proto3"`
+	xxx_hidden_Currency   string                 `protobuf:"bytes,4,opt,name=currency,proto3"`
+	xxx_hidden_Reserved   int64                  `protobuf:"varint,5,opt,name=reserved,proto3"`
+	xxx_hidden_Booking    string                 `protobuf:"bytes,6,opt,name=booking,proto3"`
+	xxx_hidden_CreatedAt  int64                  `protobuf:"fixed64,7,opt,name=created_at,json=createdAt,proto3"`
+	xxx_hidden_ExpiresAt  int64                  `protobuf:"fixed64,8,opt,name=expires_at,json=expiresAt,proto3"`
+	xxx_hidden_ApprovedAt int64                  `protobuf:"fixed64,9,opt,name=approved_at,json=approvedAt,proto3"`
+	xxx_hidden_Approver   string                 `protobuf:"bytes,10,opt,name=approver,proto3"`
+	xxx_hidden_MadeAt     int64                  `protobuf:"fixed64,11,opt,name=made_at,json=madeAt,proto3"`
+	xxx_hidden_AnsweredAt int64                  `protobuf:"fixed64,12,opt,name=answered_at,json=answeredAt,proto3"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
+}
+
+func (x *Offer) Reset() {
+	*x = Offer{}
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Offer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Offer) ProtoMessage() {}
+
+func (x *Offer) ProtoReflect() protoreflect.Message {
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+func (x *Offer) GetNumber() int64 {
+	if x != nil {
+		return x.xxx_hidden_Number
+	}
+	return 0
+}
+
+func (x *Offer) GetState() uint32 {
+	if x != nil {
+		return x.xxx_hidden_State
+	}
+	return 0
+}
+
+func (x *Offer) GetItems() []*Item {
+	if x != nil {
+		if x.xxx_hidden_Items != nil {
+			return *x.xxx_hidden_Items
+		}
+	}
+	return nil
+}
+
+func (x *Offer) GetCurrency() string {
+	if x != nil {
+		return x.xxx_hidden_Currency
+	}
+	return ""
+}
+
+func (x *Offer) GetReserved() int64 {
+	if x != nil {
+		return x.xxx_hidden_Reserved
+	}
+	return 0
+}
+
+func (x *Offer) GetBooking() string {
+	if x != nil {
+		return x.xxx_hidden_Booking
+	}
+	return ""
+}
+
+func (x *Offer) GetCreatedAt() int64 {
+	if x != nil {
+		return x.xxx_hidden_CreatedAt
+	}
+	return 0
+}
+
+func (x *Offer) GetExpiresAt() int64 {
+	if x != nil {
+		return x.xxx_hidden_ExpiresAt
+	}
+	return 0
+}
+
+func (x *Offer) GetApprovedAt() int64 {
+	if x != nil {
+		return x.xxx_hidden_ApprovedAt
+	}
+	return 0
+}
+
+func (x *Offer) GetApprover() string {
+	if x != nil {
+		return x.xxx_hidden_Approver
+	}
+	return ""
+}
+
+func (x *Offer) GetMadeAt() int64 {
+	if x != nil {
+		return x.xxx_hidden_MadeAt
+	}
+	return 0
+}
+
+func (x *Offer) GetAnsweredAt() int64 {
+	if x != nil {
+		return x.xxx_hidden_AnsweredAt
+	}
+	return 0
+}
+
+func (x *Offer) SetNumber(v int64) {
+	x.xxx_hidden_Number = v
+}
+
+func (x *Offer) SetState(v uint32) {
+	x.xxx_hidden_State = v
+}
+
+func (x *Offer) SetItems(v []*Item) {
+	x.xxx_hidden_Items = &v
+}
+
+func (x *Offer) SetCurrency(v string) {
+	x.xxx_hidden_Currency = v
+}
+
+func (x *Offer) SetReserved(v int64) {
+	x.xxx_hidden_Reserved = v
+}
+
+func (x *Offer) SetBooking(v string) {
+	x.xxx_hidden_Booking = v
+}
+
+func (x *Offer) SetCreatedAt(v int64) {
+	x.xxx_hidden_CreatedAt = v
+}
+
+func (x *Offer) SetExpiresAt(v int64) {
+	x.xxx_hidden_ExpiresAt = v
+}
+
+func (x *Offer) SetApprovedAt(v int64) {
+	x.xxx_hidden_ApprovedAt = v
+}
+
+func (x *Offer) SetApprover(v string) {
+	x.xxx_hidden_Approver = v
+}
+
+func (x *Offer) SetMadeAt(v int64) {
+	x.xxx_hidden_MadeAt = v
+}
+
+func (x *Offer) SetAnsweredAt(v int64) {
+	x.xxx_hidden_AnsweredAt = v
+}
+
+type Offer_builder struct {
+	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
+
+	// Number of the offer, unique within the case, from 1.
+	Number int64
+	// State of the offer.
+	State uint32
+	// What is offered.
+	Items []*Item
+	// ISO 4217 code of the amounts.
+	Currency string
+	// Goodwill that is booked against the caps and the budget.
+	Reserved int64
+	// Name of the booking in the tenant's budget; empty when none.
+	Booking string
+	// When it was drawn up.
+	CreatedAt int64
+	// When it ends unless it is answered.
+	ExpiresAt int64
+	// When it was approved; zero otherwise.
+	ApprovedAt int64
+	// Who approved it; empty otherwise.
+	Approver string
+	// When the customer was told; zero otherwise.
+	MadeAt int64
+	// When the customer answered; zero otherwise.
+	AnsweredAt int64
+}
+
+func (b0 Offer_builder) Build() *Offer {
+	m0 := &Offer{}
+	b, x := &b0, m0
+	_, _ = b, x
+	x.xxx_hidden_Number = b.Number
+	x.xxx_hidden_State = b.State
+	x.xxx_hidden_Items = &b.Items
+	x.xxx_hidden_Currency = b.Currency
+	x.xxx_hidden_Reserved = b.Reserved
+	x.xxx_hidden_Booking = b.Booking
+	x.xxx_hidden_CreatedAt = b.CreatedAt
+	x.xxx_hidden_ExpiresAt = b.ExpiresAt
+	x.xxx_hidden_ApprovedAt = b.ApprovedAt
+	x.xxx_hidden_Approver = b.Approver
+	x.xxx_hidden_MadeAt = b.MadeAt
+	x.xxx_hidden_AnsweredAt = b.AnsweredAt
 	return m0
 }
 
@@ -460,7 +733,7 @@ type Failure struct {
 
 func (x *Failure) Reset() {
 	*x = Failure{}
-	mi := &file_recovery_ledger_v1_case_proto_msgTypes[1]
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -472,7 +745,7 @@ func (x *Failure) String() string {
 func (*Failure) ProtoMessage() {}
 
 func (x *Failure) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_case_proto_msgTypes[1]
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -817,7 +1090,7 @@ type Attribution struct {
 
 func (x *Attribution) Reset() {
 	*x = Attribution{}
-	mi := &file_recovery_ledger_v1_case_proto_msgTypes[2]
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -829,7 +1102,7 @@ func (x *Attribution) String() string {
 func (*Attribution) ProtoMessage() {}
 
 func (x *Attribution) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_case_proto_msgTypes[2]
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -937,7 +1210,7 @@ type Profile struct {
 
 func (x *Profile) Reset() {
 	*x = Profile{}
-	mi := &file_recovery_ledger_v1_case_proto_msgTypes[3]
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -949,7 +1222,7 @@ func (x *Profile) String() string {
 func (*Profile) ProtoMessage() {}
 
 func (x *Profile) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_case_proto_msgTypes[3]
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1036,13 +1309,15 @@ type Deadline struct {
 	xxx_hidden_BoundBy   uint32                 `protobuf:"varint,3,opt,name=bound_by,json=boundBy,proto3"`
 	xxx_hidden_Verdict   uint32                 `protobuf:"varint,4,opt,name=verdict,proto3"`
 	xxx_hidden_MetAt     int64                  `protobuf:"fixed64,5,opt,name=met_at,json=metAt,proto3"`
+	xxx_hidden_Business  bool                   `protobuf:"varint,6,opt,name=business,proto3"`
+	xxx_hidden_Warnings  []int64                `protobuf:"fixed64,7,rep,packed,name=warnings,proto3"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
 
 func (x *Deadline) Reset() {
 	*x = Deadline{}
-	mi := &file_recovery_ledger_v1_case_proto_msgTypes[4]
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1054,7 +1329,7 @@ func (x *Deadline) String() string {
 func (*Deadline) ProtoMessage() {}
 
 func (x *Deadline) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_case_proto_msgTypes[4]
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1100,6 +1375,20 @@ func (x *Deadline) GetMetAt() int64 {
 	return 0
 }
 
+func (x *Deadline) GetBusiness() bool {
+	if x != nil {
+		return x.xxx_hidden_Business
+	}
+	return false
+}
+
+func (x *Deadline) GetWarnings() []int64 {
+	if x != nil {
+		return x.xxx_hidden_Warnings
+	}
+	return nil
+}
+
 func (x *Deadline) SetMilestone(v uint32) {
 	x.xxx_hidden_Milestone = v
 }
@@ -1120,6 +1409,14 @@ func (x *Deadline) SetMetAt(v int64) {
 	x.xxx_hidden_MetAt = v
 }
 
+func (x *Deadline) SetBusiness(v bool) {
+	x.xxx_hidden_Business = v
+}
+
+func (x *Deadline) SetWarnings(v []int64) {
+	x.xxx_hidden_Warnings = v
+}
+
 type Deadline_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -1133,6 +1430,10 @@ type Deadline_builder struct {
 	Verdict uint32
 	// When it was kept; zero otherwise.
 	MetAt int64
+	// Whether its clock is that of business hours.
+	Business bool
+	// When the case still has to warn of it, ascending.
+	Warnings []int64
 }
 
 func (b0 Deadline_builder) Build() *Deadline {
@@ -1144,6 +1445,8 @@ func (b0 Deadline_builder) Build() *Deadline {
 	x.xxx_hidden_BoundBy = b.BoundBy
 	x.xxx_hidden_Verdict = b.Verdict
 	x.xxx_hidden_MetAt = b.MetAt
+	x.xxx_hidden_Business = b.Business
+	x.xxx_hidden_Warnings = b.Warnings
 	return m0
 }
 
@@ -1159,7 +1462,7 @@ type Transition struct {
 
 func (x *Transition) Reset() {
 	*x = Transition{}
-	mi := &file_recovery_ledger_v1_case_proto_msgTypes[5]
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1171,7 +1474,7 @@ func (x *Transition) String() string {
 func (*Transition) ProtoMessage() {}
 
 func (x *Transition) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_case_proto_msgTypes[5]
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1240,7 +1543,7 @@ var File_recovery_ledger_v1_case_proto protoreflect.FileDescriptor
 
 const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"\n" +
-	"\x1drecovery/ledger/v1/case.proto\x12\x12recovery.ledger.v1\x1a!recovery/ledger/v1/decision.proto\"\xae\x06\n" +
+	"\x1drecovery/ledger/v1/case.proto\x12\x12recovery.ledger.v1\x1a!recovery/ledger/v1/decision.proto\"\xa1\a\n" +
 	"\x04Case\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x14\n" +
 	"\x05order\x18\x02 \x01(\tR\x05order\x12\x1a\n" +
@@ -1266,7 +1569,30 @@ const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"assessment\x12J\n" +
 	"\x0erecommendation\x18\x13 \x01(\v2\".recovery.ledger.v1.RecommendationR\x0erecommendation\x12:\n" +
 	"\tdeadlines\x18\x14 \x03(\v2\x1c.recovery.ledger.v1.DeadlineR\tdeadlines\x128\n" +
-	"\ahistory\x18\x15 \x03(\v2\x1e.recovery.ledger.v1.TransitionR\ahistory\"\xd2\x04\n" +
+	"\ahistory\x18\x15 \x03(\v2\x1e.recovery.ledger.v1.TransitionR\ahistory\x121\n" +
+	"\x06offers\x18\x16 \x03(\v2\x19.recovery.ledger.v1.OfferR\x06offers\x12\x1d\n" +
+	"\n" +
+	"held_since\x18\x17 \x01(\x10R\theldSince\x12\x1f\n" +
+	"\vreopened_at\x18\x18 \x01(\x10R\n" +
+	"reopenedAt\"\xec\x02\n" +
+	"\x05Offer\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\rR\x05state\x12.\n" +
+	"\x05items\x18\x03 \x03(\v2\x18.recovery.ledger.v1.ItemR\x05items\x12\x1a\n" +
+	"\bcurrency\x18\x04 \x01(\tR\bcurrency\x12\x1a\n" +
+	"\breserved\x18\x05 \x01(\x03R\breserved\x12\x18\n" +
+	"\abooking\x18\x06 \x01(\tR\abooking\x12\x1d\n" +
+	"\n" +
+	"created_at\x18\a \x01(\x10R\tcreatedAt\x12\x1d\n" +
+	"\n" +
+	"expires_at\x18\b \x01(\x10R\texpiresAt\x12\x1f\n" +
+	"\vapproved_at\x18\t \x01(\x10R\n" +
+	"approvedAt\x12\x1a\n" +
+	"\bapprover\x18\n" +
+	" \x01(\tR\bapprover\x12\x17\n" +
+	"\amade_at\x18\v \x01(\x10R\x06madeAt\x12\x1f\n" +
+	"\vanswered_at\x18\f \x01(\x10R\n" +
+	"answeredAt\"\xd2\x04\n" +
 	"\aFailure\x12\x1f\n" +
 	"\voccurred_at\x18\x01 \x01(\x10R\n" +
 	"occurredAt\x12\x1f\n" +
@@ -1306,44 +1632,50 @@ const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"\frelationship\x18\x01 \x01(\rR\frelationship\x12%\n" +
 	"\x0elifetime_value\x18\x02 \x01(\x03R\rlifetimeValue\x12\x16\n" +
 	"\x06orders\x18\x03 \x01(\x03R\x06orders\x12\x18\n" +
-	"\aloyalty\x18\x04 \x01(\bR\aloyalty\"\x8b\x01\n" +
+	"\aloyalty\x18\x04 \x01(\bR\aloyalty\"\xc3\x01\n" +
 	"\bDeadline\x12\x1c\n" +
 	"\tmilestone\x18\x01 \x01(\rR\tmilestone\x12\x15\n" +
 	"\x06due_at\x18\x02 \x01(\x10R\x05dueAt\x12\x19\n" +
 	"\bbound_by\x18\x03 \x01(\rR\aboundBy\x12\x18\n" +
 	"\averdict\x18\x04 \x01(\rR\averdict\x12\x15\n" +
-	"\x06met_at\x18\x05 \x01(\x10R\x05metAt\"R\n" +
+	"\x06met_at\x18\x05 \x01(\x10R\x05metAt\x12\x1a\n" +
+	"\bbusiness\x18\x06 \x01(\bR\bbusiness\x12\x1a\n" +
+	"\bwarnings\x18\a \x03(\x10R\bwarnings\"R\n" +
 	"\n" +
 	"Transition\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x10R\x02at\x12\x16\n" +
 	"\x06change\x18\x02 \x01(\rR\x06change\x12\x1c\n" +
 	"\tmilestone\x18\x03 \x01(\rR\tmilestoneB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
 
-var file_recovery_ledger_v1_case_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_recovery_ledger_v1_case_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_recovery_ledger_v1_case_proto_goTypes = []any{
 	(*Case)(nil),           // 0: recovery.ledger.v1.Case
-	(*Failure)(nil),        // 1: recovery.ledger.v1.Failure
-	(*Attribution)(nil),    // 2: recovery.ledger.v1.Attribution
-	(*Profile)(nil),        // 3: recovery.ledger.v1.Profile
-	(*Deadline)(nil),       // 4: recovery.ledger.v1.Deadline
-	(*Transition)(nil),     // 5: recovery.ledger.v1.Transition
-	(*Assessment)(nil),     // 6: recovery.ledger.v1.Assessment
-	(*Recommendation)(nil), // 7: recovery.ledger.v1.Recommendation
+	(*Offer)(nil),          // 1: recovery.ledger.v1.Offer
+	(*Failure)(nil),        // 2: recovery.ledger.v1.Failure
+	(*Attribution)(nil),    // 3: recovery.ledger.v1.Attribution
+	(*Profile)(nil),        // 4: recovery.ledger.v1.Profile
+	(*Deadline)(nil),       // 5: recovery.ledger.v1.Deadline
+	(*Transition)(nil),     // 6: recovery.ledger.v1.Transition
+	(*Assessment)(nil),     // 7: recovery.ledger.v1.Assessment
+	(*Recommendation)(nil), // 8: recovery.ledger.v1.Recommendation
+	(*Item)(nil),           // 9: recovery.ledger.v1.Item
 }
 var file_recovery_ledger_v1_case_proto_depIdxs = []int32{
-	1, // 0: recovery.ledger.v1.Case.failure:type_name -> recovery.ledger.v1.Failure
-	1, // 1: recovery.ledger.v1.Case.accounts:type_name -> recovery.ledger.v1.Failure
-	3, // 2: recovery.ledger.v1.Case.profile:type_name -> recovery.ledger.v1.Profile
-	6, // 3: recovery.ledger.v1.Case.assessment:type_name -> recovery.ledger.v1.Assessment
-	7, // 4: recovery.ledger.v1.Case.recommendation:type_name -> recovery.ledger.v1.Recommendation
-	4, // 5: recovery.ledger.v1.Case.deadlines:type_name -> recovery.ledger.v1.Deadline
-	5, // 6: recovery.ledger.v1.Case.history:type_name -> recovery.ledger.v1.Transition
-	2, // 7: recovery.ledger.v1.Failure.attribution:type_name -> recovery.ledger.v1.Attribution
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	2,  // 0: recovery.ledger.v1.Case.failure:type_name -> recovery.ledger.v1.Failure
+	2,  // 1: recovery.ledger.v1.Case.accounts:type_name -> recovery.ledger.v1.Failure
+	4,  // 2: recovery.ledger.v1.Case.profile:type_name -> recovery.ledger.v1.Profile
+	7,  // 3: recovery.ledger.v1.Case.assessment:type_name -> recovery.ledger.v1.Assessment
+	8,  // 4: recovery.ledger.v1.Case.recommendation:type_name -> recovery.ledger.v1.Recommendation
+	5,  // 5: recovery.ledger.v1.Case.deadlines:type_name -> recovery.ledger.v1.Deadline
+	6,  // 6: recovery.ledger.v1.Case.history:type_name -> recovery.ledger.v1.Transition
+	1,  // 7: recovery.ledger.v1.Case.offers:type_name -> recovery.ledger.v1.Offer
+	9,  // 8: recovery.ledger.v1.Offer.items:type_name -> recovery.ledger.v1.Item
+	3,  // 9: recovery.ledger.v1.Failure.attribution:type_name -> recovery.ledger.v1.Attribution
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_recovery_ledger_v1_case_proto_init() }
@@ -1352,15 +1684,15 @@ func file_recovery_ledger_v1_case_proto_init() {
 		return
 	}
 	file_recovery_ledger_v1_decision_proto_init()
-	file_recovery_ledger_v1_case_proto_msgTypes[1].OneofWrappers = []any{}
 	file_recovery_ledger_v1_case_proto_msgTypes[2].OneofWrappers = []any{}
+	file_recovery_ledger_v1_case_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_recovery_ledger_v1_case_proto_rawDesc), len(file_recovery_ledger_v1_case_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -133,6 +133,112 @@ func (b0 Seen_builder) Build() *Seen {
 	return m0
 }
 
+// Tombstone is what is kept of a customer who was erased, for as long as goodwill is counted.
+type Tombstone struct {
+	state             protoimpl.MessageState `protogen:"opaque.v1"`
+	xxx_hidden_Cases  int64                  `protobuf:"varint,1,opt,name=cases,proto3"`
+	xxx_hidden_Orders int64                  `protobuf:"varint,2,opt,name=orders,proto3"`
+	xxx_hidden_Claims int64                  `protobuf:"varint,3,opt,name=claims,proto3"`
+	xxx_hidden_Grants *[]*Grant              `protobuf:"bytes,4,rep,name=grants,proto3"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *Tombstone) Reset() {
+	*x = Tombstone{}
+	mi := &file_recovery_ledger_v1_record_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Tombstone) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Tombstone) ProtoMessage() {}
+
+func (x *Tombstone) ProtoReflect() protoreflect.Message {
+	mi := &file_recovery_ledger_v1_record_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+func (x *Tombstone) GetCases() int64 {
+	if x != nil {
+		return x.xxx_hidden_Cases
+	}
+	return 0
+}
+
+func (x *Tombstone) GetOrders() int64 {
+	if x != nil {
+		return x.xxx_hidden_Orders
+	}
+	return 0
+}
+
+func (x *Tombstone) GetClaims() int64 {
+	if x != nil {
+		return x.xxx_hidden_Claims
+	}
+	return 0
+}
+
+func (x *Tombstone) GetGrants() []*Grant {
+	if x != nil {
+		if x.xxx_hidden_Grants != nil {
+			return *x.xxx_hidden_Grants
+		}
+	}
+	return nil
+}
+
+func (x *Tombstone) SetCases(v int64) {
+	x.xxx_hidden_Cases = v
+}
+
+func (x *Tombstone) SetOrders(v int64) {
+	x.xxx_hidden_Orders = v
+}
+
+func (x *Tombstone) SetClaims(v int64) {
+	x.xxx_hidden_Claims = v
+}
+
+func (x *Tombstone) SetGrants(v []*Grant) {
+	x.xxx_hidden_Grants = &v
+}
+
+type Tombstone_builder struct {
+	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
+
+	// Cases opened so far, so that no case is mistaken for an erased one.
+	Cases int64
+	// Fulfilled orders.
+	Orders int64
+	// Failures that rested on the customer's word alone.
+	Claims int64
+	// Goodwill granted without approval, of no case in particular.
+	Grants []*Grant
+}
+
+func (b0 Tombstone_builder) Build() *Tombstone {
+	m0 := &Tombstone{}
+	b, x := &b0, m0
+	_, _ = b, x
+	x.xxx_hidden_Cases = b.Cases
+	x.xxx_hidden_Orders = b.Orders
+	x.xxx_hidden_Claims = b.Claims
+	x.xxx_hidden_Grants = &b.Grants
+	return m0
+}
+
 // Event is one transition of a case as it stands in the stream of its bucket.
 type Event struct {
 	state                 protoimpl.MessageState `protogen:"opaque.v1"`
@@ -152,7 +258,7 @@ type Event struct {
 
 func (x *Event) Reset() {
 	*x = Event{}
-	mi := &file_recovery_ledger_v1_record_proto_msgTypes[1]
+	mi := &file_recovery_ledger_v1_record_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -164,7 +270,7 @@ func (x *Event) String() string {
 func (*Event) ProtoMessage() {}
 
 func (x *Event) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_record_proto_msgTypes[1]
+	mi := &file_recovery_ledger_v1_record_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -331,12 +437,17 @@ var File_recovery_ledger_v1_record_proto protoreflect.FileDescriptor
 
 const file_recovery_ledger_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1frecovery/ledger/v1/record.proto\x12\x12recovery.ledger.v1\"f\n" +
+	"\x1frecovery/ledger/v1/record.proto\x12\x12recovery.ledger.v1\x1a\x1erecovery/ledger/v1/state.proto\"f\n" +
 	"\x04Seen\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x10R\x02at\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\x12\x14\n" +
 	"\x05nonce\x18\x03 \x01(\fR\x05nonce\x12\x16\n" +
-	"\x06answer\x18\x04 \x01(\fR\x06answer\"\xfd\x01\n" +
+	"\x06answer\x18\x04 \x01(\fR\x06answer\"\x84\x01\n" +
+	"\tTombstone\x12\x14\n" +
+	"\x05cases\x18\x01 \x01(\x03R\x05cases\x12\x16\n" +
+	"\x06orders\x18\x02 \x01(\x03R\x06orders\x12\x16\n" +
+	"\x06claims\x18\x03 \x01(\x03R\x06claims\x121\n" +
+	"\x06grants\x18\x04 \x03(\v2\x19.recovery.ledger.v1.GrantR\x06grants\"\xfd\x01\n" +
 	"\x05Event\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x1f\n" +
@@ -352,17 +463,20 @@ const file_recovery_ledger_v1_record_proto_rawDesc = "" +
 	"respond_by\x18\n" +
 	" \x01(\x10R\trespondByB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
 
-var file_recovery_ledger_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_recovery_ledger_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_recovery_ledger_v1_record_proto_goTypes = []any{
-	(*Seen)(nil),  // 0: recovery.ledger.v1.Seen
-	(*Event)(nil), // 1: recovery.ledger.v1.Event
+	(*Seen)(nil),      // 0: recovery.ledger.v1.Seen
+	(*Tombstone)(nil), // 1: recovery.ledger.v1.Tombstone
+	(*Event)(nil),     // 2: recovery.ledger.v1.Event
+	(*Grant)(nil),     // 3: recovery.ledger.v1.Grant
 }
 var file_recovery_ledger_v1_record_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	3, // 0: recovery.ledger.v1.Tombstone.grants:type_name -> recovery.ledger.v1.Grant
+	1, // [1:1] is the sub-list for method output_type
+	1, // [1:1] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_recovery_ledger_v1_record_proto_init() }
@@ -370,13 +484,14 @@ func file_recovery_ledger_v1_record_proto_init() {
 	if File_recovery_ledger_v1_record_proto != nil {
 		return
 	}
+	file_recovery_ledger_v1_state_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_recovery_ledger_v1_record_proto_rawDesc), len(file_recovery_ledger_v1_record_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -40,6 +40,7 @@ type DeadlineRules struct {
 	xxx_hidden_FollowUp        *Period                `protobuf:"bytes,12,opt,name=follow_up,json=followUp"`
 	xxx_hidden_Renewals        *Count                 `protobuf:"bytes,13,opt,name=renewals"`
 	xxx_hidden_Limits          *[]*Limit              `protobuf:"bytes,14,rep,name=limits"`
+	xxx_hidden_Warnings        *[]*Share              `protobuf:"bytes,15,rep,name=warnings"`
 	XXX_raceDetectHookData     protoimpl.RaceDetectHookData
 	XXX_presence               [1]uint32
 	unknownFields              protoimpl.UnknownFields
@@ -174,13 +175,22 @@ func (x *DeadlineRules) GetLimits() []*Limit {
 	return nil
 }
 
+func (x *DeadlineRules) GetWarnings() []*Share {
+	if x != nil {
+		if x.xxx_hidden_Warnings != nil {
+			return *x.xxx_hidden_Warnings
+		}
+	}
+	return nil
+}
+
 func (x *DeadlineRules) SetBand(v *BandTimes) {
 	x.xxx_hidden_Band = v
 }
 
 func (x *DeadlineRules) SetCalendar(v string) {
 	x.xxx_hidden_Calendar = &v
-	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 1, 14)
+	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 1, 15)
 }
 
 func (x *DeadlineRules) SetAcknowledge(v *Period) {
@@ -229,6 +239,10 @@ func (x *DeadlineRules) SetRenewals(v *Count) {
 
 func (x *DeadlineRules) SetLimits(v []*Limit) {
 	x.xxx_hidden_Limits = &v
+}
+
+func (x *DeadlineRules) SetWarnings(v []*Share) {
+	x.xxx_hidden_Warnings = &v
 }
 
 func (x *DeadlineRules) HasBand() bool {
@@ -406,6 +420,8 @@ type DeadlineRules_builder struct {
 	Renewals *Count
 	// Upper bounds that law, a contract or the house sets; may be empty.
 	Limits []*Limit
+	// Shares of the time to a deadline after which the case warns, ascending, above 0 and below 1; may be empty: no warnings.
+	Warnings []*Share
 }
 
 func (b0 DeadlineRules_builder) Build() *DeadlineRules {
@@ -414,7 +430,7 @@ func (b0 DeadlineRules_builder) Build() *DeadlineRules {
 	_, _ = b, x
 	x.xxx_hidden_Band = b.Band
 	if b.Calendar != nil {
-		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 1, 14)
+		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 1, 15)
 		x.xxx_hidden_Calendar = b.Calendar
 	}
 	x.xxx_hidden_Acknowledge = b.Acknowledge
@@ -429,6 +445,7 @@ func (b0 DeadlineRules_builder) Build() *DeadlineRules {
 	x.xxx_hidden_FollowUp = b.FollowUp
 	x.xxx_hidden_Renewals = b.Renewals
 	x.xxx_hidden_Limits = &b.Limits
+	x.xxx_hidden_Warnings = &b.Warnings
 	return m0
 }
 
@@ -771,7 +788,7 @@ var File_recovery_policy_v1_deadlines_proto protoreflect.FileDescriptor
 
 const file_recovery_policy_v1_deadlines_proto_rawDesc = "" +
 	"\n" +
-	"\"recovery/policy/v1/deadlines.proto\x12\x12recovery.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"recovery/policy/v1/parameter.proto\x1a\x16recovery/v1/case.proto\x1a\x1frecovery/v1/failure_terms.proto\"\xa2\a\n" +
+	"\"recovery/policy/v1/deadlines.proto\x12\x12recovery.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"recovery/policy/v1/parameter.proto\x1a\x16recovery/v1/case.proto\x1a\x1frecovery/v1/failure_terms.proto\"\xe3\a\n" +
 	"\rDeadlineRules\x129\n" +
 	"\x04band\x18\x01 \x01(\v2\x1d.recovery.policy.v1.BandTimesB\x06\xbaH\x03\xc8\x01\x01R\x04band\x12(\n" +
 	"\bcalendar\x18\x02 \x01(\tB\f\xbaH\t\xc8\x01\x01r\x04\xb8\xf00\x01R\bcalendar\x12D\n" +
@@ -790,7 +807,8 @@ const file_recovery_policy_v1_deadlines_proto_rawDesc = "" +
 	"\aresolve\x18\v \x01(\v2\x1a.recovery.policy.v1.PeriodB\x06\xbaH\x03\xc8\x01\x01R\aresolve\x12?\n" +
 	"\tfollow_up\x18\f \x01(\v2\x1a.recovery.policy.v1.PeriodB\x06\xbaH\x03\xc8\x01\x01R\bfollowUp\x12=\n" +
 	"\brenewals\x18\r \x01(\v2\x19.recovery.policy.v1.CountB\x06\xbaH\x03\xc8\x01\x01R\brenewals\x12;\n" +
-	"\x06limits\x18\x0e \x03(\v2\x19.recovery.policy.v1.LimitB\b\xbaH\x05\x92\x01\x02\x10@R\x06limits\"\xf9\x01\n" +
+	"\x06limits\x18\x0e \x03(\v2\x19.recovery.policy.v1.LimitB\b\xbaH\x05\x92\x01\x02\x10@R\x06limits\x12?\n" +
+	"\bwarnings\x18\x0f \x03(\v2\x19.recovery.policy.v1.ShareB\b\xbaH\x05\x92\x01\x02\x10\x04R\bwarnings\"\xf9\x01\n" +
 	"\tBandTimes\x12>\n" +
 	"\bcritical\x18\x01 \x01(\v2\x1a.recovery.policy.v1.PeriodB\x06\xbaH\x03\xc8\x01\x01R\bcritical\x126\n" +
 	"\x04high\x18\x02 \x01(\v2\x1a.recovery.policy.v1.PeriodB\x06\xbaH\x03\xc8\x01\x01R\x04high\x12>\n" +
@@ -813,10 +831,11 @@ var file_recovery_policy_v1_deadlines_proto_goTypes = []any{
 	(*Limit)(nil),               // 2: recovery.policy.v1.Limit
 	(*Period)(nil),              // 3: recovery.policy.v1.Period
 	(*Count)(nil),               // 4: recovery.policy.v1.Count
-	(v1.Milestone)(0),           // 5: recovery.v1.Milestone
-	(*durationpb.Duration)(nil), // 6: google.protobuf.Duration
-	(v1.Bound)(0),               // 7: recovery.v1.Bound
-	(v1.FailureKind)(0),         // 8: recovery.v1.FailureKind
+	(*Share)(nil),               // 5: recovery.policy.v1.Share
+	(v1.Milestone)(0),           // 6: recovery.v1.Milestone
+	(*durationpb.Duration)(nil), // 7: google.protobuf.Duration
+	(v1.Bound)(0),               // 8: recovery.v1.Bound
+	(v1.FailureKind)(0),         // 9: recovery.v1.FailureKind
 }
 var file_recovery_policy_v1_deadlines_proto_depIdxs = []int32{
 	1,  // 0: recovery.policy.v1.DeadlineRules.band:type_name -> recovery.policy.v1.BandTimes
@@ -832,19 +851,20 @@ var file_recovery_policy_v1_deadlines_proto_depIdxs = []int32{
 	3,  // 10: recovery.policy.v1.DeadlineRules.follow_up:type_name -> recovery.policy.v1.Period
 	4,  // 11: recovery.policy.v1.DeadlineRules.renewals:type_name -> recovery.policy.v1.Count
 	2,  // 12: recovery.policy.v1.DeadlineRules.limits:type_name -> recovery.policy.v1.Limit
-	3,  // 13: recovery.policy.v1.BandTimes.critical:type_name -> recovery.policy.v1.Period
-	3,  // 14: recovery.policy.v1.BandTimes.high:type_name -> recovery.policy.v1.Period
-	3,  // 15: recovery.policy.v1.BandTimes.moderate:type_name -> recovery.policy.v1.Period
-	3,  // 16: recovery.policy.v1.BandTimes.low:type_name -> recovery.policy.v1.Period
-	5,  // 17: recovery.policy.v1.Limit.milestone:type_name -> recovery.v1.Milestone
-	6,  // 18: recovery.policy.v1.Limit.within:type_name -> google.protobuf.Duration
-	7,  // 19: recovery.policy.v1.Limit.bound:type_name -> recovery.v1.Bound
-	8,  // 20: recovery.policy.v1.Limit.kinds:type_name -> recovery.v1.FailureKind
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	5,  // 13: recovery.policy.v1.DeadlineRules.warnings:type_name -> recovery.policy.v1.Share
+	3,  // 14: recovery.policy.v1.BandTimes.critical:type_name -> recovery.policy.v1.Period
+	3,  // 15: recovery.policy.v1.BandTimes.high:type_name -> recovery.policy.v1.Period
+	3,  // 16: recovery.policy.v1.BandTimes.moderate:type_name -> recovery.policy.v1.Period
+	3,  // 17: recovery.policy.v1.BandTimes.low:type_name -> recovery.policy.v1.Period
+	6,  // 18: recovery.policy.v1.Limit.milestone:type_name -> recovery.v1.Milestone
+	7,  // 19: recovery.policy.v1.Limit.within:type_name -> google.protobuf.Duration
+	8,  // 20: recovery.policy.v1.Limit.bound:type_name -> recovery.v1.Bound
+	9,  // 21: recovery.policy.v1.Limit.kinds:type_name -> recovery.v1.FailureKind
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_recovery_policy_v1_deadlines_proto_init() }

@@ -527,6 +527,7 @@ type Currency struct {
 	state                  protoimpl.MessageState `protogen:"opaque.v1"`
 	xxx_hidden_Scale       float64                `protobuf:"fixed64,1,opt,name=scale"`
 	xxx_hidden_RoundTo     *string                `protobuf:"bytes,2,opt,name=round_to,json=roundTo"`
+	xxx_hidden_DailyBudget *string                `protobuf:"bytes,3,opt,name=daily_budget,json=dailyBudget"`
 	XXX_raceDetectHookData protoimpl.RaceDetectHookData
 	XXX_presence           [1]uint32
 	unknownFields          protoimpl.UnknownFields
@@ -575,14 +576,29 @@ func (x *Currency) GetRoundTo() string {
 	return ""
 }
 
+func (x *Currency) GetDailyBudget() string {
+	if x != nil {
+		if x.xxx_hidden_DailyBudget != nil {
+			return *x.xxx_hidden_DailyBudget
+		}
+		return ""
+	}
+	return ""
+}
+
 func (x *Currency) SetScale(v float64) {
 	x.xxx_hidden_Scale = v
-	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 0, 2)
+	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 0, 3)
 }
 
 func (x *Currency) SetRoundTo(v string) {
 	x.xxx_hidden_RoundTo = &v
-	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 1, 2)
+	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 1, 3)
+}
+
+func (x *Currency) SetDailyBudget(v string) {
+	x.xxx_hidden_DailyBudget = &v
+	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 2, 3)
 }
 
 func (x *Currency) HasScale() bool {
@@ -599,6 +615,13 @@ func (x *Currency) HasRoundTo() bool {
 	return protoimpl.X.Present(&(x.XXX_presence[0]), 1)
 }
 
+func (x *Currency) HasDailyBudget() bool {
+	if x == nil {
+		return false
+	}
+	return protoimpl.X.Present(&(x.XXX_presence[0]), 2)
+}
+
 func (x *Currency) ClearScale() {
 	protoimpl.X.ClearPresent(&(x.XXX_presence[0]), 0)
 	x.xxx_hidden_Scale = 0
@@ -609,6 +632,11 @@ func (x *Currency) ClearRoundTo() {
 	x.xxx_hidden_RoundTo = nil
 }
 
+func (x *Currency) ClearDailyBudget() {
+	protoimpl.X.ClearPresent(&(x.XXX_presence[0]), 2)
+	x.xxx_hidden_DailyBudget = nil
+}
+
 type Currency_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -616,6 +644,9 @@ type Currency_builder struct {
 	Scale *float64
 	// Goodwill is rounded up to a multiple of this many units, a decimal such as 0.50; itself a multiple of the minor unit.
 	RoundTo *string
+	// Units of the currency, a decimal above 0, that offers may give without approval to the customers of one tenant within one UTC day. The
+	// active policy's budget holds, whatever policy judges the case. Not set: no bound.
+	DailyBudget *string
 }
 
 func (b0 Currency_builder) Build() *Currency {
@@ -623,12 +654,16 @@ func (b0 Currency_builder) Build() *Currency {
 	b, x := &b0, m0
 	_, _ = b, x
 	if b.Scale != nil {
-		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 0, 2)
+		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 0, 3)
 		x.xxx_hidden_Scale = *b.Scale
 	}
 	if b.RoundTo != nil {
-		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 1, 2)
+		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 1, 3)
 		x.xxx_hidden_RoundTo = b.RoundTo
+	}
+	if b.DailyBudget != nil {
+		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 2, 3)
+		x.xxx_hidden_DailyBudget = b.DailyBudget
 	}
 	return m0
 }
@@ -670,10 +705,11 @@ const file_recovery_policy_v1_policy_proto_rawDesc = "" +
 	"TableEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x122\n" +
 	"\x05value\x18\x02 \x01(\v2\x1c.recovery.policy.v1.CurrencyR\x05value:\x028\x01:\x89\x01\xbaH\x85\x01\x1a\x82\x01\n" +
-	"\x15currency_table.source\x12>source is missing: every grade but O names where it comes from\x1a)this.grade in [0, 6] || this.source != ''\"\x7f\n" +
+	"\x15currency_table.source\x12>source is missing: every grade but O names where it comes from\x1a)this.grade in [0, 6] || this.source != ''\"\xc8\x01\n" +
 	"\bCurrency\x120\n" +
 	"\x05scale\x18\x01 \x01(\x01B\x1a\xbaH\x17\xc8\x01\x01\x12\x12\x19\x00\x00\x00\x00\xd0\x12cA!\x00\x00\x00\x00\x00\x00\x00\x00R\x05scale\x12A\n" +
-	"\bround_to\x18\x02 \x01(\tB&\xbaH#\xc8\x01\x01r\x1e2\x1c^[0-9]{1,9}([.][0-9]{1,4})?$R\aroundToB@Z>github.com/makeamends/amends/proto/recovery/policy/v1;policyv1b\beditionsp\xe8\a"
+	"\bround_to\x18\x02 \x01(\tB&\xbaH#\xc8\x01\x01r\x1e2\x1c^[0-9]{1,9}([.][0-9]{1,4})?$R\aroundTo\x12G\n" +
+	"\fdaily_budget\x18\x03 \x01(\tB$\xbaH!r\x1f2\x1d^[0-9]{1,12}([.][0-9]{1,4})?$R\vdailyBudgetB@Z>github.com/makeamends/amends/proto/recovery/policy/v1;policyv1b\beditionsp\xe8\a"
 
 var file_recovery_policy_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_recovery_policy_v1_policy_proto_goTypes = []any{
