@@ -183,6 +183,17 @@ func (k *Case) RespondBy() (at time.Time) {
 	return at
 }
 
+// NextDeadline is when the next pending deadline is due whose clock runs; zero
+// when there is none.
+func (k *Case) NextDeadline() (at time.Time) {
+	for i := range k.Deadlines {
+		if d := &k.Deadlines[i]; d.Verdict == Pending && !k.stopped(d) && (at.IsZero() || d.DueAt.Before(at)) {
+			at = d.DueAt
+		}
+	}
+	return at
+}
+
 // voiced reports whether the customer has spoken.
 func (k *Case) voiced() bool { return k.Failure.Voice >= Private }
 
