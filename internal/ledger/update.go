@@ -15,6 +15,7 @@ type Write struct {
 	Key      Key
 	Tenant   string    // kept with the customer; empty: as it was
 	Requests []Request // what asks for the change; none: time alone (a sweep)
+	Case     int64     // number of a case that judge must see even if it was filed away; 0: none
 }
 
 // Request is what one caller asked for under an id of its choice. The same id
@@ -32,7 +33,8 @@ type Judgement struct {
 	Due      time.Time         // when time alone changes something next; zero: never
 }
 
-// Judge decides on a customer as it stands. Fresh holds the indices of the
+// Judge decides on a customer as it stands; a case that was asked for by
+// Write.Case and is filed away is in Closed. Fresh holds the indices of the
 // requests that were not carried out before, ascending. It may be called again
 // after a conflict, each time with a customer of its own, so it must have no
 // effect but its answer. On an error nothing is written.
@@ -109,7 +111,11 @@ func (u *update) try(ctx context.Context) error {
 		u.twins()
 		return u.ledger.confirm(ctx, u.names)
 	}
-	j, err := u.judge(at.state.customer, u.fresh)
+	customer, err := u.recall(at)
+	if err != nil {
+		return err
+	}
+	j, err := u.judge(customer, u.fresh)
 	if err != nil {
 		return &judgeError{err}
 	}
@@ -130,13 +136,34 @@ func (u *update) try(ctx context.Context) error {
 	return nil
 }
 
-// fields names the records of the requests.
+// fields names the records of the requests and the filed case asked for.
 func (u *update) fields() []string {
-	fields := make([]string, len(u.requests))
+	fields := make([]string, len(u.requests), len(u.requests)+1)
 	for i, r := range u.requests {
 		fields[i] = r.field
 	}
+	if u.write.Case > 0 {
+		fields = append(fields, caseField(u.write.Case))
+	}
 	return fields
+}
+
+// recall is the customer as it was loaded, with the filed case asked for.
+func (u *update) recall(at loaded) (recovery.Customer, error) {
+	c := at.state.customer
+	if u.write.Case == 0 {
+		return c, nil
+	}
+	body, ok := at.field(len(u.requests))
+	if !ok {
+		return c, nil
+	}
+	k, err := decodeCase([]byte(body))
+	if err != nil {
+		return c, brokenCase(u.write.Key, u.write.Case, err)
+	}
+	c.Closed = []recovery.Case{k}
+	return c, nil
 }
 
 // replay answers what was carried out before and notes what was not.

@@ -170,7 +170,9 @@ type Transition struct {
 func (k *Case) note(t Transition) {
 	k.History = appendBounded(k.History, t, MostHistory)
 	k.Fresh = append(k.Fresh[:len(k.Fresh):len(k.Fresh)], t)
-	k.Revision++
+	if t.Change != ChangeWarned {
+		k.Revision++
+	}
 }
 
 // RespondBy is when the first human answer is due by the newest promise.

@@ -84,7 +84,7 @@ func goodwill(p *Policy, s *situation, a *Assessment, currency string) gift {
 	paid := f.Entitlement + restitution(f)
 	ceiling := p.lifetimeBound(s, a)
 	if f.Value > 0 {
-		ceiling = min(ceiling, r.Ceiling*float64(f.Value)-float64(paid))
+		ceiling = min(ceiling, p.valueBound(f, paid))
 	}
 	switch {
 	case s.abused:
@@ -127,6 +127,23 @@ func (r *CompensationRules) relationship(forgiving bool) float64 {
 		return r.Steady
 	}
 	return r.NotSteady
+}
+
+// valueBound is what goodwill may be, in minor units, beside what is paid anyway.
+func (p *Policy) valueBound(f *Failure, paid int64) float64 {
+	return p.Compensation.Ceiling*float64(f.Value) - float64(paid)
+}
+
+// mostGoodwill is the most, in minor units, that a case may be given as
+// goodwill, with approval: up to the ceiling of the value or, where no money is
+// at stake, the greatest gift; and never more than the customer is worth.
+func (p *Policy) mostGoodwill(s *situation, a *Assessment, currency string) int64 {
+	f := &s.kase.Failure
+	most := p.Compensation.Gifts[Critical] * p.minorPerUnit(currency)
+	if f.Value > 0 {
+		most = p.valueBound(f, f.Entitlement+restitution(f))
+	}
+	return floor(min(most, p.lifetimeBound(s, a)))
 }
 
 // lifetimeBound is what a recovery may cost, in minor units, given what the

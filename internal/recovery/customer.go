@@ -11,7 +11,7 @@ type Customer struct {
 	Failures     []Past       // newest by time of occurrence, at most [MostFailures], one a case
 	Orders       int64        // fulfilled orders as counted here, or more when a caller knows of more
 	Claims       int64        // failures that rest on the customer's word alone
-	Apologies    []Apologised // recommended with each case that was our fault, newest last
+	Apologies    []Apologised // given with the first answer to each case that was our fault, newest last
 	Grants       []Grant
 	LastContact  time.Time // the customer spoke
 	LastActivity time.Time // the customer spoke, bought or praised
@@ -19,8 +19,8 @@ type Customer struct {
 	Proactive    bool      // last time we reached out before the customer spoke
 	Residual     float64   // risk left over from closed cases at ResidualAt
 	ResidualAt   time.Time
-	Open         []Case // in order of opening
-	Closed       []Case // closed by this very change; the store files them away
+	Open         []Case // in order of opening; resolved ones too while their follow-up is due
+	Closed       []Case // closed by this very change, or brought back to be opened again; the store files them away
 }
 
 // What a customer keeps at most.
@@ -50,7 +50,7 @@ const (
 	MostWindow = 200 * 24 * time.Hour
 )
 
-// Apologised is an apology that was recommended with one case.
+// Apologised is an apology that was given with one case.
 type Apologised struct {
 	Case int64
 	At   time.Time

@@ -10,32 +10,60 @@ import (
 func promise(p *Policy, k *Case, band Band, now time.Time) []Deadline {
 	r := &p.Deadlines
 	list := make([]Deadline, 0, 4)
-	add := func(m Milestone, at time.Time, by Bound) {
-		d := Deadline{Milestone: m, DueAt: at, BoundBy: by, Verdict: Pending}
-		list = append(list, r.limit(d, k, now))
-	}
+	add := func(d Deadline) { list = append(list, r.limit(d, k, now)) }
 	if k.voiced() {
-		add(Acknowledge, now.Add(r.Acknowledge), ByPolicy)
+		add(pending(Acknowledge, now.Add(r.Acknowledge)))
 	}
-	at, by := r.byBand(band, now)
-	add(FirstResponse, at, by)
-	list[len(list)-1] = r.hurry(list[len(list)-1], k, now)
-	add(MakeOffer, at, by)
-	add(Resolve, now.Add(r.Resolve), ByPolicy)
+	byBand := r.byBand(band, now)
+	byBand.Milestone = FirstResponse
+	add(r.hurry(byBand, k, now))
+	byBand.Milestone = MakeOffer
+	add(byBand)
+	add(pending(Resolve, now.Add(r.Resolve)))
+	r.announce(list, now)
 	return list
+}
+
+// pending is a promise of a fixed time.
+func pending(m Milestone, at time.Time) Deadline {
+	return Deadline{Milestone: m, DueAt: at, BoundBy: ByPolicy, Verdict: Pending}
+}
+
+// followUp promises to ask again after the resolution.
+func (r *DeadlineRules) followUp(k *Case, now time.Time) Deadline {
+	list := []Deadline{r.limit(pending(FollowUp, now.Add(r.FollowUp)), k, now)}
+	r.announce(list, now)
+	return list[0]
+}
+
+// announce sets when to warn of each deadline: at shares of its time, on its
+// own clock.
+func (r *DeadlineRules) announce(list []Deadline, now time.Time) {
+	if len(r.Warnings) == 0 {
+		return
+	}
+	all := make([]time.Time, 0, len(list)*len(r.Warnings))
+	for i := range list {
+		d := &list[i]
+		c := r.clock(d)
+		span := c.between(now, d.DueAt)
+		for _, share := range r.Warnings {
+			all = append(all, c.add(now, time.Duration(share*float64(span))))
+		}
+		d.Warnings = all[len(all)-len(r.Warnings) : len(all) : len(all)]
+	}
 }
 
 // byBand is the band's time in business hours, or on the calendar when the
 // band is critical; patience runs on the calendar and sets the ceiling.
-func (r *DeadlineRules) byBand(band Band, now time.Time) (time.Time, Bound) {
+func (r *DeadlineRules) byBand(band Band, now time.Time) Deadline {
+	d := Deadline{BoundBy: ByBand, Verdict: Pending}
 	if band == Critical {
-		return now.Add(r.Band[band]), ByBand
+		d.DueAt = now.Add(r.Band[band])
+		return d
 	}
-	at := r.Calendar.Add(now, r.Band[band])
-	if ceiling := now.Add(r.PatienceCeiling); at.After(ceiling) {
-		return ceiling, ByPatienceCeiling
-	}
-	return at, ByBand
+	d.DueAt, d.Business = r.Calendar.Add(now, r.Band[band]), true
+	return earlier(d, now.Add(r.PatienceCeiling), ByPatienceCeiling)
 }
 
 // hurry brings the first response forward for whoever complains in public or
@@ -83,29 +111,53 @@ func (r *DeadlineRules) limit(d Deadline, k *Case, now time.Time) Deadline {
 	return d
 }
 
+// earlier brings a deadline forward to a moment of the wall clock.
 func earlier(d Deadline, at time.Time, by Bound) Deadline {
 	if at.Before(d.DueAt) {
-		d.DueAt, d.BoundBy = at, by
+		d.DueAt, d.BoundBy, d.Business = at, by, false
 	}
 	return d
 }
 
+// milestones is a set: bit m stands for milestone m.
+type milestones uint8
+
+const everything milestones = 0xff
+
+func only(list ...Milestone) (set milestones) {
+	for _, m := range list {
+		set |= 1 << m
+	}
+	return set
+}
+
 // merge brings a new promise into the deadlines of a case. A pending deadline
 // is only ever tightened. A verdict stands for good: a milestone that was
-// missed is promised anew beside it, and one that was met only when the
-// customer has spoken anew.
-func merge(old, promised []Deadline, anew bool) []Deadline {
+// missed is promised anew beside it, and one that was met only when that is
+// asked for.
+func merge(old, promised []Deadline, anew milestones) []Deadline {
 	out := slices.Clone(old)
 	for _, d := range promised {
 		i := latest(out, d.Milestone)
 		switch {
-		case i < 0, out[i].Verdict == Missed, out[i].Verdict == Met && anew:
+		case i < 0, out[i].Verdict == Missed, out[i].Verdict == Met && anew&(1<<d.Milestone) != 0:
 			out = appendBounded(out, d, MostDeadlines)
 		case out[i].Verdict == Pending:
-			out[i] = earlier(out[i], d.DueAt, d.BoundBy)
+			out[i] = out[i].tighten(d)
 		}
 	}
 	return out
+}
+
+// tighten takes over an earlier promise. Warnings that were given are not
+// given again.
+func (d Deadline) tighten(by Deadline) Deadline {
+	if !by.DueAt.Before(d.DueAt) {
+		return d
+	}
+	given := max(len(by.Warnings)-len(d.Warnings), 0)
+	by.Warnings = by.Warnings[given:]
+	return by
 }
 
 // latest finds the newest deadline of a milestone, -1 when there is none.

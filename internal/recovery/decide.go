@@ -46,12 +46,23 @@ func Report(c Customer, e Event, rules Rules, now time.Time) (Customer, Case, er
 	}
 	e.Failure.Stale = now.Sub(e.OccurredAt) > p.Memory.StaleAfter
 	was := *k
-	k.take(e, now)
+	k.take(p, e, now)
+	if was.State == Resolved {
+		c.reopen(p, k, StepReport, now)
+	}
 	c.rememberFailure(p, &was, k, e)
-	d := Decide(p, &c, k, now)
-	k.adopt(d, e.Voice >= Private)
-	c.grant(p, k, now)
+	anew := milestones(0)
+	if e.Voice >= Private || was.State == Resolved {
+		anew = everything
+	}
+	c.judge(p, k, anew, now)
 	return c, *k, nil
+}
+
+// judge decides on a case and makes the decision its own.
+func (c *Customer) judge(p *Policy, k *Case, anew milestones, now time.Time) {
+	k.adopt(Decide(p, c, k, now), anew)
+	c.book(p, k, now)
 }
 
 // Remember takes in one positive interaction.
@@ -75,6 +86,9 @@ func View(c Customer, rules Rules, now time.Time) Customer {
 	c = Tick(c, rules, now)
 	for i := range c.Open {
 		k := &c.Open[i]
+		if k.State >= Resolved {
+			continue // as it was ended
+		}
 		p := rules.For(k.Policy)
 		s := situate(p, &c, k, now)
 		k.Assessment = assess(p, &s)
@@ -95,17 +109,17 @@ func (c *Customer) join(e Event, rules Rules) *Case {
 	return nil
 }
 
-// begin opens a case; the one whose failure is the oldest lapses when there are
-// too many.
+// begin opens a case. When there are too many, the one lapses whose failure is
+// the oldest, of those that were resolved if there are any.
 func (c *Customer) begin(e Event, rules Rules, now time.Time) *Case {
 	if len(c.Open) >= rules.Active.Memory.OpenCases {
 		oldest := 0
 		for i := range c.Open {
-			if c.Open[i].Failure.OccurredAt.Before(c.Open[oldest].Failure.OccurredAt) {
+			if c.Open[i].before(&c.Open[oldest]) {
 				oldest = i
 			}
 		}
-		c.close(oldest, rules, Lapsed, now)
+		c.lapse(rules.For(c.Open[oldest].Policy), &c.Open[oldest], now)
 	}
 	c.Cases++
 	c.Open = append(c.Open, Case{
@@ -113,6 +127,14 @@ func (c *Customer) begin(e Event, rules Rules, now time.Time) *Case {
 		State: Open, OpenedAt: now, TraceParent: e.TraceParent,
 	})
 	return &c.Open[len(c.Open)-1]
+}
+
+// before orders the cases by how little is lost when they lapse.
+func (k *Case) before(o *Case) bool {
+	if done := k.State >= Resolved; done != (o.State >= Resolved) {
+		return done
+	}
+	return k.Failure.OccurredAt.Before(o.Failure.OccurredAt)
 }
 
 // admit refuses a failure whose money the case cannot take.
@@ -127,7 +149,7 @@ func (k *Case) admit(p *Policy, f Failure) error {
 }
 
 // take adds one account of the failure to the case.
-func (k *Case) take(e Event, now time.Time) {
+func (k *Case) take(p *Policy, e Event, now time.Time) {
 	e.Failure.ReceivedAt = now
 	if k.Revision == 0 {
 		k.Failure = e.Failure
@@ -139,6 +161,7 @@ func (k *Case) take(e Event, now time.Time) {
 		k.Profile = combineProfiles(k.Profile, e.Profile)
 		k.Renewals = 0
 		k.note(Transition{At: now, Change: ChangeJoined})
+		k.release(p, now) // there is more to answer than what we wait for
 	}
 	k.Accounts = appendBounded(k.Accounts, e.Failure, MostAccounts)
 	if k.voiced() && k.VoicedAt.IsZero() {
@@ -149,7 +172,7 @@ func (k *Case) take(e Event, now time.Time) {
 // adopt makes a decision the case's own. The recommendation is replaced; a
 // promise once given is only ever tightened, or made anew where it was broken
 // or where the customer has spoken again.
-func (k *Case) adopt(d Decision, anew bool) {
+func (k *Case) adopt(d Decision, anew milestones) {
 	k.Assessment = d.Assessment
 	k.Recommendation = d.Recommendation
 	k.Deadlines = merge(k.Deadlines, d.Promise, anew)

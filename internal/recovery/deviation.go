@@ -64,7 +64,7 @@ func level(p *Policy, s *situation) ServiceLevel {
 
 // overdue reports whether nobody has answered although the first response was due.
 func (k *Case) overdue(now time.Time) bool {
-	return k.AnsweredAt.IsZero() && slices.ContainsFunc(k.Deadlines, func(d Deadline) bool {
+	return k.State < Resolved && k.AnsweredAt.IsZero() && slices.ContainsFunc(k.Deadlines, func(d Deadline) bool {
 		return d.Milestone == FirstResponse && !now.Before(d.DueAt)
 	})
 }

@@ -29,6 +29,12 @@ func (c *Customer) addPositive(p *Policy, kind Positive, at time.Time) {
 	c.Positives += weight
 }
 
+// takeBack removes a positive that was added for a moment in the past.
+func (c *Customer) takeBack(p *Policy, kind Positive, at time.Time) {
+	weight := p.Memory.Positives[kind] * decay(c.PositivesAt.Sub(at), p.Memory.PositiveHalfLife)
+	c.Positives = max(c.Positives-weight, 0)
+}
+
 // positivesAt is the positive mass at one moment.
 func (c *Customer) positivesAt(p *Policy, now time.Time) float64 {
 	return c.Positives * decay(now.Sub(c.PositivesAt), p.Memory.PositiveHalfLife)
@@ -37,7 +43,6 @@ func (c *Customer) positivesAt(p *Policy, now time.Time) float64 {
 // rememberFailure keeps what later judgements need of a case that has just
 // taken in an event; before is the case without it.
 func (c *Customer) rememberFailure(p *Policy, before, k *Case, e Event) {
-	opened := before.Revision == 0
 	if e.Voice >= Private {
 		c.LastContact = later(c.LastContact, e.OccurredAt)
 	}
@@ -45,15 +50,17 @@ func (c *Customer) rememberFailure(p *Policy, before, k *Case, e Event) {
 		c.LastActivity = later(c.LastActivity, e.OccurredAt)
 	}
 	c.Orders = max(c.Orders, e.Profile.Orders)
+	c.countClaim(before, k)
+	c.remember(Past{Case: k.Number, At: k.Failure.OccurredAt, Kinds: k.Failure.Kinds, Severity: Severity(p, &k.Failure)})
+}
+
+// countClaim keeps the count of claims in step with a case that has changed.
+func (c *Customer) countClaim(before, k *Case) {
 	switch {
 	case k.claim() && !before.claim():
 		c.Claims++
 	case before.claim() && !k.claim(): // evidence has come in since
 		c.Claims--
-	}
-	c.remember(Past{Case: k.Number, At: k.Failure.OccurredAt, Kinds: k.Failure.Kinds, Severity: Severity(p, &k.Failure)})
-	if opened && controllability(p, &k.Failure) > 0 {
-		c.Apologies = appendBounded(c.Apologies, Apologised{k.Number, k.OpenedAt}, MostApologies)
 	}
 }
 
@@ -106,25 +113,44 @@ func (c *Customer) similar(p *Policy, k *Case, now time.Time) bool {
 	})
 }
 
-// grant books the goodwill that a case was given without approval. A case is
-// booked once, with the most that it was ever promised, in whatever currency,
-// at the time when it was promised that.
-func (c *Customer) grant(p *Policy, k *Case, now time.Time) {
-	_, automatic := k.Recommendation.Goodwill()
-	g := Grant{Case: k.Number, At: now, Currency: k.Recommendation.Currency, Minor: automatic}
+// book keeps the goodwill that a case is given without approval against the
+// customer's cap. Until an offer is drawn up that is the most that was ever
+// recommended, in whatever currency, since a caller may have given it; from
+// then on it is what the offers hold that were neither refused nor expired.
+func (c *Customer) book(p *Policy, k *Case, now time.Time) {
+	g := Grant{Case: k.Number, At: now, Currency: k.Recommendation.Currency, Minor: k.automatic()}
 	g.Units = p.units(g.Minor, g.Currency)
 	list := slices.Clone(c.Grants)
 	i := slices.IndexFunc(list, func(old Grant) bool { return old.Case == k.Number })
 	switch {
 	case i >= 0 && g.Units > list[i].Units:
 		list[i] = g
-	case i < 0 && automatic > 0:
+	case i < 0 && g.Minor > 0:
 		list = append(list, g)
+	case i >= 0 && len(k.Offers) > 0 && g.Minor == 0:
+		list = slices.Delete(list, i, i+1)
+	case i >= 0 && len(k.Offers) > 0:
+		g.At = list[i].At
+		list[i] = g
 	}
 	if len(list) > MostGrants {
 		list = foldOldest(list)
 	}
 	c.Grants = list
+}
+
+// automatic is the goodwill that the case is given without approval.
+func (k *Case) automatic() (minor int64) {
+	if len(k.Offers) == 0 {
+		_, minor = k.Recommendation.Goodwill()
+		return minor
+	}
+	for _, o := range k.Offers {
+		if o.Live() || o.State == OfferAccepted {
+			minor += o.Reserved
+		}
+	}
+	return minor
 }
 
 // foldOldest books the oldest grant together with the next of its currency,

@@ -31,13 +31,18 @@ func Recall(c Customer, rules Rules, now time.Time) Recollection {
 	m.Baseline = baseline(&p.Risk, m.Positives, c.idle(now))
 	m.Risk = min(p.Risk.Ceiling, m.Baseline+m.Residual)
 	m.Band = p.Risk.band(m.Risk)
+	open := false
 	for i := range c.Open {
 		a := &c.Open[i].Assessment
-		m.Risk, m.Band = max(m.Risk, a.Risk.Ignored), max(m.Band, a.Risk.Band)
 		m.Relationship = a.Relationship // as the newest case was told
-		if i == 0 {
+		if c.Open[i].State >= Resolved {
+			continue // what it leaves over is in Residual
+		}
+		m.Risk, m.Band = max(m.Risk, a.Risk.Ignored), max(m.Band, a.Risk.Band)
+		if !open {
 			m.Level = a.Level
 		}
+		open = true
 		m.Level = min(m.Level, a.Level)
 	}
 	return m

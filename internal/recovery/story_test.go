@@ -52,6 +52,16 @@ func report(t *testing.T, c recovery.Customer, e recovery.Event, now time.Time) 
 	return c, k
 }
 
+// take takes one step that must succeed.
+func take(t *testing.T, c recovery.Customer, number int64, a recovery.Action, now time.Time) (recovery.Customer, recovery.Case) {
+	t.Helper()
+	c, k, err := recovery.Advance(c, number, a, rules, now)
+	if err != nil {
+		t.Fatalf("%s: %v", a.Step, err)
+	}
+	return c, k
+}
+
 func TestSeverity(t *testing.T) {
 	stated := 0.9
 	usd := func(dollars int64) func(*recovery.Event) {
@@ -524,6 +534,7 @@ func TestApology(t *testing.T) {
 		if bare, spent := avoid(k, "BARE_APOLOGY"), avoid(k, "YET_ANOTHER_APOLOGY"); bare != (i >= 1) || spent != (i >= 2) {
 			t.Errorf("failure %d: bare apology advised against %v, another one %v", i+1, bare, spent)
 		}
+		c, _ = take(t, c, k.Number, recovery.Action{Step: recovery.StepContactOutbound, Channel: recovery.Email}, noon)
 	}
 	for _, row := range []struct {
 		channel recovery.Channel

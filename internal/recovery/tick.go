@@ -5,11 +5,13 @@ import (
 	"time"
 )
 
-// Tick lets time pass: deadlines that have gone by are missed, a promise that
-// was broken to somebody who spoke is judged and made anew, cases that nobody
-// ever spoke about lapse, and old grants and apologies are forgotten. Each
-// thing happens at its own moment, in order, so it makes no difference when and
-// how often time is let pass. The open cases of the result are its own.
+// Tick lets time pass: cases warn of deadlines that come near, deadlines that
+// have gone by are missed, a promise that was broken to somebody who spoke is
+// judged and made anew, a missed follow-up opens its case again, offers that
+// nobody answered expire, cases that nobody ever spoke about lapse, and old
+// grants and apologies are forgotten. Each thing happens at its own moment, in
+// order, so it makes no difference when and how often time is let pass. The
+// open cases of the result are its own.
 func Tick(c Customer, rules Rules, now time.Time) Customer {
 	c.Open = slices.Clone(c.Open)
 	for {
@@ -19,8 +21,10 @@ func Tick(c Customer, rules Rules, now time.Time) Customer {
 		}
 		k := &c.Open[i]
 		p := rules.For(k.Policy)
+		k.warn(at)
+		c.expireOffers(p, k, at)
 		if k.lapsesAt(p).Equal(at) {
-			c.close(i, rules, Lapsed, at)
+			c.lapse(p, k, at)
 		} else {
 			c.miss(p, k, at)
 		}
@@ -42,67 +46,98 @@ func (c *Customer) next(rules Rules) (first int, at time.Time) {
 	return first, at
 }
 
-// miss marks the deadlines that go by at one moment. The first time that this
-// happens to a promise given to somebody who spoke, the promise is made anew,
-// from that moment on.
-func (c *Customer) miss(p *Policy, k *Case, at time.Time) {
-	k.Deadlines = slices.Clone(k.Deadlines)
-	for i := range k.Deadlines {
-		d := &k.Deadlines[i]
-		if d.Verdict == Pending && !at.Before(d.DueAt) {
-			d.Verdict = Missed
-			c.LastMiss = later(c.LastMiss, d.DueAt)
-			k.note(Transition{At: at, Change: ChangeMissed, Milestone: d.Milestone})
-		}
-	}
-	if !k.voiced() || k.Renewals >= p.Deadlines.Renewals {
-		return
-	}
-	k.Renewals++
-	k.adopt(Decide(p, c, k, at), false)
-	c.grant(p, k, at)
-	k.note(Transition{At: at, Change: ChangeReassessed})
-}
-
-// lapsesAt is when a case lapses that the customer never spoke about and that
-// nobody touched; zero for every other case.
-func (k *Case) lapsesAt(p *Policy) time.Time {
-	if k.voiced() || !k.AnsweredAt.IsZero() {
-		return time.Time{}
-	}
-	return k.OpenedAt.Add(p.Memory.LapseUnvoiced)
-}
-
 // nextDue is the next moment at which time changes the case.
 func (k *Case) nextDue(p *Policy) time.Time {
 	next := k.lapsesAt(p)
-	for _, d := range k.Deadlines {
-		if d.Verdict == Pending && (next.IsZero() || d.DueAt.Before(next)) {
-			next = d.DueAt
+	sooner := func(at time.Time) {
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	for i := range k.Deadlines {
+		d := &k.Deadlines[i]
+		switch {
+		case d.Verdict != Pending || k.stopped(d):
+		case len(d.Warnings) > 0:
+			sooner(d.Warnings[0])
+		default:
+			sooner(d.DueAt)
+		}
+	}
+	for i := range k.Offers {
+		if k.Offers[i].Live() {
+			sooner(k.Offers[i].ExpiresAt)
 		}
 	}
 	return next
 }
 
-// close ends an open case and keeps what it leaves over: the risk beyond the
-// baseline that this way of ending it has. The open cases must be the caller's
-// own, as they are after [Tick].
-func (c *Customer) close(i int, rules Rules, how Outcome, now time.Time) {
-	k := c.Open[i]
-	p := rules.For(k.Policy)
-	s := situate(p, c, &k, now)
-	k.Assessment = assess(p, &s)
-	k.State, k.Outcome, k.ClosedAt = Resolved, how, now
-	k.note(Transition{At: now, Change: ChangeLapsed})
-
-	left := max(k.Assessment.Risk.Ignored-k.Assessment.Baseline, c.residualAt(p, now))
-	c.Residual, c.ResidualAt = left, later(c.ResidualAt, now)
-	c.Proactive = !k.voiced() && !k.AnsweredAt.IsZero()
-	c.Open = slices.Delete(c.Open, i, i+1)
-	c.Closed = append(c.Closed[:len(c.Closed):len(c.Closed)], k)
+// warn gives the warnings that are due at one moment. It changes nothing else,
+// so the revision stays as it is.
+func (k *Case) warn(at time.Time) {
+	for i := range k.Deadlines {
+		d := &k.Deadlines[i]
+		if d.Verdict != Pending || k.stopped(d) || len(d.Warnings) == 0 || at.Before(d.Warnings[0]) {
+			continue
+		}
+		milestone := d.Milestone
+		k.Deadlines = slices.Clone(k.Deadlines)
+		k.Deadlines[i].Warnings = d.Warnings[1:]
+		k.note(Transition{At: at, Change: ChangeWarned, Milestone: milestone})
+	}
 }
 
-// residualAt is the risk left over from closed cases at one moment.
+// miss marks the deadlines that go by at one moment. A missed follow-up opens
+// the case again. The first time that any other promise to somebody who spoke
+// is broken, the promise is made anew, from that moment on; a hold ends then,
+// since it is we who are late.
+func (c *Customer) miss(p *Policy, k *Case, at time.Time) {
+	any, followUp := false, false
+	k.Deadlines = slices.Clone(k.Deadlines)
+	for i := range k.Deadlines {
+		d := &k.Deadlines[i]
+		if d.Verdict != Pending || k.stopped(d) || at.Before(d.DueAt) {
+			continue
+		}
+		d.Verdict, d.Warnings = Missed, nil
+		any, followUp = true, followUp || d.Milestone == FollowUp
+		c.LastMiss = later(c.LastMiss, d.DueAt)
+		k.note(Transition{At: at, Change: ChangeMissed, Milestone: d.Milestone})
+	}
+	switch {
+	case followUp:
+		c.reopen(p, k, StepMissFollowUp, at)
+		c.judge(p, k, everything, at)
+		k.note(Transition{At: at, Change: ChangeReassessed})
+	case any && k.voiced() && k.Renewals < p.Deadlines.Renewals:
+		k.release(p, at)
+		k.Renewals++
+		c.judge(p, k, 0, at)
+		k.note(Transition{At: at, Change: ChangeReassessed})
+	}
+}
+
+// lapsesAt is when a case lapses that the customer never spoke about and that
+// nobody touched; zero for every other case.
+func (k *Case) lapsesAt(p *Policy) time.Time {
+	if k.State >= Resolved || k.voiced() || !k.AnsweredAt.IsZero() {
+		return time.Time{}
+	}
+	return later(k.OpenedAt, k.ReopenedAt).Add(p.Memory.LapseUnvoiced)
+}
+
+// lapse ends a case by itself, and closes it: nobody is there to be asked.
+func (c *Customer) lapse(p *Policy, k *Case, now time.Time) {
+	if k.State < Resolved {
+		c.settle(p, k, Lapsed, now)
+	}
+	k.Deadlines = slices.DeleteFunc(slices.Clone(k.Deadlines), func(d Deadline) bool { return d.Verdict == Pending })
+	k.note(Transition{At: now, Change: ChangeLapsed})
+	k.enter(StepLapse)
+	c.file(k.Number)
+}
+
+// residualAt is the risk left over from ended cases at one moment.
 func (c *Customer) residualAt(p *Policy, now time.Time) float64 {
 	return c.Residual * decay(now.Sub(c.ResidualAt), p.Memory.ResidualHalfLife)
 }

@@ -1,0 +1,92 @@
+package recovery
+
+import (
+	"slices"
+	"time"
+)
+
+// settle ends the effort: what was promised is met, offers that nobody has
+// answered expire, and the customer is left with the risk that this way of
+// ending it leaves. A follow-up is due, unless nobody is there to be asked.
+func (c *Customer) settle(p *Policy, k *Case, how Outcome, now time.Time) {
+	k.release(p, now)
+	for i := range k.Offers {
+		if k.Offers[i].Live() {
+			k.endOffer(i, Expired, now)
+		}
+	}
+	c.book(p, k, now)
+	s := situate(p, c, k, now)
+	k.Assessment = assess(p, &s)
+	k.Outcome, k.ClosedAt = how, now
+	if left := k.leaves(how); left > c.residualAt(p, now) {
+		c.Residual, c.ResidualAt = left, later(c.ResidualAt, now)
+	}
+	c.Proactive = !k.voiced() && !k.AnsweredAt.IsZero()
+	if how == Lapsed {
+		return
+	}
+	k.meet(p, now, Acknowledge, FirstResponse, MakeOffer, Resolve)
+	if how == Satisfied {
+		c.recovered(k, true)
+		c.addPositive(p, SatisfiedRecovery, now)
+	}
+	if how != Withdrawn {
+		k.Deadlines = appendBounded(k.Deadlines, p.Deadlines.followUp(k, now), MostDeadlines)
+	}
+}
+
+// leaves is the risk beyond the baseline that an ended case leaves.
+func (k *Case) leaves(how Outcome) float64 {
+	risk := &k.Assessment.Risk
+	recovery := risk.OnTime
+	if k.missed(func(Deadline) bool { return true }) {
+		recovery = risk.Late
+	}
+	switch {
+	case how == Withdrawn:
+		return 0
+	case how == Satisfied, how == NoResponse && !k.AnsweredAt.IsZero():
+		return recovery - k.Assessment.Baseline
+	default:
+		return risk.Ignored - k.Assessment.Baseline
+	}
+}
+
+// recovered notes whether the customer was satisfied in the end.
+func (c *Customer) recovered(k *Case, yes bool) {
+	c.Failures = slices.Clone(c.Failures)
+	for i := range c.Failures {
+		if c.Failures[i].Case == k.Number {
+			c.Failures[i].Recovered = yes
+		}
+	}
+}
+
+// reopen takes back that the case was ended.
+func (c *Customer) reopen(p *Policy, k *Case, by Step, now time.Time) {
+	if k.Outcome == Satisfied {
+		c.recovered(k, false)
+		c.takeBack(p, SatisfiedRecovery, k.ClosedAt)
+	}
+	k.Deadlines = slices.DeleteFunc(slices.Clone(k.Deadlines), func(d Deadline) bool { return d.Verdict == Pending })
+	k.enter(by)
+	k.Outcome, k.ClosedAt, k.ReopenedAt, k.Renewals = 0, time.Time{}, now, 0
+	k.note(Transition{At: now, Change: ChangeReopened})
+}
+
+// meet keeps the named promises. One whose clock stands still is moved on to
+// where it would stand now, so that it does not look late.
+func (k *Case) meet(p *Policy, now time.Time, which ...Milestone) {
+	k.Deadlines = slices.Clone(k.Deadlines)
+	for i := range k.Deadlines {
+		d := &k.Deadlines[i]
+		if d.Verdict != Pending || !slices.Contains(which, d.Milestone) {
+			continue
+		}
+		if k.stopped(d) {
+			d.DueAt = p.Deadlines.clock(d).resume(d.DueAt, k.HeldSince, now)
+		}
+		d.Verdict, d.MetAt, d.Warnings = Met, now, nil
+	}
+}
