@@ -175,3 +175,30 @@ func apologisedRecord(a recovery.Apologised) *ledgerv1.Apologised {
 func apologisedOf(m *ledgerv1.Apologised) recovery.Apologised {
 	return recovery.Apologised{Case: m.GetCaseNumber(), At: moment(m.GetAt())}
 }
+
+// encodeTombstone stores what remains of a customer who was erased; nothing of nothing.
+func encodeTombstone(c recovery.Customer) ([]byte, error) {
+	if bare(c) {
+		return nil, nil
+	}
+	return marshal.Marshal(ledgerv1.Tombstone_builder{
+		Cases:  c.Cases,
+		Orders: c.Orders,
+		Claims: c.Claims,
+		Grants: convert(c.Grants, grantRecord),
+	}.Build())
+}
+
+// decodeTombstone gives the stranger who begins with what remains.
+func decodeTombstone(b []byte) (recovery.Customer, error) {
+	var m ledgerv1.Tombstone
+	if err := proto.Unmarshal(b, &m); err != nil {
+		return recovery.Customer{}, err
+	}
+	return recovery.Customer{
+		Cases:  m.GetCases(),
+		Orders: m.GetOrders(),
+		Claims: m.GetClaims(),
+		Grants: convert(m.GetGrants(), grantOf),
+	}, nil
+}

@@ -17,14 +17,15 @@ import (
 type Snapshot struct {
 	Tenant   string // empty for a stranger
 	Key      Key
-	Customer recovery.Customer
-	Found    bool  // false: a stranger
-	Version  int64 // changes made so far; 0 for a stranger
+	Customer recovery.Customer // of a stranger who was erased: what remained, see Erase
+	Found    bool              // false: a stranger
+	Version  int64             // changes made so far; 0 for a stranger
 }
 
 // loaded is a customer as it stands in Redis, with the records asked for.
 type loaded struct {
 	token string // field "v"; empty for a stranger
+	tomb  string // field "t": what remains of an erased one; empty when there is none
 	state state
 	extra []any // the further fields asked for: string, or nil where there is none
 }
@@ -133,8 +134,8 @@ func (l *Ledger) load(ctx context.Context, key Key, fields []string) (loaded, er
 func (l *Ledger) fetch(ctx context.Context, name string, fields []string) (at loaded, err error) {
 	done := l.opts.Observe(ctx, "load")
 	defer func() { done(err) }()
-	args := make([]any, 0, len(fields)+4)
-	args = append(args, "hmget", name, "v", "s")
+	args := make([]any, 0, len(fields)+5)
+	args = append(args, "hmget", name, "v", "s", tombField)
 	for _, f := range fields {
 		args = append(args, f)
 	}
@@ -144,18 +145,31 @@ func (l *Ledger) fetch(ctx context.Context, name string, fields []string) (at lo
 	if err != nil {
 		return loaded{}, err
 	}
-	at = loaded{extra: values[2:]}
-	token, ok := values[0].(string)
-	if !ok {
-		return at, nil
-	}
-	at.token = token
+	at = loaded{extra: values[3:]}
+	at.token, _ = values[0].(string)
 	body, _ := values[1].(string)
-	if at.state, err = decodeState([]byte(body)); err != nil {
-		return loaded{}, &fault{kind: ErrBroken, cause: fmt.Errorf("state in %s: %w", name, err)}
-	}
-	return at, nil
+	at.tomb, _ = values[2].(string)
+	return at, at.decode(name, body)
 }
+
+// decode takes in the state or, of one who was erased, what remains.
+func (at *loaded) decode(name, body string) (err error) {
+	switch {
+	case at.token != "":
+		at.state, err = decodeState([]byte(body))
+	case at.tomb != "":
+		at.state.customer, err = decodeTombstone([]byte(at.tomb))
+	}
+	if err != nil {
+		return &fault{kind: ErrBroken, cause: fmt.Errorf("state in %s: %w", name, err)}
+	}
+	return nil
+}
+
+// stands is what a commit must find for this to be what was judged: the version
+// or, without one, the tombstone, so that nobody commits on top of an erasure
+// that came between.
+func (at loaded) stands() string { return cmp.Or(at.token, at.tomb) }
 
 // field gives a further field as it was asked for.
 func (at loaded) field(i int) (value string, ok bool) {
