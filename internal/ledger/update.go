@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -15,6 +16,7 @@ type Write struct {
 	Key      Key
 	Tenant   string    // kept with the customer; empty: as it was
 	Requests []Request // what asks for the change; none: time alone (a sweep)
+	Reindex  bool      // write every index entry anew, not only those that change; see [Ledger.Repair]
 	Case     int64     // number of a case that judge must see even if it was filed away; 0: none
 }
 
@@ -45,6 +47,7 @@ type Result struct {
 	Answer   []byte
 	Replayed bool  // carried out by an earlier call; the answer is that call's, byte for byte
 	Err      error // ErrReused; the other requests are carried out all the same
+	Tenant   string
 }
 
 // Update changes a customer: it loads, judges and commits until nobody came in
@@ -68,6 +71,9 @@ func (l *Ledger) Update(ctx context.Context, w Write, judge Judge) ([]Result, er
 	for p := (patience{}); ; {
 		err = u.try(ctx)
 		if err == nil {
+			for i := range u.results {
+				u.results[i].Tenant = u.tenant
+			}
 			return u.results, nil
 		}
 		var judged *judgeError
@@ -89,6 +95,7 @@ type update struct {
 	judge    Judge
 	nonce    [8]byte // of this call: tells our own commit from another's
 
+	tenant     string // of the customer
 	results    []Result
 	fresh      []int // indices of requests without a record
 	unknown    bool  // a commit was sent and not answered
@@ -104,6 +111,7 @@ func (u *update) try(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	u.tenant = cmp.Or(u.write.Tenant, at.state.tenant)
 	if err := u.replay(at); err != nil {
 		return err
 	}

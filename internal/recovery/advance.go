@@ -3,6 +3,7 @@ package recovery
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -83,11 +84,15 @@ func (e *OfferError) Error() string {
 }
 
 // CapError says that more goodwill was asked for than the policy allows.
-type CapError struct{ Most Price }
+type CapError struct {
+	Most   Price
+	Digits int // decimals of the currency
+}
 
 // Error names the most.
 func (e *CapError) Error() string {
-	return fmt.Sprintf("the policy allows at most %d minor units of %s", e.Most.Minor, e.Most.Currency)
+	return fmt.Sprintf("the policy allows a goodwill of at most %.*f %s for this case, approved or not",
+		e.Digits, float64(e.Most.Minor)/math.Pow10(e.Digits), e.Most.Currency)
 }
 
 // Advance takes one step with one case of a customer. A case that is filed away

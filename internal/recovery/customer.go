@@ -97,3 +97,17 @@ func (c Customer) NextDue(rules Rules) time.Time {
 	_, at := c.next(rules)
 	return at
 }
+
+// Policies gives the versions that judge the customer's cases.
+func (c Customer) Policies() []string {
+	if len(c.Open)+len(c.Closed) == 0 {
+		return nil
+	}
+	versions := make([]string, 0, len(c.Open)+len(c.Closed))
+	for _, list := range [][]Case{c.Open, c.Closed} {
+		for i := range list {
+			versions = append(versions, list[i].Policy)
+		}
+	}
+	return versions
+}

@@ -225,7 +225,7 @@ func (t turn) admitGoodwill(g Price, currency string) error {
 		}
 	}
 	if g.Minor > most {
-		return &CapError{Most: Price{currency, max(most, 0)}}
+		return &CapError{Most: Price{currency, max(most, 0)}, Digits: t.p.Currencies[currency].Digits}
 	}
 	return nil
 }

@@ -24,8 +24,9 @@ type encoder struct{ policy *recovery.Policy }
 // encode writes a case, without the customer's id: that is not known here.
 func encode(at origin, k *recovery.Case, rules recovery.Rules) *recoveryv1.Case {
 	e := encoder{rules.For(k.Policy)}
+	id := ledger.CaseID(at.key, k.Number)
 	return recoveryv1.Case_builder{
-		CaseId:         ledger.CaseID(at.key, k.Number),
+		CaseId:         id,
 		Tenant:         at.tenant,
 		State:          recoveryv1.CaseState(k.State),
 		Revision:       k.Revision,
@@ -40,6 +41,8 @@ func encode(at origin, k *recovery.Case, rules recovery.Rules) *recoveryv1.Case 
 		TraceParent:    k.TraceParent,
 		Outcome:        recoveryv1.Outcome(k.Outcome),
 		ResolvedAt:     timestamp(k.ClosedAt),
+		Offers:         e.offers(id, k),
+		HeldSince:      timestamp(k.HeldSince),
 	}.Build()
 }
 

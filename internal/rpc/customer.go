@@ -55,10 +55,15 @@ func assessCustomer(at origin, c recovery.Customer, rules recovery.Rules, now ti
 		LastContactAt:       timestamp(c.LastContact),
 		Relationship:        recoveryv1.Relationship(known.Relationship),
 		ServiceLevel:        recoveryv1.ServiceLevel(known.Level),
-		OpenCases:           list(c.Open, func(k *recovery.Case) *recoveryv1.Case { return encode(at, k, rules) }),
+		OpenCases:           list(unresolved(c.Open), func(k *recovery.Case) *recoveryv1.Case { return encode(at, k, rules) }),
 		FailuresRemembered:  int64(len(c.Failures)),
 		AssessedAt:          timestamp(now),
 	}.Build()
+}
+
+// unresolved leaves out the cases that only await their follow-up.
+func unresolved(cases []recovery.Case) []recovery.Case {
+	return slices.DeleteFunc(slices.Clone(cases), func(k recovery.Case) bool { return k.State >= recovery.Resolved })
 }
 
 // granted sums the goodwill of each currency, in the order of their codes.

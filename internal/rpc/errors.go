@@ -32,7 +32,9 @@ var (
 	errPolicyUnknown = errors.New("no such policy")
 	errPolicyInvalid = errors.New("the candidate policy has faults")
 	errNoCustomer    = errors.New("cases are listed by customer")
-	errPageToken     = errors.New("page token of another query")
+	// ErrDenied refuses a caller who may not do what it asks for.
+	ErrDenied    = errors.New("the caller may not do this")
+	errPageToken = errors.New("page token of another query")
 )
 
 // refusal is what the caller learns of an error.
@@ -69,10 +71,20 @@ var refusals = []struct {
 		"the id was used before with another content, which stands; give this one an id of its own", 0}},
 	{ledger.ErrNotFound, refusal{codes.NotFound, recoveryv1.ErrorReason_ERROR_REASON_CASE_NOT_FOUND,
 		"no such case; it never was, was erased, or gave way to 100 newer closed ones", 0}},
+	{recovery.ErrNoCase, refusal{codes.NotFound, recoveryv1.ErrorReason_ERROR_REASON_CASE_NOT_FOUND,
+		"no such case; it never was, was erased, or gave way to 100 newer closed ones", 0}},
+	{recovery.ErrNoOffer, refusal{codes.NotFound, recoveryv1.ErrorReason_ERROR_REASON_OFFER_NOT_FOUND,
+		"the case has no such offer; GetCase lists those that it has", 0}},
+	{recovery.ErrRevision, refusal{codes.Aborted, recoveryv1.ErrorReason_ERROR_REASON_REVISION_MISMATCH,
+		"the case has changed since the revision that the request names; read it again with GetCase", 0}},
+	{recovery.ErrNothing, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_NOTHING_TO_OFFER,
+		"nothing is left to offer: all that is recommended was accepted, or the case has had its 16 offers; name another goodwill, or resolve it", 0}},
+	{ErrDenied, refusal{codes.PermissionDenied, recoveryv1.ErrorReason_ERROR_REASON_PERMISSION_DENIED,
+		"the caller lacks the role that this call needs; ask the operator of the service for it", 0}},
 	{recovery.ErrUnlisted, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_CURRENCY_NOT_LISTED,
 		"the policy that judges the case does not list the currency; GetPolicy shows those that it does", 0}},
 	{recovery.ErrCurrency, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_CURRENCY_MISMATCH,
-		"the case that the event joins is in another currency; convert the amounts or leave them out", 0}},
+		"the case is in another currency; convert the amounts or leave them out", 0}},
 	{ledger.ErrConflict, refusal{codes.Aborted, recoveryv1.ErrorReason_ERROR_REASON_CONFLICT,
 		"too many changes of this customer at once; nothing changed: repeat with the same id", time.Second}},
 	{ledger.ErrOverloaded, refusal{codes.ResourceExhausted, recoveryv1.ErrorReason_ERROR_REASON_OVERLOADED,
@@ -88,7 +100,16 @@ var refusals = []struct {
 func judge(err error) refusal {
 	var broken *InvalidError
 	var gone *ledger.Unavailable
+	var step *recovery.StepError
+	var offer *recovery.OfferError
+	var above *recovery.CapError
 	switch {
+	case errors.As(err, &step):
+		return refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_WRONG_STATE, step.Error(), 0}
+	case errors.As(err, &offer):
+		return refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_WRONG_STATE, offer.Error(), 0}
+	case errors.As(err, &above):
+		return refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_CAP_REACHED, above.Error(), 0}
 	case errors.As(err, &broken):
 		return invalidRefusal(broken)
 	case errors.As(err, &gone) && gone.Unknown:

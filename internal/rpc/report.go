@@ -108,6 +108,7 @@ func (r *report) respond(result ledger.Result) (*recoveryv1.ReportFailureRespons
 // Numbers of the fields that are written by hand.
 const (
 	responseCase   protowire.Number = 1
+	caseTenant     protowire.Number = 2
 	caseCustomerID protowire.Number = 3
 )
 

@@ -33,11 +33,20 @@ type Reader interface {
 	Cases(ctx context.Context, key ledger.Key) (ledger.Snapshot, []recovery.Case, error)
 }
 
+// Purse keeps what each tenant gives without approval within its daily budget.
+type Purse interface {
+	Book(ctx context.Context, b ledger.Booking, upTo, limit int64, check time.Time) (granted int64, err error)
+	SettleBooking(ctx context.Context, b ledger.Booking, hold int64, check time.Time) error
+	SettleOffers(ctx context.Context, tenant string, key ledger.Key, k *recovery.Case) error
+	BudgetUsed(ctx context.Context, tenant, currency string, day time.Time) (int64, error)
+}
+
 // Ledger is where customers are kept.
 type Ledger interface {
 	Names
 	Writer
 	Reader
+	Purse
 }
 
 // Rulebook gives the policies to judge by: the active one, and those of the
@@ -57,6 +66,7 @@ type Service struct {
 	now     func() time.Time
 	tracer  trace.Tracer
 	decided func(recovery.Band)
+	permit  func(context.Context) error
 	inspect *inspector
 }
 
@@ -69,6 +79,8 @@ type Config struct {
 	Now func() time.Time
 	// Tracer makes the spans of decisions.
 	Tracer trace.Tracer
+	// MayApprove refuses callers who may not approve offers, with ErrDenied; nil: everybody may.
+	MayApprove func(ctx context.Context) error
 	// Decided is told the band of every decision that was made and kept.
 	Decided func(recovery.Band)
 }
@@ -76,7 +88,7 @@ type Config struct {
 // New makes the service. It fails when the rules of the contract do not
 // compile, which a test of the contract excludes.
 func New(c Config) (*Service, error) {
-	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer, decided: c.Decided}
+	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer, decided: c.Decided, permit: c.MayApprove}
 	rules, err := contractRules()
 	if err != nil {
 		return nil, err
@@ -91,15 +103,16 @@ func (s *Service) Register(on grpc.ServiceRegistrar) {
 	recoveryv1.RegisterPolicyServiceServer(on, s)
 }
 
-// rulesFor gives the policies that judge a customer: those of the open cases
+// rulesFor gives the policies that judge a customer: those of the cases at hand
 // beside the active one.
 func (s *Service) rulesFor(ctx context.Context, c recovery.Customer) (recovery.Rules, error) {
-	if len(c.Open) == 0 {
-		return s.rules.Rules(ctx)
+	return s.rules.Rules(ctx, c.Policies()...)
+}
+
+// mayApprove is the one place that asks whether the caller may approve offers.
+func (s *Service) mayApprove(ctx context.Context) error {
+	if s.permit == nil {
+		return nil
 	}
-	versions := make([]string, len(c.Open))
-	for i := range c.Open {
-		versions[i] = c.Open[i].Policy
-	}
-	return s.rules.Rules(ctx, versions...)
+	return s.permit(ctx)
 }

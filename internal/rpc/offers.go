@@ -1,0 +1,338 @@
+package rpc
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/genproto/googleapis/type/money"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/recovery"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// RequestOffer draws up an offer at the prices of now. What it gives without
+// approval is taken out of the tenant's budget first, and the offer is kept
+// second; what is taken and not kept goes back.
+func (s *Service) RequestOffer(ctx context.Context, req *recoveryv1.RequestOfferRequest) (*recoveryv1.RequestOfferResponse, error) {
+	if req.HasEvent() {
+		return s.imagineOffer(ctx, req)
+	}
+	key, _, err := ledger.ParseCaseID(req.GetCaseId())
+	if err != nil {
+		return nil, ledger.ErrNotFound
+	}
+	o := &offering{service: s, req: req, key: key}
+	if req.GetValidateOnly() {
+		return o.rehearse(ctx)
+	}
+	return o.carryOut(ctx)
+}
+
+// offering is one call of RequestOffer for a case.
+type offering struct {
+	service *Service
+	req     *recoveryv1.RequestOfferRequest
+	key     ledger.Key
+}
+
+func (o *offering) carryOut(ctx context.Context) (*recoveryv1.RequestOfferResponse, error) {
+	booking, granted, err := o.book(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := o.service.step(ctx, o.req, func(c recovery.Customer, rules recovery.Rules) (recovery.Action, error) {
+		a, err := action(recovery.StepRequestOffer, o.req.GetGoodwill(), rules)
+		a.Budget, a.Booking = granted, booking.Name
+		return a, err
+	})
+	if err != nil {
+		if booking.Name != "" && !unknown(err) {
+			_ = o.service.ledger.SettleBooking(context.WithoutCancel(ctx), booking, 0, time.Time{}) // else the sweep does
+		}
+		return nil, err
+	}
+	kase := &recoveryv1.Case{}
+	if err := proto.Unmarshal(stored, kase); err != nil {
+		return nil, err
+	}
+	return offerAnswer(kase), nil
+}
+
+// offerAnswer points out the newest offer of a case.
+func offerAnswer(kase *recoveryv1.Case) *recoveryv1.RequestOfferResponse {
+	offers := kase.GetOffers()
+	return recoveryv1.RequestOfferResponse_builder{Offer: offers[len(offers)-1], Case: kase}.Build()
+}
+
+// unknown reports whether a change may have been made although it failed.
+func unknown(err error) bool {
+	var gone *ledger.Unavailable
+	return errors.As(err, &gone) && gone.Unknown || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// doubtAfter is how long a booking may be without its offer: longer than any
+// call takes.
+const doubtAfter = 10 * time.Minute
+
+// book takes what the offer would give without approval out of the tenant's
+// budget. Nothing is taken for a request that was carried out before, nor for
+// one that will be refused: both are told so by the step.
+func (o *offering) book(ctx context.Context) (ledger.Booking, int64, error) {
+	s := o.service
+	at, was, err := s.ledger.Case(ctx, o.req.GetCaseId())
+	if err != nil {
+		return ledger.Booking{}, 0, err
+	}
+	rules, err := s.rulesFor(ctx, withCase(at.Customer, was))
+	if err != nil {
+		return ledger.Booking{}, 0, err
+	}
+	now := s.now()
+	name := ledger.BookingName(now, s.ledger.Hash("booking", o.req.GetCaseId()+" "+o.req.GetRequestId()))
+	for _, old := range was.Offers {
+		if ledger.SameBooking(old.Booking, name) {
+			return ledger.Booking{}, 0, nil
+		}
+	}
+	wish, err := o.preview(withCase(at.Customer, was), was.Number, rules, recovery.NoBudget)
+	if err != nil || wish.Reserved == 0 {
+		return ledger.Booking{}, 0, nil
+	}
+	limit := budget(rules, wish.Currency)
+	if limit == recovery.NoBudget {
+		return ledger.Booking{}, limit, nil
+	}
+	b := ledger.Booking{Tenant: at.Tenant, Currency: wish.Currency, Day: now, CaseID: o.req.GetCaseId(), Name: name}
+	granted, err := s.ledger.Book(ctx, b, wish.Reserved, limit, now.Add(doubtAfter))
+	return b, granted, err
+}
+
+// withCase adds a case that is filed away, so that a step with it is refused
+// for what it is.
+func withCase(c recovery.Customer, k recovery.Case) recovery.Customer {
+	for i := range c.Open {
+		if c.Open[i].Number == k.Number {
+			return c
+		}
+	}
+	c.Closed = []recovery.Case{k}
+	return c
+}
+
+// budget is how much of a currency a tenant may give in a day, by the policy
+// that is active.
+func budget(rules recovery.Rules, currency string) int64 {
+	if cur, ok := rules.Active.Currencies[currency]; ok {
+		return cur.DailyBudget
+	}
+	cur, _ := rules.Currency(currency)
+	return cur.DailyBudget
+}
+
+// preview is the offer as it would be drawn up now.
+func (o *offering) preview(c recovery.Customer, number int64, rules recovery.Rules, budget int64) (recovery.Offer, error) {
+	_, k, err := o.imagine(c, number, rules, budget)
+	if err != nil {
+		return recovery.Offer{}, err
+	}
+	return k.Offers[len(k.Offers)-1], nil
+}
+
+func (o *offering) imagine(c recovery.Customer, number int64, rules recovery.Rules, budget int64) (recovery.Customer, recovery.Case, error) {
+	a, err := action(recovery.StepRequestOffer, o.req.GetGoodwill(), rules)
+	if err != nil {
+		return c, recovery.Case{}, err
+	}
+	a.Budget, a.Revision = budget, o.req.GetRevision()
+	return recovery.Advance(c, number, a, rules, o.service.now())
+}
+
+// rehearse answers as if and reserves nothing.
+func (o *offering) rehearse(ctx context.Context) (*recoveryv1.RequestOfferResponse, error) {
+	at, k, err := o.service.ledger.Case(ctx, o.req.GetCaseId())
+	if err != nil {
+		return nil, err
+	}
+	c := withCase(at.Customer, k)
+	rules, err := o.service.rulesFor(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return o.suppose(ctx, origin{at.Tenant, o.key}, c, k.Number, rules)
+}
+
+// suppose prices the offer with what is left of the tenant's budget.
+func (o *offering) suppose(ctx context.Context, at origin, c recovery.Customer, number int64, rules recovery.Rules) (*recoveryv1.RequestOfferResponse, error) {
+	wish, err := o.preview(c, number, rules, recovery.NoBudget)
+	if err != nil {
+		return nil, err
+	}
+	left := budget(rules, wish.Currency)
+	if left != recovery.NoBudget && wish.Reserved > 0 {
+		used, err := o.service.ledger.BudgetUsed(ctx, at.tenant, wish.Currency, o.service.now())
+		if err != nil {
+			return nil, err
+		}
+		left = max(left-used, 0)
+	}
+	_, k, err := o.imagine(c, number, rules, left)
+	if err != nil {
+		return nil, err
+	}
+	answer := offerAnswer(encode(at, &k, rules))
+	answer.GetOffer().SetOfferId("")
+	return answer, nil
+}
+
+// imagineOffer prices an offer for a failure that nobody has reported.
+func (s *Service) imagineOffer(ctx context.Context, req *recoveryv1.RequestOfferRequest) (*recoveryv1.RequestOfferResponse, error) {
+	event := req.GetEvent()
+	event.SetTenant(cmp.Or(event.GetTenant(), DefaultTenant))
+	at := origin{event.GetTenant(), s.ledger.Key(event.GetTenant(), event.GetCustomerId())}
+	was, err := s.ledger.Load(ctx, at.key)
+	if err != nil {
+		return nil, err
+	}
+	rules, err := s.rulesFor(ctx, was.Customer)
+	if err != nil {
+		return nil, err
+	}
+	r := &report{service: s, event: event, at: at}
+	c, k, err := r.decide(ctx, was.Customer, rules, s.now())
+	if err != nil {
+		return nil, err
+	}
+	o := &offering{service: s, req: req, key: at.key}
+	answer, err := o.suppose(ctx, at, c, k.Number, rules)
+	if err != nil {
+		return nil, err
+	}
+	answer.GetCase().SetCustomerId(event.GetCustomerId())
+	if k.Number > was.Customer.Cases {
+		answer.GetCase().SetCaseId("")
+	}
+	return answer, nil
+}
+
+// ApproveOffer allows what exceeds the automatic limits.
+func (s *Service) ApproveOffer(ctx context.Context, req *recoveryv1.ApproveOfferRequest) (*recoveryv1.ApproveOfferResponse, error) {
+	if err := s.mayApprove(ctx); err != nil {
+		return nil, err
+	}
+	return stepOffer(s, ctx, req, func(rules recovery.Rules) (recovery.Action, error) {
+		a, err := action(recovery.StepApproveOffer, req.GetGoodwill(), rules)
+		a.Approver = req.GetApprover()
+		return a, err
+	}, &recoveryv1.ApproveOfferResponse{})
+}
+
+// MakeOffer records that the customer was told of an offer.
+func (s *Service) MakeOffer(ctx context.Context, req *recoveryv1.MakeOfferRequest) (*recoveryv1.MakeOfferResponse, error) {
+	return stepOffer(s, ctx, req, plainly(recovery.StepMakeOffer), &recoveryv1.MakeOfferResponse{})
+}
+
+// AnswerOffer records what the customer said to an offer.
+func (s *Service) AnswerOffer(ctx context.Context, req *recoveryv1.AnswerOfferRequest) (*recoveryv1.AnswerOfferResponse, error) {
+	step := recovery.StepAcceptOffer
+	if req.GetAnswer() == recoveryv1.Answer_ANSWER_REFUSED {
+		step = recovery.StepRefuseOffer
+	}
+	return stepOffer(s, ctx, req, plainly(step), &recoveryv1.AnswerOfferResponse{})
+}
+
+func plainly(step recovery.Step) func(recovery.Rules) (recovery.Action, error) {
+	return func(recovery.Rules) (recovery.Action, error) { return recovery.Action{Step: step}, nil }
+}
+
+// stepOffer takes one step with an offer of a case.
+func stepOffer[R interface {
+	stepRequest
+	GetOfferId() string
+}, A proto.Message](s *Service, ctx context.Context, req R, how func(recovery.Rules) (recovery.Action, error), answer A) (A, error) {
+	var none A
+	number, ok := offerNumber(req.GetCaseId(), req.GetOfferId())
+	if !ok {
+		return none, recovery.ErrNoOffer
+	}
+	stored, err := s.step(ctx, req, func(_ recovery.Customer, rules recovery.Rules) (recovery.Action, error) {
+		a, err := how(rules)
+		a.Offer = number
+		return a, err
+	})
+	if err != nil {
+		return none, err
+	}
+	return withStored(answer, stored), nil
+}
+
+// action is a step with the goodwill that the caller names, if any.
+func action(step recovery.Step, goodwill *money.Money, rules recovery.Rules) (recovery.Action, error) {
+	a := recovery.Action{Step: step}
+	if goodwill == nil {
+		return a, nil
+	}
+	currency, listed := rules.Currency(goodwill.GetCurrencyCode())
+	if !listed {
+		return a, recovery.ErrCurrency // the one of the case is listed
+	}
+	amount, whole := minor(goodwill, currency.Digits)
+	if !whole {
+		return a, invalid([]fault{{field: "goodwill", allowed: "must not be finer than the minor unit of " + goodwill.GetCurrencyCode()}})
+	}
+	a.Goodwill = &recovery.Price{Currency: goodwill.GetCurrencyCode(), Minor: amount}
+	return a, nil
+}
+
+// OfferID names an offer by its case and its number.
+func OfferID(caseID string, number int64) string {
+	return caseID + "." + strconv.FormatInt(number, 10)
+}
+
+// offerNumber takes an offer id of a case apart.
+func offerNumber(caseID, offerID string) (int64, bool) {
+	digits, ok := strings.CutPrefix(offerID, caseID+".")
+	number, err := strconv.ParseInt(digits, 10, 64)
+	return number, ok && err == nil && number > 0 && OfferID(caseID, number) == offerID
+}
+
+func (e encoder) offers(caseID string, k *recovery.Case) []*recoveryv1.Offer {
+	return list(k.Offers, func(o *recovery.Offer) *recoveryv1.Offer {
+		r := recovery.Recommendation{Items: o.Items}
+		needs := int64(0)
+		for _, it := range o.Items {
+			needs += it.Approval
+		}
+		return recoveryv1.Offer_builder{
+			OfferId:          OfferID(caseID, o.Number),
+			State:            recoveryv1.OfferState(o.State),
+			Items:            e.items(o.Items, o.Currency),
+			Total:            e.money(r.Total(), o.Currency),
+			ApprovalRequired: e.some(needs, o.Currency),
+			Automatic:        e.some(o.Reserved, o.Currency),
+			CreatedAt:        timestamp(o.CreatedAt),
+			ExpiresAt:        timestamp(o.ExpiresAt),
+			ApprovedAt:       timestamp(o.ApprovedAt),
+			ApprovedBy:       o.Approver,
+			MadeAt:           timestamp(o.MadeAt),
+			AnsweredAt:       timestamp(o.AnsweredAt),
+			Answer:           answerOf(o.State),
+		}.Build()
+	})
+}
+
+func answerOf(state recovery.OfferState) recoveryv1.Answer {
+	switch state {
+	case recovery.OfferAccepted:
+		return recoveryv1.Answer_ANSWER_ACCEPTED
+	case recovery.OfferRefused:
+		return recoveryv1.Answer_ANSWER_REFUSED
+	default:
+		return recoveryv1.Answer_ANSWER_UNSPECIFIED
+	}
+}

@@ -1,0 +1,170 @@
+package serve_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/makeamends/amends/internal/redistest"
+	"github.com/makeamends/amends/internal/serve"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// desk takes steps with one case, as a CRM does.
+type desk struct {
+	*running
+	id string
+	n  int
+}
+
+func (r *running) desk(tb testing.TB, customer string) *desk {
+	tb.Helper()
+	return &desk{running: r, id: r.mustReport(tb, event("e-"+customer, customer)).GetCaseId()}
+}
+
+func (d *desk) request() string { d.n++; return fmt.Sprintf("%s-%d", d.id, d.n) }
+
+func (d *desk) ack(ctx context.Context) (*recoveryv1.Case, error) {
+	a, err := d.recovery.AcknowledgeCase(ctx, recoveryv1.AcknowledgeCaseRequest_builder{CaseId: d.id, RequestId: d.request()}.Build())
+	return a.GetCase(), err
+}
+
+func (d *desk) contact(ctx context.Context, way recoveryv1.ContactDirection, public bool) (*recoveryv1.Case, error) {
+	a, err := d.recovery.RecordContact(ctx, recoveryv1.RecordContactRequest_builder{
+		CaseId: d.id, RequestId: d.request(), Direction: way, Channel: recoveryv1.Channel_CHANNEL_EMAIL, Public: public,
+	}.Build())
+	return a.GetCase(), err
+}
+
+func (d *desk) hold(ctx context.Context) (*recoveryv1.Case, error) {
+	a, err := d.recovery.HoldCase(ctx, recoveryv1.HoldCaseRequest_builder{CaseId: d.id, RequestId: d.request()}.Build())
+	return a.GetCase(), err
+}
+
+func (d *desk) release(ctx context.Context) (*recoveryv1.Case, error) {
+	a, err := d.recovery.ReleaseCase(ctx, recoveryv1.ReleaseCaseRequest_builder{CaseId: d.id, RequestId: d.request()}.Build())
+	return a.GetCase(), err
+}
+
+func (d *desk) offer(ctx context.Context) (*recoveryv1.Offer, error) {
+	a, err := d.recovery.RequestOffer(ctx, recoveryv1.RequestOfferRequest_builder{CaseId: proto.String(d.id), RequestId: d.request()}.Build())
+	return a.GetOffer(), err
+}
+
+func (d *desk) approve(ctx context.Context, offer string) (*recoveryv1.Case, error) {
+	a, err := d.recovery.ApproveOffer(ctx, recoveryv1.ApproveOfferRequest_builder{
+		CaseId: d.id, RequestId: d.request(), OfferId: offer, Approver: "j.doe",
+	}.Build())
+	return a.GetCase(), err
+}
+
+func (d *desk) make(ctx context.Context, offer string) (*recoveryv1.Case, error) {
+	a, err := d.recovery.MakeOffer(ctx, recoveryv1.MakeOfferRequest_builder{CaseId: d.id, RequestId: d.request(), OfferId: offer}.Build())
+	return a.GetCase(), err
+}
+
+func (d *desk) answer(ctx context.Context, offer string, answer recoveryv1.Answer) (*recoveryv1.Case, error) {
+	a, err := d.recovery.AnswerOffer(ctx, recoveryv1.AnswerOfferRequest_builder{
+		CaseId: d.id, RequestId: d.request(), OfferId: offer, Answer: answer,
+	}.Build())
+	return a.GetCase(), err
+}
+
+func (d *desk) resolve(ctx context.Context, how recoveryv1.Outcome) (*recoveryv1.Case, error) {
+	a, err := d.recovery.ResolveCase(ctx, recoveryv1.ResolveCaseRequest_builder{CaseId: d.id, RequestId: d.request(), Outcome: how}.Build())
+	return a.GetCase(), err
+}
+
+func (d *desk) followUp(ctx context.Context) (*recoveryv1.Case, error) {
+	a, err := d.recovery.RecordFollowUp(ctx, recoveryv1.RecordFollowUpRequest_builder{CaseId: d.id, RequestId: d.request()}.Build())
+	return a.GetCase(), err
+}
+
+func (d *desk) reopen(ctx context.Context) (*recoveryv1.Case, error) {
+	a, err := d.recovery.ReopenCase(ctx, recoveryv1.ReopenCaseRequest_builder{CaseId: d.id, RequestId: d.request()}.Build())
+	return a.GetCase(), err
+}
+
+// deadlines says of each deadline its state.
+func deadlines(k *recoveryv1.Case) string {
+	parts := make([]string, 0, len(k.GetDeadlines()))
+	for _, d := range k.GetDeadlines() {
+		parts = append(parts, strings.TrimPrefix(d.GetMilestone().String(), "MILESTONE_")+" "+strings.TrimPrefix(d.GetState().String(), "DEADLINE_STATE_"))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func must[T any](tb testing.TB) func(T, error) T {
+	return func(v T, err error) T {
+		tb.Helper()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return v
+	}
+}
+
+// A case goes its whole way, on every kind of store.
+func TestLifeOfACase(t *testing.T) {
+	t.Run("embedded", func(t *testing.T) { liveOut(t, "") })
+	t.Run("redis-server", func(t *testing.T) { liveOut(t, redistest.Server(t).URL()) })
+}
+
+func liveOut(t *testing.T, url string) {
+	ctx := t.Context()
+	r := start(t, serve.Config{Redis: url})
+	d := r.desk(t, "life")
+	ok := must[*recoveryv1.Case](t)
+	check := func(k *recoveryv1.Case, state recoveryv1.CaseState, want string) {
+		t.Helper()
+		if got := deadlines(k); k.GetState() != state || got != want {
+			t.Errorf("%s: %s\nwant %s: %s", k.GetState(), got, state, want)
+		}
+	}
+	r.clock.move(time.Minute)
+	check(ok(d.ack(ctx)), recoveryv1.CaseState_CASE_STATE_ACKNOWLEDGED,
+		"ACKNOWLEDGE MET, FIRST_RESPONSE PENDING, OFFER PENDING, RESOLVE PENDING")
+	r.clock.move(time.Hour)
+	check(ok(d.contact(ctx, recoveryv1.ContactDirection_CONTACT_DIRECTION_OUTBOUND, false)), recoveryv1.CaseState_CASE_STATE_ACKNOWLEDGED,
+		"ACKNOWLEDGE MET, FIRST_RESPONSE MET, OFFER PENDING, RESOLVE PENDING")
+	held := ok(d.hold(ctx))
+	r.clock.move(100 * 24 * time.Hour)
+	if k := ok(d.release(ctx)); k.GetRevision() != held.GetRevision()+1 {
+		t.Errorf("revision %d after a hold in which nothing may happen, it was %d", k.GetRevision(), held.GetRevision())
+	}
+	o := must[*recoveryv1.Offer](t)(d.offer(ctx))
+	if o.GetState() != recoveryv1.OfferState_OFFER_STATE_PROPOSED || o.GetAutomatic().GetUnits() == 0 {
+		t.Fatalf("offer %v", o)
+	}
+	check(ok(d.make(ctx, o.GetOfferId())), recoveryv1.CaseState_CASE_STATE_OFFERED,
+		"ACKNOWLEDGE MET, FIRST_RESPONSE MET, OFFER MET, RESOLVE PENDING")
+	if k := ok(d.answer(ctx, o.GetOfferId(), recoveryv1.Answer_ANSWER_ACCEPTED)); k.GetOffers()[0].GetAnswer() != recoveryv1.Answer_ANSWER_ACCEPTED {
+		t.Errorf("offer %v", k.GetOffers()[0])
+	}
+	check(ok(d.resolve(ctx, recoveryv1.Outcome_OUTCOME_SATISFIED)), recoveryv1.CaseState_CASE_STATE_RESOLVED,
+		"ACKNOWLEDGE MET, FIRST_RESPONSE MET, OFFER MET, RESOLVE MET, FOLLOW_UP PENDING")
+	if a := r.assess(t, "life"); len(a.GetOpenCases()) != 0 || a.GetPositiveMass() != 1 {
+		t.Errorf("%d open cases and positives %v after a satisfied recovery", len(a.GetOpenCases()), a.GetPositiveMass())
+	}
+	check(ok(d.followUp(ctx)), recoveryv1.CaseState_CASE_STATE_FOLLOWED_UP,
+		"ACKNOWLEDGE MET, FIRST_RESPONSE MET, OFFER MET, RESOLVE MET, FOLLOW_UP MET")
+	_, err := d.ack(ctx)
+	if code, reason, _ := refused(t, err); code != codes.FailedPrecondition || reason != "WRONG_STATE" ||
+		!strings.Contains(status.Convert(err).Message(), "FOLLOWED_UP; it allows ReopenCase") {
+		t.Errorf("a step with a closed case: %v", err)
+	}
+	check(ok(d.reopen(ctx)), recoveryv1.CaseState_CASE_STATE_OPEN,
+		"ACKNOWLEDGE MET, FIRST_RESPONSE MET, OFFER MET, RESOLVE MET, FOLLOW_UP MET,"+
+			" ACKNOWLEDGE PENDING, FIRST_RESPONSE PENDING, OFFER PENDING, RESOLVE PENDING")
+}
+
+var _ = slices.Contains[[]int]
+var _ sync.Mutex
