@@ -13,8 +13,8 @@ for _, key in ipairs({bucket, own}) do
   for _, command in ipairs({
     {'hget', key, 'f'}, {'hmget', key, 'f'}, {'hgetall', key}, {'hkeys', key},
     {'hset', key, 'f', 'v'}, {'hsetnx', key, 'f', 'v'}, {'hdel', key, 'f'},
-    {'persist', key}, {'pexpire', key, '1'}, {'set', key, 'v'},
-    {'zscore', key, 'm'}, {'zadd', key, '1', 'm'}, {'zrem', key, 'm'},
+    {'persist', key}, {'pexpire', key, '1'}, {'pttl', key}, {'scan', '0'}, {'set', key, 'v'},
+    {'zscore', key, 'm'}, {'zadd', key, '1', 'm'}, {'zrem', key, 'm'}, {'zrange', key, '0', '0'}, {'zscan', key, '0'},
     {'xadd', key, '*', 'f', 'v'},
     {'evalsha', 'sha', '1', key}, {'eval', 'script', '1', key}, {'wait', '0', '0'}, {'time'}, {'info'}, {'ping'},
   }) do

@@ -35,9 +35,12 @@ type change struct {
 	score    string
 	day      string
 	hashes   []byte
-	pairs    []any // field, value, ...; the answers first
-	drops    []any // fields
-	days     []any // fields that list request hashes
+	pairs    []any  // field, value, ...; the answers first
+	drops    []any  // fields
+	days     []any  // fields that list request hashes
+	open     string // name of the index of the tenant's open cases
+	listed   []any  // score, member, ...
+	unlisted []any  // members
 	events   []any
 }
 
@@ -50,7 +53,7 @@ func (u *update) change(at loaded, j Judgement) (change, error) {
 		next.tenant = u.write.Tenant
 	}
 	c := change{
-		from:   at.token,
+		from:   at.stands(),
 		to:     strconv.FormatInt(at.version()+1, 10) + "." + nonceText(u.nonce[:]),
 		member: string(u.write.Key),
 		score:  score(j.Due),
@@ -58,6 +61,9 @@ func (u *update) change(at loaded, j Judgement) (change, error) {
 	}
 	if len(j.Customer.Open) == 0 {
 		c.lifetime = lifetimeMS
+	}
+	if at.tomb != "" {
+		c.drops = append(c.drops, tombField)
 	}
 	if err := u.answers(&c, now, j.Answers); err != nil {
 		return change{}, err
@@ -75,6 +81,8 @@ func (u *update) change(at loaded, j Judgement) (change, error) {
 		return change{}, err
 	}
 	c.pairs = append(c.pairs, "v", c.to, "s", body)
+	c.open = u.names.open(next.tenant)
+	c.list(u.write, at.state.customer.Open, j.Customer)
 	return c, c.stream(u.write.Key, next)
 }
 
@@ -139,18 +147,23 @@ func (c *change) stream(key Key, next state) error {
 
 // args are the arguments of commit.lua.
 func (c change) args() []any {
-	args := make([]any, 0, 10+len(c.pairs)+len(c.drops)+len(c.days)+len(c.events))
+	args := make([]any, 0, 12+len(c.pairs)+len(c.drops)+len(c.days)+len(c.listed)+len(c.unlisted)+len(c.events))
 	args = append(args, c.from, c.to, c.lifetime, c.member, c.score, c.day, c.hashes,
-		len(c.pairs)/2, len(c.drops), len(c.days))
+		len(c.pairs)/2, len(c.drops), len(c.days), len(c.listed)/2, len(c.unlisted))
 	args = append(args, c.pairs...)
 	args = append(args, c.drops...)
 	args = append(args, c.days...)
+	args = append(args, c.listed...)
+	args = append(args, c.unlisted...)
 	return append(args, c.events...)
 }
 
 // send runs the script and gives the version that stands after it.
 func (l *Ledger) send(ctx context.Context, n names, c change) (string, error) {
-	keys := []string{n.customer, n.due, n.events}
+	keys := append(make([]string, 0, 4), n.customer, n.due, n.events)
+	if len(c.listed)+len(c.unlisted) > 0 {
+		keys = append(keys, c.open)
+	}
 	if l.opts.Wait > 0 {
 		return l.sendAndWait(ctx, keys, c.args())
 	}
@@ -163,7 +176,7 @@ func score(due time.Time) string {
 	if due.IsZero() {
 		return ""
 	}
-	return strconv.FormatInt(due.Add(time.Millisecond-1).UnixMilli(), 10)
+	return strconv.FormatInt(ceilMS(due), 10)
 }
 
 func dayField(d int32) string { return "d:" + strconv.FormatInt(int64(d), 10) }

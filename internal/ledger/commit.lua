@@ -1,7 +1,7 @@
 #!lua
 -- Commits one change of one customer, everything or nothing.
 --
--- It must be one script: version, state, answers, due index and stream are
+-- It must be one script: version, state, answers, indexes and stream are
 -- right only together, and nothing may come between the comparison of the
 -- version and the writes. It moves bytes; whatever is a number was made and
 -- formatted by the caller (counts of arguments are the only ones used here).
@@ -16,7 +16,9 @@
 -- KEYS[1] -> hash of the customer
 -- KEYS[2] -> due index of the bucket (sorted set)
 -- KEYS[3] -> event stream of the bucket
--- ARGV[1] -> version that was loaded, "" for none
+-- KEYS[4] -> index of the tenant's open cases in the bucket (sorted set); only
+-- when something in it changes
+-- ARGV[1] -> version that was loaded or, without one, the tombstone; "" for neither
 -- ARGV[2] -> version to write; it ends in a nonce, so no two are the same
 -- ARGV[3] -> lifetime in ms from now, "" for no end
 -- ARGV[4] -> member of the due index
@@ -26,8 +28,11 @@
 -- ARGV[8] -> n: number of pairs to write
 -- ARGV[9] -> m: number of fields to remove
 -- ARGV[10] -> o: number of days whose answers are to be forgotten
+-- ARGV[11] -> p: number of open cases to list
+-- ARGV[12] -> q: number of cases to take off that list
 -- then n pairs of field and value (the answers first), m fields, o fields that
--- list request hashes, and one event to the end of the arguments
+-- list request hashes, p pairs of score and member, q members, and one event to
+-- the end of the arguments
 --
 -- The version guards all fields, so an answer to the same request that was
 -- written meanwhile shows as another version.
@@ -35,14 +40,16 @@
 -- Returns the version that now stands: ARGV[2] when this change was made, now
 -- or by an earlier sending of the same script; another when somebody else's was.
 
-local customer, due, stream = KEYS[1], KEYS[2], KEYS[3]
-local pairs_at = 11
+local customer, due, stream, open = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local pairs_at = 13
 local drops_at = pairs_at + 2 * ARGV[8]
 local days_at = drops_at + ARGV[9]
-local events_at = days_at + ARGV[10]
+local listed_at = days_at + ARGV[10]
+local unlisted_at = listed_at + 2 * ARGV[11]
+local events_at = unlisted_at + ARGV[12]
 
 -- Read and check.
-local version = redis.call('HGET', customer, 'v') or ''
+local version = redis.call('HGET', customer, 'v') or redis.call('HGET', customer, 't') or ''
 if version ~= ARGV[1] then
   -- This may be the second sending: then ARGV[2] stands, or, when others have
   -- gone on from it, the answer does, which holds the nonce too.
@@ -52,12 +59,15 @@ if version ~= ARGV[1] then
   return version
 end
 redis.call('ZSCORE', due, ARGV[4])
+if open then
+  redis.call('ZSCORE', open, ARGV[4])
+end
 local seen = ''
 if ARGV[7] ~= '' then
   seen = redis.call('HGET', customer, ARGV[6]) or ''
 end
 local forget = {}
-for i = days_at, events_at - 1 do
+for i = days_at, listed_at - 1 do
   local hashes = redis.call('HGET', customer, ARGV[i]) or ''
   for at = 1, #hashes, 16 do
     forget[#forget + 1] = 'r:' .. string.sub(hashes, at, at + 15)
@@ -90,5 +100,11 @@ if ARGV[5] == '' then
   redis.call('ZREM', due, ARGV[4])
 else
   redis.call('ZADD', due, ARGV[5], ARGV[4])
+end
+for i = listed_at, unlisted_at - 1, 1000 do
+  redis.call('ZADD', open, unpack(ARGV, i, math.min(i + 999, unlisted_at - 1)))
+end
+for i = unlisted_at, events_at - 1, 1000 do
+  redis.call('ZREM', open, unpack(ARGV, i, math.min(i + 999, events_at - 1)))
 end
 return ARGV[2]

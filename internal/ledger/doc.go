@@ -12,6 +12,7 @@
 //
 //	{b017}:c:<key>  hash    one customer
 //	{b017}:due      zset    customer keys by the next moment, in ms, at which time alone changes something
+//	{b017}:open:<t> zset    cases of tenant <t> that are not closed, as <key>.<number>, by their next deadline, in ms
 //	{b017}:ev       stream  transitions of cases, numbered 1-0, 1-1, ... without gaps
 //	{b017}:w        string  nothing; written where WAIT needs a write to wait for
 //	amends:meta     hash    what all processes must agree on: buckets, fingerprint of the secret
@@ -28,6 +29,9 @@
 // The size of a customer does not grow with its history: the memory is bounded,
 // old closed cases go, answers live 7 days, and a customer without an open case
 // goes after 400 days without a change.
+//
+// Both sorted sets are indexes: what counts is the customer. [Ledger.Due] and
+// [Ledger.List] read them, and [Ledger.Repair] finds entries that were lost.
 //
 // No id that a caller chose and no text that a customer wrote is stored, only
 // keyed hashes: without the secret the store cannot be joined with anything.

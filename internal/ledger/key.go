@@ -135,14 +135,26 @@ func newBuckets(n int) buckets {
 
 // of gives the names for a customer; a malformed key is refused.
 func (b buckets) of(key Key) (names, error) {
-	raw, err := decodeKey(key)
+	i, err := b.index(key)
 	if err != nil {
 		return names{}, err
 	}
-	n := b[int(binary.BigEndian.Uint16(raw[:]))%len(b)]
+	n := b[i]
 	n.customer += string(key)
 	return n, nil
 }
+
+// index tells which bucket a customer falls into.
+func (b buckets) index(key Key) (int, error) {
+	raw, err := decodeKey(key)
+	if err != nil {
+		return 0, err
+	}
+	return int(binary.BigEndian.Uint16(raw[:])) % len(b), nil
+}
+
+// open names the index of a tenant's open cases in this bucket.
+func (n names) open(tenant string) string { return n.tag + "open:" + tenant }
 
 // wait names the key that is written for WAIT to have something to wait for.
 func (n names) wait() string { return n.tag + "w" }

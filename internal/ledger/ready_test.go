@@ -201,7 +201,7 @@ func TestTheEmbeddedStoreWarnsAndIsPrivate(t *testing.T) {
 // Without its first line a script may be stopped between two writes when the
 // memory is full; only miniredis, which does not know the line, goes without.
 func TestScriptsAreRefusedAsAWhole(t *testing.T) {
-	for name, source := range map[string]string{"commit.lua": commitSource, "acl.lua": aclSource} {
+	for name, source := range map[string]string{"commit.lua": commitSource, "acl.lua": aclSource, "orphan.lua": orphanSource} {
 		if !strings.HasPrefix(source, "#!lua") {
 			t.Errorf("%s does not start with #!lua", name)
 		}

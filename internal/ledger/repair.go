@@ -1,0 +1,221 @@
+package ledger
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// repairBatch is about how many keys, or entries of an index, Repair looks at
+// at once. After each batch it rests for as long as the batch took, so that it
+// never takes more than half of the time of one connection.
+const repairBatch = 200
+
+// Repaired is what Repair found.
+type Repaired struct {
+	Customers int // with an open case, looked at
+	Wrong     int // customers told of: an index entry was missing or out of place
+	Orphans   int // index entries that spoke of nothing, removed
+}
+
+// Repair walks all customers and both indexes, and finds what they disagree on.
+// The customer is the truth. Entries that speak of a customer or a case that is
+// gone are removed here. A customer with an open case whose entries are missing
+// or out of place is told to each, which is to make them right with
+// [Ledger.Update] of a Write without requests and with Reindex set. Each is
+// called between two batches, by this goroutine; it may be told of a customer
+// that is right meanwhile, or twice, and should see to it that several
+// processes do not do the same work for nothing.
+//
+// Due says what the due entry of a customer should be, as Judgement.Due does.
+//
+// It takes minutes where there are millions. Whatever cannot be read is passed
+// over and told in the error, so the next walk may find more.
+func (l *Ledger) Repair(ctx context.Context, due func(Snapshot) time.Time, each func(Key)) (Repaired, error) {
+	masters, err := l.masters(ctx)
+	if err != nil {
+		return Repaired{}, l.failed(err, false)
+	}
+	r := &repair{ledger: l, due: due, each: each, byTag: map[string]names{},
+		orphan: newScript(orphanSource, l.store.mode == embedded)}
+	for _, n := range l.buckets {
+		r.byTag[n.tag] = n
+	}
+	for _, m := range masters {
+		r.note(r.server(ctx, m))
+	}
+	return r.found, errors.Join(r.errs...)
+}
+
+// masters lists the servers that hold keys.
+func (l *Ledger) masters(ctx context.Context) ([]*redis.Client, error) {
+	c, ok := l.client.(*redis.ClusterClient)
+	if !ok {
+		owner, err := l.owner(ctx, "")
+		return []*redis.Client{owner}, err
+	}
+	nodes, err := clusterNodes(ctx, c)
+	var masters []*redis.Client
+	for _, n := range nodes {
+		if !n.replica {
+			masters = append(masters, n.client)
+		}
+	}
+	return masters, err
+}
+
+// repair is one call of Repair.
+type repair struct {
+	ledger *Ledger
+	due    func(Snapshot) time.Time
+	each   func(Key)
+	byTag  map[string]names // buckets
+	orphan *script
+	found  Repaired
+	errs   []error
+}
+
+// mostErrs is how many errors are told of one walk.
+const mostErrs = 10
+
+func (r *repair) note(err error) {
+	if err != nil && len(r.errs) < mostErrs {
+		r.errs = append(r.errs, err)
+	}
+}
+
+// walk calls step with the cursor of SCAN or ZSCAN until it comes back to 0.
+func (r *repair) walk(ctx context.Context, step func(ctx context.Context, cursor uint64) (uint64, error)) error {
+	for cursor := uint64(0); ; {
+		begin := time.Now()
+		var next uint64
+		err := r.ledger.persist(ctx, func(ctx context.Context) (err error) {
+			next, err = step(ctx, cursor)
+			return err
+		})
+		if err != nil || next == 0 {
+			return err
+		}
+		cursor = next
+		if !pause(ctx, time.Since(begin)) {
+			return r.ledger.failed(cmp.Or(ctx.Err(), context.DeadlineExceeded), false)
+		}
+	}
+}
+
+// server walks the keys of one server.
+func (r *repair) server(ctx context.Context, server *redis.Client) error {
+	var keys []string
+	return r.walk(ctx, func(one context.Context, cursor uint64) (next uint64, err error) {
+		if keys, next, err = server.Scan(one, cursor, "{b*", repairBatch).Result(); err != nil {
+			return 0, err
+		}
+		var customers []Key
+		for _, name := range keys {
+			tag, rest, _ := strings.Cut(name, ":")
+			n, ours := r.byTag[tag+":"]
+			kind, what, _ := strings.Cut(rest, ":")
+			switch {
+			case !ours:
+			case kind == "c":
+				customers = append(customers, Key(what))
+			case rest == "due":
+				r.note(r.dueIndex(ctx, n))
+			case kind == "open":
+				r.note(r.openIndex(ctx, n, what))
+			}
+		}
+		r.note(r.customers(ctx, customers))
+		return next, nil
+	})
+}
+
+// customers compares customers who have an open case with the indexes. They are
+// the ones whose hash has no end.
+func (r *repair) customers(ctx context.Context, keys []Key) error {
+	open, err := r.endless(ctx, keys)
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	all, err := r.ledger.loadMany(ctx, open)
+	if err != nil {
+		return err
+	}
+	for _, key := range open {
+		at := all[key]
+		if at.token == "" || len(at.state.customer.Open) == 0 {
+			continue
+		}
+		r.found.Customers++
+		right, err := r.right(ctx, key, at)
+		if err != nil {
+			return err
+		}
+		if !right {
+			r.found.Wrong++
+			r.each(key)
+		}
+	}
+	return nil
+}
+
+// endless gives the customers whose hash has no end.
+func (r *repair) endless(ctx context.Context, keys []Key) (open []Key, err error) {
+	err = r.ledger.persist(ctx, func(ctx context.Context) error {
+		open = open[:0]
+		pipe := r.ledger.client.Pipeline()
+		answers := map[Key]*redis.DurationCmd{}
+		for _, key := range keys {
+			if n, err := r.ledger.buckets.of(key); err == nil {
+				answers[key] = pipe.PTTL(ctx, n.customer)
+			}
+		}
+		_, err := pipe.Exec(ctx)
+		for key, left := range answers {
+			if left.Err() == nil && left.Val() == -1 {
+				open = append(open, key)
+			}
+		}
+		return err
+	})
+	return open, err
+}
+
+// right reports whether all index entries of a customer are as they should be.
+func (r *repair) right(ctx context.Context, key Key, at *loaded) (right bool, err error) {
+	n, err := r.ledger.buckets.of(key)
+	if err != nil {
+		return false, err
+	}
+	open := at.state.customer.Open
+	err = r.ledger.persist(ctx, func(ctx context.Context) error {
+		pipe := r.ledger.client.Pipeline()
+		due := pipe.ZScore(ctx, n.due, string(key))
+		places := make([]*redis.FloatCmd, len(open))
+		for i := range open {
+			places[i] = pipe.ZScore(ctx, n.open(at.state.tenant), openMember(key, open[i].Number))
+		}
+		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+			return err
+		}
+		right = scoreText(due) == score(r.due(at.snapshot(key)))
+		for i := range open {
+			right = right && scoreText(places[i]) == strconv.FormatInt(openScore(&open[i]), 10)
+		}
+		return nil
+	})
+	return right, err
+}
+
+// scoreText gives a score as it was written; "" for none.
+func scoreText(score *redis.FloatCmd) string {
+	if score.Err() != nil {
+		return ""
+	}
+	return strconv.FormatInt(int64(score.Val()), 10)
+}
