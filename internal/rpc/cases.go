@@ -1,10 +1,7 @@
 package rpc
 
 import (
-	"cmp"
 	"context"
-	"slices"
-	"time"
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
@@ -17,97 +14,53 @@ func (s *Service) GetCase(ctx context.Context, req *recoveryv1.GetCaseRequest) (
 	if err != nil {
 		return nil, err
 	}
-	seen, rules, err := s.seenNow(ctx, at, []recovery.Case{k})
+	seen, err := s.seenNow(ctx, at, []recovery.Case{k})
 	if err != nil {
 		return nil, err
 	}
-	kase := encode(origin{at.Tenant, at.Key}, &seen[0], rules)
-	return recoveryv1.GetCaseResponse_builder{Case: kase}.Build(), nil
+	return recoveryv1.GetCaseResponse_builder{Case: seen[0].encode(origin{at.Tenant, at.Key})}.Build(), nil
 }
 
-// seenNow gives cases of one customer as of now: open ones judged afresh,
-// closed ones as they were closed.
-func (s *Service) seenNow(ctx context.Context, at ledger.Snapshot, cases []recovery.Case) ([]recovery.Case, recovery.Rules, error) {
-	versions := make([]string, len(cases))
-	for i := range cases {
-		versions[i] = cases[i].Policy
-	}
-	for i := range at.Customer.Open {
-		versions = append(versions, at.Customer.Open[i].Policy)
+// sight is a case as somebody sees it who looks now.
+type sight struct {
+	recovery.Case
+	closed bool // filed away, or about to be
+	rules  recovery.Rules
+}
+
+func (k *sight) encode(at origin) *recoveryv1.Case { return encode(at, &k.Case, k.rules) }
+
+// seenNow gives cases of one customer as of now: those that were closed as they
+// were closed, the others after the time that has passed and judged afresh.
+func (s *Service) seenNow(ctx context.Context, at ledger.Snapshot, cases []recovery.Case) ([]sight, error) {
+	versions := make([]string, 0, len(cases)+len(at.Customer.Open))
+	for _, list := range [][]recovery.Case{cases, at.Customer.Open} {
+		for i := range list {
+			versions = append(versions, list[i].Policy)
+		}
 	}
 	rules, err := s.rules.Rules(ctx, versions...)
 	if err != nil {
-		return nil, rules, err
+		return nil, err
 	}
 	c := recovery.View(at.Customer, rules, s.now())
-	fresh := make(map[int64]recovery.Case, len(c.Open)+len(c.Closed))
-	for _, k := range slices.Concat(c.Open, c.Closed) {
-		fresh[k.Number] = k
-	}
-	seen := slices.Clone(cases)
-	for i, k := range seen {
-		if now, ok := fresh[k.Number]; ok && k.State < recovery.Resolved {
-			seen[i] = now
+	seen := make([]sight, len(cases))
+	for i := range cases {
+		seen[i] = sight{cases[i], true, rules}
+		if k := numbered(c.Open, cases[i].Number); k != nil {
+			seen[i].Case, seen[i].closed = *k, false
+		} else if k := numbered(c.Closed, cases[i].Number); k != nil {
+			seen[i].Case = *k // time has closed it
 		}
 	}
-	return seen, rules, nil
+	return seen, nil
 }
 
-// ListCases answers with the cases of one customer, the newest first, open ones
-// judged as of now.
-func (s *Service) ListCases(ctx context.Context, req *recoveryv1.ListCasesRequest) (*recoveryv1.ListCasesResponse, error) {
-	if req.GetCustomerId() == "" {
-		return nil, errNoCustomer
+func numbered(cases []recovery.Case, number int64) *recovery.Case {
+	for i := range cases {
+		if cases[i].Number == number {
+			return &cases[i]
+		}
 	}
-	req.SetTenant(cmp.Or(req.GetTenant(), DefaultTenant))
-	page := pager{s.ledger, query(req)}
-	before, err := page.open(req.GetPageToken())
-	if err != nil {
-		return nil, err
-	}
-	at, cases, err := s.ledger.Cases(ctx, s.ledger.Key(req.GetTenant(), req.GetCustomerId()))
-	if err != nil {
-		return nil, err
-	}
-	cases, rules, err := s.seenNow(ctx, at, cases)
-	if err != nil {
-		return nil, err
-	}
-	cases, more := onePage(selectCases(cases, req), before, pageSize(req.GetPageSize()))
-	answer := &recoveryv1.ListCasesResponse{}
-	if more {
-		answer.SetNextPageToken(page.token(cases[len(cases)-1].Number))
-	}
-	answer.SetCases(list(cases, func(k *recovery.Case) *recoveryv1.Case {
-		kase := encode(origin{req.GetTenant(), at.Key}, k, rules)
-		kase.SetCustomerId(req.GetCustomerId())
-		return kase
-	}))
-	return answer, nil
-}
-
-// selectCases keeps the cases for which every filter holds.
-func selectCases(cases []recovery.Case, req *recoveryv1.ListCasesRequest) []recovery.Case {
-	due := moment(req.GetDueBefore())
-	return slices.DeleteFunc(cases, func(k recovery.Case) bool {
-		state, band := recoveryv1.CaseState(k.State), recoveryv1.Band(k.Assessment.Risk.Band)
-		return len(req.GetStates()) > 0 && !slices.Contains(req.GetStates(), state) ||
-			len(req.GetBands()) > 0 && !slices.Contains(req.GetBands(), band) ||
-			req.HasDueBefore() && !dueBefore(&k, due)
-	})
-}
-
-func dueBefore(k *recovery.Case, due time.Time) bool {
-	return slices.ContainsFunc(k.Deadlines, func(d recovery.Deadline) bool {
-		return d.Verdict == recovery.Pending && d.DueAt.Before(due)
-	})
-}
-
-// onePage cuts the cases with a number below before down to size.
-func onePage(cases []recovery.Case, before int64, size int) (page []recovery.Case, more bool) {
-	page = slices.DeleteFunc(cases, func(k recovery.Case) bool { return k.Number >= before })
-	if len(page) <= size {
-		return page, false
-	}
-	return page[:size], true
+	return nil
 }

@@ -31,7 +31,6 @@ const mostListed = 32
 var (
 	errPolicyUnknown = errors.New("no such policy")
 	errPolicyInvalid = errors.New("the candidate policy has faults")
-	errNoCustomer    = errors.New("cases are listed by customer")
 	// ErrDenied refuses a caller who may not do what it asks for.
 	ErrDenied    = errors.New("the caller may not do this")
 	errPageToken = errors.New("page token of another query")
@@ -61,8 +60,6 @@ var refusals = []struct {
 		"the message is larger than 256 KiB (1 MiB for RecordInteractions and Ingest); send less at once", 0}},
 	{errPageToken, refusal{codes.InvalidArgument, recoveryv1.ErrorReason_ERROR_REASON_INVALID_REQUEST,
 		"page_token: must be next_page_token of an answer to the same query; start again without it", 0}},
-	{errNoCustomer, refusal{codes.Unimplemented, recoveryv1.ErrorReason_ERROR_REASON_NOT_IMPLEMENTED,
-		"this server lists the cases of one customer only; set customer_id", 0}},
 	{errPolicyUnknown, refusal{codes.NotFound, recoveryv1.ErrorReason_ERROR_REASON_POLICY_NOT_FOUND,
 		"no policy of that version is kept; ListPolicies names those that are", 0}},
 	{errPolicyInvalid, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_POLICY_INVALID,

@@ -50,7 +50,6 @@ func TestErrors(t *testing.T) {
 		"deadline":           {context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "repeat with the same id", false},
 		"gave up":            {context.Canceled, codes.Canceled, "CANCELLED", "may have been made", false},
 		"not offered":        {status.Error(codes.Unimplemented, "method X not implemented"), codes.Unimplemented, "NOT_IMPLEMENTED", "does not offer", false},
-		"cases of nobody":    {errNoCustomer, codes.Unimplemented, "NOT_IMPLEMENTED", "customer_id", false},
 		"page token":         {errPageToken, codes.InvalidArgument, "INVALID_REQUEST", "page_token", false},
 		"malformed":          {&wireError{errMalformed}, codes.InvalidArgument, "MALFORMED_MESSAGE", "UTF-8", false},
 		"too large":          {&wireError{errTooLarge}, codes.ResourceExhausted, "MESSAGE_TOO_LARGE", "256 KiB", false},

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"encoding/base64"
-	"math"
 	"strconv"
 	"strings"
 
@@ -21,9 +20,9 @@ func pageSize(asked int32) int {
 	return int(asked)
 }
 
-// pager makes and reads page tokens. A token says after which item the next
-// page begins, and carries a keyed hash of that and of the query, so that it
-// fits no other query and cannot be made up.
+// pager makes and reads page tokens. A token names the place after which the
+// next page begins, and carries a keyed hash of that and of the query, tenant
+// included, so that it fits no other query and cannot be made up.
 type pager struct {
 	names Names
 	query string
@@ -39,40 +38,45 @@ func query(req *recoveryv1.ListCasesRequest) string {
 	return string(text)
 }
 
-// token for the page after the item with that number.
-func (p pager) token(after int64) string {
-	place := strconv.FormatInt(after, 10)
+// token for the page after so many items of a list that does not change.
+func (p pager) token(after int64) string { return p.tokenAt(strconv.FormatInt(after, 10)) }
+
+// tokenAt is the token for the page after that place.
+func (p pager) tokenAt(place string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(place + "." + p.seal(place)))
 }
 
 func (p pager) seal(place string) string { return p.names.Hash("page", place+"."+p.query) }
 
-// open gives the number after which the page begins; the empty token begins at
-// the newest item.
-func (p pager) open(token string) (after int64, err error) {
+// open gives the place after which the page begins; nothing for the empty
+// token, which begins at the first item.
+func (p pager) open(token string) (place string, err error) {
 	if token == "" {
-		return math.MaxInt64, nil
+		return "", nil
 	}
 	text, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil {
-		return 0, errPageToken
+		return "", errPageToken
 	}
-	place, seal, _ := strings.Cut(string(text), ".")
-	after, err = strconv.ParseInt(place, 10, 64)
-	if err != nil || seal != p.seal(place) {
-		return 0, errPageToken
+	place, seal := string(text), ""
+	if i := strings.LastIndexByte(place, '.'); i >= 0 {
+		place, seal = place[:i], place[i+1:]
 	}
-	return after, nil
+	if place == "" || seal != p.seal(place) {
+		return "", errPageToken
+	}
+	return place, nil
 }
 
 // resume gives the place in a list of that length at which the page begins.
 func (p pager) resume(token string, length int) (int, error) {
-	if token == "" {
-		return 0, nil
-	}
-	after, err := p.open(token)
-	if err != nil {
+	place, err := p.open(token)
+	if err != nil || place == "" {
 		return 0, err
 	}
-	return int(min(after, int64(length))), nil
+	after, err := strconv.ParseUint(place, 10, 31)
+	if err != nil {
+		return 0, errPageToken
+	}
+	return min(int(after), length), nil
 }

@@ -46,6 +46,7 @@ type Ledger interface {
 	Names
 	Writer
 	Reader
+	Lister
 	Purse
 }
 

@@ -131,10 +131,10 @@ func TestBadReads(t *testing.T) {
 			_, err := s.recovery.GetCase(ctx, recoveryv1.GetCaseRequest_builder{CaseId: "{}"}.Build())
 			return err
 		}, codes.NotFound, "CASE_NOT_FOUND"},
-		"cases of nobody": {func() error {
-			_, err := s.recovery.ListCases(ctx, &recoveryv1.ListCasesRequest{})
+		"a page token for a tenant made up": {func() error {
+			_, err := s.recovery.ListCases(ctx, recoveryv1.ListCasesRequest_builder{PageToken: "MQ"}.Build())
 			return err
-		}, codes.Unimplemented, "NOT_IMPLEMENTED"},
+		}, codes.InvalidArgument, "INVALID_REQUEST"},
 		"a page token made up": {func() error {
 			_, err := s.recovery.ListCases(ctx, recoveryv1.ListCasesRequest_builder{CustomerId: "c", PageToken: "MQ"}.Build())
 			return err

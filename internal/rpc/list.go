@@ -1,0 +1,211 @@
+package rpc
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/recovery"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// Lister lists the cases of a tenant that are not closed.
+type Lister interface {
+	List(ctx context.Context, q ledger.Query) (ledger.Page, error)
+	ParseCursor(text string) (ledger.Cursor, error)
+}
+
+const (
+	// mostLooked is how many cases one call looks at to find those for which
+	// every filter holds.
+	mostLooked = 2000
+	// lookBatch is how many it looks at together when a filter may refuse many.
+	lookBatch = 250
+	// mostListBytes is when a page is full however few cases it has: clients
+	// take 4 MiB unless told otherwise.
+	mostListBytes = 3 << 20
+)
+
+// ListCases answers with cases of a customer or of a whole tenant, by what is
+// due next, those that are not closed judged as of now.
+func (s *Service) ListCases(ctx context.Context, req *recoveryv1.ListCasesRequest) (*recoveryv1.ListCasesResponse, error) {
+	req.SetTenant(cmp.Or(req.GetTenant(), DefaultTenant))
+	page := pager{s.ledger, query(req)}
+	after, err := page.open(req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
+	find := s.tenantCases
+	if req.GetCustomerId() != "" {
+		find = s.customerCases
+	}
+	cases, next, err := find(ctx, req, after)
+	if err != nil {
+		return nil, err
+	}
+	answer := recoveryv1.ListCasesResponse_builder{Cases: cases}.Build()
+	if next != "" {
+		answer.SetNextPageToken(page.tokenAt(next))
+	}
+	return answer, nil
+}
+
+// tenantCases lists the cases of all customers of a tenant that are not closed.
+// They come in the order in which they are stored, which is by what is due next
+// as of the last change.
+func (s *Service) tenantCases(ctx context.Context, req *recoveryv1.ListCasesRequest, after string) (cases []*recoveryv1.Case, next string, err error) {
+	q := ledger.Query{Tenant: req.GetTenant()}
+	if q.After, err = s.ledger.ParseCursor(after); err != nil {
+		return nil, "", errPageToken
+	}
+	if req.HasDueBefore() {
+		q.Before = moment(req.GetDueBefore())
+	}
+	size, bytes := pageSize(req.GetPageSize()), 0
+	for left := mostLooked; left > 0; left -= q.Most {
+		q.Most = min(left, size-len(cases))
+		if len(req.GetStates())+len(req.GetBands()) > 0 {
+			q.Most = min(left, max(q.Most, lookBatch))
+		}
+		page, err := s.ledger.List(ctx, q)
+		if err != nil {
+			return nil, "", err
+		}
+		seen, err := s.seenPage(ctx, page.Cases)
+		if err != nil {
+			return nil, "", err
+		}
+		for i := range seen {
+			if seen[i].closed || !selected(&seen[i].Case, req) {
+				continue
+			}
+			at := page.Cases[i].Snapshot
+			cases = append(cases, seen[i].encode(origin{at.Tenant, at.Key}))
+			bytes += proto.Size(cases[len(cases)-1])
+			if full := len(cases) == size || bytes >= mostListBytes; full && (page.More || i < len(seen)-1) {
+				return cases, page.Cases[i].Cursor.String(), nil
+			}
+		}
+		if !page.More {
+			return cases, "", nil
+		}
+		q.After = page.Next
+	}
+	return cases, q.After.String(), nil
+}
+
+// seenPage gives listed cases as of now, in the same order. Each customer is
+// judged once.
+func (s *Service) seenPage(ctx context.Context, listed []ledger.Listed) ([]sight, error) {
+	of := map[ledger.Key][]int{}
+	for i := range listed {
+		key := listed[i].Snapshot.Key
+		of[key] = append(of[key], i)
+	}
+	seen := make([]sight, len(listed))
+	for _, places := range of {
+		cases := make([]recovery.Case, len(places))
+		for n, i := range places {
+			cases[n] = listed[i].Case
+		}
+		now, err := s.seenNow(ctx, listed[places[0]].Snapshot, cases)
+		if err != nil {
+			return nil, err
+		}
+		for n, i := range places {
+			seen[i] = now[n]
+		}
+	}
+	return seen, nil
+}
+
+// customerCases lists all cases of one customer that are kept.
+func (s *Service) customerCases(ctx context.Context, req *recoveryv1.ListCasesRequest, after string) (cases []*recoveryv1.Case, next string, err error) {
+	begin, err := parsePlace(after)
+	if err != nil {
+		return nil, "", err
+	}
+	at, stored, err := s.ledger.Cases(ctx, s.ledger.Key(req.GetTenant(), req.GetCustomerId()))
+	if err != nil {
+		return nil, "", err
+	}
+	seen, err := s.seenNow(ctx, at, stored)
+	if err != nil {
+		return nil, "", err
+	}
+	seen = slices.DeleteFunc(seen, func(k sight) bool { return k.place().compare(begin) <= 0 || !selected(&k.Case, req) })
+	slices.SortFunc(seen, func(a, b sight) int { return a.place().compare(b.place()) })
+	if size := pageSize(req.GetPageSize()); len(seen) > size {
+		seen = seen[:size]
+		next = seen[size-1].place().String()
+	}
+	return list(seen, func(k *sight) *recoveryv1.Case {
+		kase := k.encode(origin{req.GetTenant(), at.Key})
+		kase.SetCustomerId(req.GetCustomerId())
+		return kase
+	}), next, nil
+}
+
+// selected reports whether every filter holds.
+func selected(k *recovery.Case, req *recoveryv1.ListCasesRequest) bool {
+	state, band := recoveryv1.CaseState(k.State), recoveryv1.Band(k.Assessment.Risk.Band)
+	return (len(req.GetStates()) == 0 || slices.Contains(req.GetStates(), state)) &&
+		(len(req.GetBands()) == 0 || slices.Contains(req.GetBands(), band)) &&
+		(!req.HasDueBefore() || dueBefore(k, req))
+}
+
+func dueBefore(k *recovery.Case, req *recoveryv1.ListCasesRequest) bool {
+	at := k.NextDeadline()
+	return !at.IsZero() && at.Before(moment(req.GetDueBefore()))
+}
+
+// place is where a case stands in the list of its customer's cases: by its next
+// deadline, then by its number.
+type place struct{ due, number int64 }
+
+// Cases without a deadline come after those with one, closed ones last.
+const (
+	nothingDue = math.MaxInt64 - 1
+	isClosed   = math.MaxInt64
+)
+
+func (k *sight) place() place {
+	switch at := k.NextDeadline(); {
+	case k.closed:
+		return place{isClosed, k.Number}
+	case at.IsZero():
+		return place{nothingDue, k.Number}
+	default:
+		return place{at.UnixNano(), k.Number}
+	}
+}
+
+func (p place) compare(q place) int {
+	return cmp.Or(cmp.Compare(p.due, q.due), cmp.Compare(p.number, q.number))
+}
+
+func (p place) String() string {
+	return strconv.FormatInt(p.due, 10) + "." + strconv.FormatInt(p.number, 10)
+}
+
+// parsePlace reads a place; nothing stands for the beginning.
+func parsePlace(text string) (place, error) {
+	if text == "" {
+		return place{due: math.MinInt64}, nil
+	}
+	due, number, _ := strings.Cut(text, ".")
+	var p place
+	var errs [2]error
+	p.due, errs[0] = strconv.ParseInt(due, 10, 64)
+	p.number, errs[1] = strconv.ParseInt(number, 10, 64)
+	if errs[0] != nil || errs[1] != nil {
+		return place{}, errPageToken
+	}
+	return p, nil
+}
