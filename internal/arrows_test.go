@@ -23,7 +23,8 @@ var may = map[string][]string{
 	"internal/policy":    {"internal/recovery", "internal/calendar", "proto/recovery/policy/v1", "proto/recovery/v1"},
 	"internal/ledger":    {"internal/recovery", "proto/recovery/ledger/v1"},
 	"internal/rpc":       {"internal/recovery", "internal/ledger", "internal/policy", "proto/recovery/v1"},
-	"internal/serve":     {"internal/rpc", "internal/ledger", "internal/policy", "internal/telemetry", "internal/recovery", "proto/recovery/v1"},
+	"internal/sweep":     {"internal/recovery", "internal/ledger"},
+	"internal/serve":     {"internal/rpc", "internal/sweep", "internal/ledger", "internal/policy", "internal/telemetry", "internal/recovery", "proto/recovery/v1"},
 	"internal/show":      {"proto/recovery/v1", "internal/policy"},
 	"internal/story":     {"proto/recovery/v1"},
 }

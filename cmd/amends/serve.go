@@ -15,6 +15,7 @@ import (
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/serve"
+	"github.com/makeamends/amends/internal/sweep"
 	"github.com/makeamends/amends/internal/telemetry"
 )
 
@@ -70,12 +71,14 @@ variables hold too. Metrics for Prometheus are on the address for operators, tog
 	flags.BoolVar(&settings.Production, "production", false, "refuse to start on a store that keeps nothing or may lose what it keeps")
 	flags.Var(&level, "log-level", "`LEVEL` from which on to log: debug, info (one line a call), warn or error\n(default: info; warn where a terminal is watched)")
 	registerChoice(cmd, "log-level", level.known)
+	settings.Sweep = sweep.DefaultEvery
+	flags.Var(spanValue{&settings.Sweep}, "sweep", "how often to look for deadlines that come near or have gone by, in every replica")
 	settings.Drain = 10 * time.Second
 	flags.Var(spanValue{&settings.Drain}, "drain", "how long calls under way may take to end when the service is stopped")
 	_ = cmd.MarkFlagFilename("policy", "yaml", "yml")
 	_ = cmd.MarkFlagFilename("key-file")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		settings.Now, settings.Version = app.now, release
+		settings.Version = release
 		settings.Logger = app.logger(level.value)
 		for _, warning := range app.warnings {
 			settings.Logger.Warn(warning)

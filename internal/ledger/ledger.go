@@ -28,12 +28,12 @@ type Options struct {
 	Wait int
 	// Production refuses a store that keeps nothing.
 	Production bool
-	// Now is the clock; nil: time.Now.
+	// Now is the clock; nil: that of Redis.
 	Now func() time.Time
 	// Logger takes warnings; nil: none.
 	Logger *slog.Logger
-	// Observe is called at the start of every "load" and "commit", and what it
-	// returns at its end; nil: nobody looks.
+	// Observe is called at the start of every "load", "commit" and "erase", and
+	// what it returns at its end; nil: nobody looks.
 	Observe func(ctx context.Context, op string) (done func(error))
 }
 
@@ -44,11 +44,14 @@ type Ledger struct {
 	keys     *keyer
 	buckets  buckets
 	commit   *script
+	erase    *script
+	budget   *script
 	store    target
 	closers  []io.Closer
 	trouble  trouble
 	warnOnce sync.Once        // about a store that is not durable
 	agreed   atomic.Bool      // the record of the ledger was read and found right
+	time     storeClock
 	clock    func() time.Time // of this machine, compared with that of Redis
 }
 
@@ -69,8 +72,13 @@ func Open(ctx context.Context, opts Options) (*Ledger, error) {
 		keys:    newKeyer(opts.Secret),
 		buckets: newBuckets(opts.Buckets),
 		commit:  newScript(commitSource, store.mode == embedded),
+		erase:   newScript(eraseSource, store.mode == embedded),
+		budget:  newScript(budgetSource, store.mode == embedded),
 		store:   store,
 		clock:   time.Now,
+	}
+	if l.opts.Now == nil {
+		l.opts.Now = l.time.Now
 	}
 	if err := l.connect(); err != nil {
 		return nil, errors.Join(err, l.Close())
@@ -110,9 +118,6 @@ func (o Options) check(store target) error {
 func (o Options) withDefaults() Options {
 	if o.Buckets == 0 {
 		o.Buckets = DefaultBuckets
-	}
-	if o.Now == nil {
-		o.Now = time.Now
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

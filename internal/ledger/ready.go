@@ -34,11 +34,6 @@ type trouble struct {
 	err error
 }
 
-// Ping reports whether the store answers.
-func (l *Ledger) Ping(ctx context.Context) error {
-	return l.persist(ctx, func(ctx context.Context) error { return l.client.Ping(ctx).Err() })
-}
-
 // Ready reports whether the store can be trusted with the ledger: every server
 // new enough, none that evicts, permissions complete, the same secret and
 // number of buckets as at the ledger's birth, clocks that agree. What is wrong

@@ -52,7 +52,8 @@ type Result struct {
 
 // Update changes a customer: it loads, judges and commits until nobody came in
 // between, in two round trips when nobody does. The results are those of the
-// requests, in order. When every request was carried out before, judge is not
+// requests, in order; without requests there is one, which only names the
+// tenant. When every request was carried out before, judge is not
 // called.
 //
 // Errors: those of judge as they are; ErrConflict, ErrOverloaded, ErrBroken,
@@ -71,6 +72,9 @@ func (l *Ledger) Update(ctx context.Context, w Write, judge Judge) ([]Result, er
 	for p := (patience{}); ; {
 		err = u.try(ctx)
 		if err == nil {
+			if len(u.requests) == 0 {
+				u.results = make([]Result, 1)
+			}
 			for i := range u.results {
 				u.results[i].Tenant = u.tenant
 			}

@@ -35,7 +35,12 @@ type Config struct {
 	// KeyFile holds the secret. It may be empty for an embedded store only,
 	// which makes up a secret of its own.
 	KeyFile string
-	// Now is the clock of all decisions; nil: time.Now.
+	// Sweep is the time between two looks at what is due; 0: a second.
+	Sweep time.Duration
+	// Repair is the time between two walks over all customers that mend the
+	// index of what is due; 0: 10 minutes.
+	Repair time.Duration
+	// Now is the clock of all decisions; nil: that of the store.
 	Now func() time.Time
 	// Logger takes one line a call and what happens to the server; nil: nobody listens.
 	Logger *slog.Logger
@@ -65,9 +70,6 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Redis == "" {
 		c.Redis = embedded
-	}
-	if c.Now == nil {
-		c.Now = time.Now
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -85,11 +85,12 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if s.rules, err = s.openRules(ctx, active); err != nil {
 		return err
 	}
+	customers := inOrder(s.ledger, s.telemetry.Metrics)
 	service, err := rpc.New(rpc.Config{
-		Ledger:  inOrder(s.ledger, s.telemetry.Metrics),
+		Ledger:  customers,
 		Rules:   s.rules,
 		Shelf:   s.rules,
-		Now:     s.config.Now,
+		Now:     s.ledger.Now,
 		Tracer:  s.telemetry.Tracer(),
 		Decided: func(b recovery.Band) { s.telemetry.Metrics.Decided(b.String()) },
 	})
@@ -106,6 +107,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	s.loops.Go(s.watchStore)
 	s.loops.Go(s.watchPolicy)
+	s.loops.Go(func() { s.sweep(customers) })
 	go s.serve()
 	return nil
 }
