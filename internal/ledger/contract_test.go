@@ -43,6 +43,8 @@ func Contract(t *testing.T, open opener) {
 		"policies are archived":                            policies,
 		"no raw id reaches the store":                      canary,
 		"a thousand requests in one call":                  thousand,
+		"erasing":                                          erasing,
+		"budgets":                                          budgets,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}

@@ -93,7 +93,8 @@ func TestThePermissionsAreComplete(t *testing.T) {
 	t.Parallel()
 	server := redistest.Server(t)
 	rule := []string{"ACL", "SETUSER", "amends", "on", ">pass", "~{b*", "~amends:*", "+@read", "+hset", "+hsetnx", "+hdel", "+persist",
-		"+pexpire", "+zadd", "+evalsha", "+eval", "+set", "+time", "+info", "+ping", "+script"}
+		"+pexpire", "+zadd", "+evalsha", "+eval", "+set", "+time", "+info", "+ping", "+script",
+		"+unlink", "+xdel", "+hincrby", "+zremrangebyscore", "+zremrangebyrank"}
 	cli := func(args ...string) {
 		t.Helper()
 		anys := make([]any, len(args))
@@ -112,6 +113,11 @@ func TestThePermissionsAreComplete(t *testing.T) {
 	l := openAt(t, url)
 	mustUpdate(t, l, one(l, "allowed", "a"), opens)
 	mustUpdate(t, l, one(l, "allowed", "b"), closes)
+	mustErase(t, l, l.Key("shop", "allowed"), time.Hour)
+	b := Booking{Tenant: "shop", Currency: "USD", Day: time.Now(), CaseID: "c", Name: "n"}
+	if _, err := l.Book(t.Context(), b, 1, 1, time.Now().Add(time.Hour)); err != nil {
+		t.Error(err, Cause(err))
+	}
 
 	// A permission that is lost later stops the change as a whole.
 	cli("ACL", "SETUSER", "amends", "-evalsha")
@@ -201,7 +207,7 @@ func TestTheEmbeddedStoreWarnsAndIsPrivate(t *testing.T) {
 // Without its first line a script may be stopped between two writes when the
 // memory is full; only miniredis, which does not know the line, goes without.
 func TestScriptsAreRefusedAsAWhole(t *testing.T) {
-	for name, source := range map[string]string{"commit.lua": commitSource, "acl.lua": aclSource, "orphan.lua": orphanSource} {
+	for name, source := range map[string]string{"commit.lua": commitSource, "acl.lua": aclSource, "orphan.lua": orphanSource, "erase.lua": eraseSource, "budget.lua": budgetSource} {
 		if !strings.HasPrefix(source, "#!lua") {
 			t.Errorf("%s does not start with #!lua", name)
 		}

@@ -1,0 +1,265 @@
+package ledger
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/makeamends/amends/internal/recovery"
+	ledgerv1 "github.com/makeamends/amends/proto/recovery/ledger/v1"
+)
+
+//go:embed erase.lua
+var eraseSource string
+
+// Erased says what was removed of a customer.
+type Erased struct {
+	Found    bool // anything was stored
+	Cases    int  // open and closed
+	Failures int  // remembered ones
+	Answers  int  // stored answers to requests
+	Events   int  // transitions in the stream
+	// Until is when the tombstone is over; zero when there is none.
+	Until time.Time
+}
+
+// Erase removes a customer: the hash with memory, cases and stored answers, the
+// index entries, the events in the stream, and the bookings of the offers in
+// the tenant's budget. Bookings of offers that were accepted stay counted,
+// without a name; those of others are returned. What is left is a tombstone
+// under the customer's key, for as long as window (that in which the policy
+// counts goodwill), from which a later life of the customer begins: the counts
+// of cases, orders and claims, and the goodwill granted within the window.
+// Nothing of this is personal; when all of it is zero, there is no tombstone.
+//
+// Erasing again finds nothing and does not prolong the tombstone; erasing after
+// new events leaves a tombstone of both lives. Of two who erase at once both may
+// be told the same. Errors are those of Update. After one that says that the
+// outcome is unknown, erase again.
+func (l *Ledger) Erase(ctx context.Context, key Key, window time.Duration) (Erased, error) {
+	n, err := l.buckets.of(key)
+	if err != nil {
+		return Erased{}, &fault{kind: ErrNotFound, cause: err}
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	e := &erasure{ledger: l, key: key, names: n, window: window}
+	for p := (patience{}); ; {
+		err := e.try(ctx)
+		if err == nil {
+			return e.done, nil
+		}
+		if !l.again(ctx, &p, err) {
+			return Erased{}, e.failed(ctx, err)
+		}
+	}
+}
+
+// erased names the record of the events that were erased from the stream.
+func (n names) erased() string { return n.tag + "erased" }
+
+// erasure is one call of Erase.
+type erasure struct {
+	ledger *Ledger
+	key    Key
+	names  names
+	window time.Duration
+
+	done    Erased
+	live    []Booking // of the offers removed, as far as they return
+	unknown bool      // the script was sent, and the customer may be gone
+}
+
+// estate is what there is of a customer to be removed.
+type estate struct {
+	at     loaded
+	cases  []recovery.Case // open and closed
+	count  Erased
+	events []string // their numbers in the stream
+	oldest string   // number of the oldest event in the stream, of whomever
+}
+
+// try removes the customer, and then what lies in another slot. What accepted
+// offers hold is forgotten first: they stay accepted whatever comes between, and
+// once the cases are gone nobody could tell them from those that return.
+func (e *erasure) try(ctx context.Context) error {
+	at, err := e.ledger.fetch(ctx, e.names.customer, nil)
+	if err != nil {
+		return err
+	}
+	found, err := e.survey(ctx, at)
+	if err != nil {
+		return err
+	}
+	spent, live := e.bookings(found)
+	if err := e.forget(ctx, spent, true); err != nil {
+		return err
+	}
+	if found.count.Found {
+		e.done, e.live = found.count, live
+		err = e.remove(ctx, found)
+	} else if !e.unknown {
+		e.done = found.count
+	}
+	if err != nil {
+		return err
+	}
+	if err := e.ledger.confirm(ctx, e.names); err != nil {
+		return err
+	}
+	if err := e.forget(ctx, e.live, false); err != nil {
+		return err
+	}
+	return e.forgetStrays(ctx)
+}
+
+// survey finds what there is. Whatever changes after the version was read shows
+// as another version when it is to be removed.
+func (e *erasure) survey(ctx context.Context, at loaded) (estate, error) {
+	found := estate{at: at}
+	if err := e.findEvents(ctx, &found); err != nil {
+		return estate{}, err
+	}
+	found.count.Found = at.token != "" || len(found.events) > 0
+	found.count.Events = len(found.events)
+	if at.token == "" {
+		return found, e.stillKept(ctx, &found)
+	}
+	if err := e.findAnswers(ctx, &found); err != nil {
+		return estate{}, err
+	}
+	if err := e.findCases(ctx, &found); err != nil {
+		return estate{}, err
+	}
+	found.count.Cases = len(at.state.customer.Open) + len(at.state.closed)
+	found.count.Failures = len(at.state.customer.Failures)
+	return found, nil
+}
+
+// stillKept tells how long an earlier tombstone stands.
+func (e *erasure) stillKept(ctx context.Context, found *estate) error {
+	left, err := e.ledger.client.PTTL(ctx, e.names.customer).Result()
+	if err == nil && left > 0 {
+		found.count.Until = e.ledger.opts.Now().Add(left)
+	}
+	return err
+}
+
+func (e *erasure) findAnswers(ctx context.Context, found *estate) error {
+	fields, err := e.ledger.client.HKeys(ctx, e.names.customer).Result()
+	for _, f := range fields {
+		if strings.HasPrefix(f, "r:") {
+			found.count.Answers++
+		}
+	}
+	return err
+}
+
+// findCases reads the closed cases as well, for their offers. One that cannot
+// be read is no reason to keep the customer.
+func (e *erasure) findCases(ctx context.Context, found *estate) error {
+	found.cases = slices.Clone(found.at.state.customer.Open)
+	if len(found.at.state.closed) == 0 {
+		return nil
+	}
+	fields := make([]string, len(found.at.state.closed))
+	for i, number := range found.at.state.closed {
+		fields[i] = caseField(number)
+	}
+	bodies, err := e.ledger.client.HMGet(ctx, e.names.customer, fields...).Result()
+	for _, body := range bodies {
+		text, _ := body.(string)
+		if k, err := decodeCase([]byte(text)); err == nil {
+			found.cases = append(found.cases, k)
+		}
+	}
+	return err
+}
+
+// streamPage is how many events are read at once.
+const streamPage = 1000
+
+// findEvents reads the stream of the bucket from end to end.
+func (e *erasure) findEvents(ctx context.Context, found *estate) error {
+	for from := "-"; ; {
+		page, err := e.ledger.client.XRangeN(ctx, e.names.events, from, "+", streamPage).Result()
+		if err != nil {
+			return err
+		}
+		for _, entry := range page {
+			number := strings.TrimPrefix(entry.ID, "1-")
+			if found.oldest == "" {
+				found.oldest = number
+			}
+			body, _ := entry.Values["e"].(string)
+			var event ledgerv1.Event
+			if err := proto.Unmarshal([]byte(body), &event); err != nil {
+				return &fault{kind: ErrBroken, cause: fmt.Errorf("event %s in %s: %w", entry.ID, e.names.events, err)}
+			}
+			if event.GetKey() == string(e.key) {
+				found.events = append(found.events, number)
+			}
+		}
+		if len(page) < streamPage {
+			return nil
+		}
+		from = "(" + page[len(page)-1].ID
+	}
+}
+
+// remove runs the script.
+func (e *erasure) remove(ctx context.Context, found estate) error {
+	tomb, err := e.tombstone(found)
+	if err != nil {
+		return err
+	}
+	keys := []string{e.names.customer, e.names.due, e.names.events, e.names.erased(), e.names.open(found.at.state.tenant)}
+	args := []any{found.at.stands(), tomb, e.window.Milliseconds(), string(e.key), found.oldest, len(found.events)}
+	for _, number := range found.events {
+		args = append(args, number)
+	}
+	for _, k := range found.cases {
+		args = append(args, openMember(e.key, k.Number))
+	}
+	done := e.ledger.opts.Observe(ctx, "erase")
+	stands, err := e.ledger.erase.run(ctx, e.ledger.client, keys, args).Text()
+	done(err)
+	if err == nil && stands != tomb {
+		return errConflict
+	}
+	if k := classify(err); err == nil || k == classUnknown || k == classCancelled {
+		e.unknown = true
+	}
+	return err
+}
+
+// tombstone is what will stand: as it is when there is no life to be removed.
+func (e *erasure) tombstone(found estate) (string, error) {
+	if found.at.token == "" {
+		return found.at.tomb, nil
+	}
+	now := e.ledger.opts.Now()
+	body, err := encodeTombstone(remains(found.at.state.customer, e.window, now))
+	if err == nil && len(body) > 0 {
+		e.done.Until = now.Add(e.window)
+	}
+	return string(body), err
+}
+
+// failed is what the caller learns.
+func (e *erasure) failed(ctx context.Context, err error) error {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return context.Canceled
+	case errors.Is(err, errConflict) && !e.unknown:
+		return ErrConflict
+	default:
+		return e.ledger.failed(err, e.unknown)
+	}
+}

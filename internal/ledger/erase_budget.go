@@ -1,0 +1,56 @@
+package ledger
+
+import (
+	"context"
+
+	"github.com/makeamends/amends/internal/recovery"
+)
+
+// bookings lists what the offers hold: of those that were accepted, and of all
+// others.
+func (e *erasure) bookings(found estate) (spent, live []Booking) {
+	for i := range found.cases {
+		k := &found.cases[i]
+		for j := range k.Offers {
+			o := &k.Offers[j]
+			if o.Booking == "" {
+				continue
+			}
+			b := BookingOf(found.at.state.tenant, CaseID(e.key, k.Number), o)
+			if o.State == recovery.OfferAccepted {
+				spent = append(spent, b)
+			} else {
+				live = append(live, b)
+			}
+		}
+	}
+	return spent, live
+}
+
+func (e *erasure) forget(ctx context.Context, list []Booking, spent bool) error {
+	for _, b := range list {
+		if err := e.ledger.ForgetBooking(ctx, b, spent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// forgetStrays returns the bookings that no offer came of: their process ended
+// in between, or the offer is just being committed and will find no case.
+func (e *erasure) forgetStrays(ctx context.Context) error {
+	found := e.ledger.client.ZScan(ctx, budgetNames.customer, 0, "*"+bookingSeparator+casePrefix+string(e.key)+".*", streamPage).Iterator()
+	var members []string
+	for found.Next(ctx) {
+		members = append(members, found.Val())
+		found.Next(ctx) // its score
+	}
+	if err := found.Err(); err != nil {
+		return err
+	}
+	strays, err := e.ledger.bookings(members)
+	if err != nil {
+		return err
+	}
+	return e.forget(ctx, strays, false)
+}
