@@ -46,8 +46,6 @@ type Ledger struct {
 	commit   *script
 	erase    *script
 	budget   *script
-	erase    *script
-	budget   *script
 	store    target
 	closers  []io.Closer
 	trouble  trouble
@@ -74,8 +72,6 @@ func Open(ctx context.Context, opts Options) (*Ledger, error) {
 		keys:    newKeyer(opts.Secret),
 		buckets: newBuckets(opts.Buckets),
 		commit:  newScript(commitSource, store.mode == embedded),
-		erase:   newScript(eraseSource, store.mode == embedded),
-		budget:  newScript(budgetSource, store.mode == embedded),
 		erase:   newScript(eraseSource, store.mode == embedded),
 		budget:  newScript(budgetSource, store.mode == embedded),
 		store:   store,
