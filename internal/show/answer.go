@@ -1,7 +1,6 @@
 package show
 
 import (
-	"fmt"
 	"strings"
 
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -57,37 +56,22 @@ func (w *writer) deadlines(c *recoveryv1.Case) {
 			why = "promised anew, " + why
 		}
 		promised[d.GetMilestone()] = true
-		rows = append(rows, []string{milestone, w.moment(d.GetDueAt()), w.state(d), why})
+		rows = append(rows, []string{milestone, w.moment(d.GetDueAt()), w.state(d, c), why})
 	}
 	if len(rows) > 0 {
 		w.grid(2, rows)
 	}
 }
 
-func (w *writer) state(d *recoveryv1.Deadline) string {
-	switch d.GetState() {
-	case recoveryv1.DeadlineState_DEADLINE_STATE_MET:
+func (w *writer) state(d *recoveryv1.Deadline, c *recoveryv1.Case) string {
+	switch {
+	case d.GetState() == recoveryv1.DeadlineState_DEADLINE_STATE_MET:
 		return w.in(green, "met, "+w.left(d.GetMetAt()))
-	case recoveryv1.DeadlineState_DEADLINE_STATE_MISSED:
+	case d.GetState() == recoveryv1.DeadlineState_DEADLINE_STATE_MISSED:
 		return w.in(red, "missed, "+w.left(d.GetDueAt()))
+	case stopped(d, c):
+		return w.dim("on hold")
 	default:
 		return w.left(d.GetDueAt())
 	}
-}
-
-// history writes the steps of a case, where there is more to tell than that it was opened.
-func (w *writer) history(c *recoveryv1.Case) {
-	if len(c.GetHistory()) < 2 {
-		return
-	}
-	w.section("SO FAR", "")
-	rows := make([][]string, 0, len(c.GetHistory()))
-	for _, step := range c.GetHistory() {
-		text := plain(step.GetKind())
-		if step.GetMilestone() != recoveryv1.Milestone_MILESTONE_UNSPECIFIED {
-			text = fmt.Sprintf("%s: %s", text, plain(step.GetMilestone()))
-		}
-		rows = append(rows, []string{w.moment(step.GetAt()), text})
-	}
-	w.grid(2, rows)
 }

@@ -28,6 +28,7 @@ func Case(c *recoveryv1.Case, p Page) string {
 	w.reasons(c.GetAssessment())
 	w.give(c.GetRecommendation())
 	w.review(c.GetRecommendation())
+	w.offers(c.GetOffers())
 	w.deadlines(c)
 	w.apology(c.GetRecommendation().GetApology())
 	w.history(c)
@@ -51,7 +52,7 @@ func (w *writer) head(c *recoveryv1.Case) {
 }
 
 func about(c *recoveryv1.Case, p Page) []string {
-	parts := []string{plain(c.GetState())}
+	parts := []string{stateOf(c)}
 	if c.GetCustomerId() != "" {
 		parts = append(parts, "customer "+c.GetCustomerId())
 	}

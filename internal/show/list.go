@@ -3,46 +3,149 @@ package show
 import (
 	"strings"
 
-	"github.com/charmbracelet/lipgloss"
-	"github.com/charmbracelet/lipgloss/table"
+	"github.com/charmbracelet/x/ansi"
 
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
-// Cases writes a table of cases, one a line: how urgent, what it is about, what is due next, what it may cost.
+// Cases writes a table of cases, one a line: which and how urgent, how far it has come, what is due next and how much time is left, what
+// it may cost. Where the page is narrow, the columns that matter least are left out.
 func Cases(cases []*recoveryv1.Case, p Page) string {
 	w := p.writer()
 	if len(cases) == 0 {
 		w.prose(0, "No cases.")
 		return w.String()
 	}
-	t := table.New().Border(lipgloss.NormalBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).BorderRight(false).
-		BorderColumn(false).BorderStyle(w.renderer.NewStyle().Foreground(grey)).
-		StyleFunc(func(row, _ int) lipgloss.Style {
-			style := w.renderer.NewStyle().PaddingRight(2)
-			if row == table.HeaderRow {
-				return style.Bold(true)
-			}
-			return style
-		}).
-		Headers("BAND", "LEAVES", "STATE", "GIVE", "NEXT")
-	for _, c := range cases {
-		band := c.GetAssessment().GetRisk().GetBand()
-		t.Row(w.in(bandColour(band), word(band)), percent(c.GetAssessment().GetRisk().GetIgnored()), plain(c.GetState()),
-			Money(c.GetRecommendation().GetTotal()), next(c, p))
+	lines := w.table(cases, w.width())
+	w.line(lines[0])
+	w.line(w.dim(strings.Repeat("─", ansi.StringWidth(lines[0]))))
+	for _, line := range lines[1:] {
+		w.line(line)
 	}
-	const above = 2 // the header and its line
-	for i, line := range strings.Split(t.Render(), "\n") {
-		if line = strings.TrimRight(line, " "); line == "" {
+	w.prose(0, w.dim("One in full: "+together("amends case "+cases[0].GetCaseId())))
+	return w.String()
+}
+
+// column is one property of cases in a table.
+type column struct {
+	title string
+	// worth says what is left out first where the table is too wide: what is worth less.
+	worth int
+	right bool
+	cell  func(*writer, *recoveryv1.Case) string
+}
+
+var caseColumns = []column{
+	{title: "CASE", worth: 9, cell: func(_ *writer, c *recoveryv1.Case) string { return c.GetCaseId() }},
+	{title: "BAND", worth: 7, cell: func(w *writer, c *recoveryv1.Case) string {
+		band := c.GetAssessment().GetRisk().GetBand()
+		return w.in(bandColour(band), word(band))
+	}},
+	{title: "STATE", worth: 5, cell: func(_ *writer, c *recoveryv1.Case) string { return plain(c.GetState()) }},
+	{title: "NEXT", worth: 6, cell: func(_ *writer, c *recoveryv1.Case) string {
+		if d := Next(c); d != nil {
+			return plain(d.GetMilestone())
+		}
+		return ""
+	}},
+	{title: "TIME LEFT", worth: 8, right: true, cell: (*writer).timeLeft},
+	{title: "LEAVES", worth: 4, right: true, cell: func(_ *writer, c *recoveryv1.Case) string {
+		return percent(c.GetAssessment().GetRisk().GetIgnored())
+	}},
+	{title: "GIVE", worth: 3, right: true, cell: func(_ *writer, c *recoveryv1.Case) string {
+		return Money(c.GetRecommendation().GetTotal())
+	}},
+	{title: "ABOUT", worth: 2, cell: func(w *writer, c *recoveryv1.Case) string { return w.dim(summary(c)) }},
+}
+
+// leastAbout is how many columns are worth telling what a case is about.
+const leastAbout = 12
+
+// table lays the cases out below their headings within so many columns of the page; what the cases are about takes what is left.
+func (w *writer) table(cases []*recoveryv1.Case, columns int) []string {
+	rows := make([][]string, len(cases)+1)
+	widths := make([]int, len(caseColumns))
+	for i, column := range caseColumns {
+		rows[0] = append(rows[0], w.bold(column.title))
+		widths[i] = ansi.StringWidth(column.title)
+		for n, c := range cases {
+			cell := column.cell(w, c)
+			rows[n+1] = append(rows[n+1], cell)
+			widths[i] = max(widths[i], ansi.StringWidth(cell))
+		}
+	}
+	fit(widths, columns)
+	lines := make([]string, len(rows))
+	for n, row := range rows {
+		lines[n] = join(row, widths)
+	}
+	return lines
+}
+
+// fit makes the widths fit by setting those of columns that are left out to 0.
+func fit(widths []int, columns int) {
+	last := len(widths) - 1
+	total := len(gap) * last
+	for _, width := range widths[:last] {
+		total += width
+	}
+	if widths[last] = min(widths[last], columns-total); widths[last] < leastAbout {
+		widths[last] = 0
+		total -= len(gap)
+	}
+	for total > columns {
+		least := 0 // the case itself stays, come what may
+		for i, column := range caseColumns[:last] {
+			if widths[i] > 0 && column.worth < caseColumns[least].worth {
+				least = i
+			}
+		}
+		if least == 0 {
+			return
+		}
+		total -= widths[least] + len(gap)
+		widths[least] = 0
+	}
+}
+
+// join writes one row of a table; cells of width 0 are left out.
+func join(row []string, widths []int) string {
+	var line strings.Builder
+	for i, cell := range row {
+		if widths[i] == 0 {
 			continue
 		}
-		w.line(line)
-		// What it is about and the id stand below: both are too long for a column.
-		if n := i - above; n >= 0 && n < len(cases) {
-			w.prose(2, chain([]string{summary(cases[n]), w.dim("amends case " + cases[n].GetCaseId())}))
+		cell = ansi.Truncate(cell, widths[i], "…")
+		blank := strings.Repeat(" ", widths[i]-ansi.StringWidth(cell))
+		if i > 0 {
+			line.WriteString(gap)
 		}
+		if caseColumns[i].right {
+			cell, blank = blank+cell, ""
+		}
+		line.WriteString(cell + blank)
 	}
-	return w.String()
+	return strings.TrimRight(line.String(), " ")
+}
+
+// timeLeft is how long until the next deadline, or how long it is overdue; a clock that stands still says so.
+func (w *writer) timeLeft(c *recoveryv1.Case) string {
+	d := Next(c)
+	switch {
+	case d == nil:
+		return ""
+	case stopped(d, c):
+		return w.dim("on hold")
+	}
+	left := roundLeft(d.GetDueAt().AsTime().Sub(w.Now))
+	switch {
+	case left < 0:
+		return w.in(red, Span(-left)+" late")
+	case left < soon:
+		return w.in(orange, Span(left))
+	default:
+		return Span(left)
+	}
 }
 
 // summary names what a case is about by its newest failure.
@@ -56,23 +159,6 @@ func summary(c *recoveryv1.Case) string {
 		text = count(int64(len(failures)), "failure") + ", " + text
 	}
 	return text
-}
-
-// next is the earliest deadline that is not settled.
-func next(c *recoveryv1.Case, p Page) string {
-	var first *recoveryv1.Deadline
-	for _, d := range c.GetDeadlines() {
-		if d.GetState() != recoveryv1.DeadlineState_DEADLINE_STATE_PENDING {
-			continue
-		}
-		if first == nil || d.GetDueAt().AsTime().Before(first.GetDueAt().AsTime()) {
-			first = d
-		}
-	}
-	if first == nil {
-		return ""
-	}
-	return plain(first.GetMilestone()) + " " + p.left(first.GetDueAt())
 }
 
 func cut(text string, limit int) string {

@@ -2,6 +2,7 @@ package show_test
 
 import (
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -61,7 +62,7 @@ func texts(t *testing.T) map[string]func(show.Page) string {
 	customer := read(t, "customer", &recoveryv1.CustomerAssessment{})
 	event := recoveryv1.FailureEvent_builder{CustomerId: "customer-with-a-rather-long-id"}.Build()
 	praise := recoveryv1.Interaction_builder{CustomerId: "c-7", Kind: recoveryv1.InteractionKind_INTERACTION_KIND_PRAISE}.Build()
-	return map[string]func(show.Page) string{
+	all := map[string]func(show.Page) string{
 		"guitar":  func(p show.Page) string { return show.Case(guitar, p) },
 		"toddler": func(p show.Page) string { return show.Case(dry, p) },
 		"closed":  func(p show.Page) string { return show.Case(closed, p) },
@@ -99,7 +100,13 @@ func texts(t *testing.T) map[string]func(show.Page) string {
 		},
 		"unsafe": func(p show.Page) string { return show.Case(unsafe, p) },
 		"empty":  func(p show.Page) string { return show.Case(&recoveryv1.Case{}, p) },
+		"board": func(p show.Page) string {
+			p.Width = min(max(p.Width, 80), 120)
+			return strings.Join(board(t, 24).Lines(p), "\n") + "\n"
+		},
 	}
+	maps.Copy(all, live(t))
+	return all
 }
 
 func TestGolden(t *testing.T) {
@@ -145,7 +152,7 @@ func TestPages(t *testing.T) {
 				}
 			}
 			coloured := write(show.Page{Width: asked, Colour: true, Now: now})
-			if name != "no-cases" && !strings.Contains(coloured, "\x1b[") {
+			if name != "no-cases" && name != "nothing-erased" && !strings.Contains(coloured, "\x1b[") {
 				t.Errorf("%s: nothing is coloured", name)
 			}
 			// The badge of the band is padded when it has a background; everything else stays where it is.

@@ -116,13 +116,7 @@ func (p Page) left(t *timestamppb.Timestamp) string {
 	if t == nil {
 		return ""
 	}
-	d := t.AsTime().Sub(p.Now)
-	// Rounded first: what was set a moment ago for 12 hours from then is due in 12 h, not in 11 h 59 min.
-	if d.Abs() >= time.Hour {
-		d = d.Round(time.Minute)
-	} else {
-		d = d.Round(time.Second)
-	}
+	d := roundLeft(t.AsTime().Sub(p.Now))
 	switch {
 	case d == 0:
 		return "now"
@@ -131,6 +125,14 @@ func (p Page) left(t *timestamppb.Timestamp) string {
 	default:
 		return "in " + Span(d)
 	}
+}
+
+// roundLeft rounds time left: what was set a moment ago for 12 hours from then is due in 12 h, not in 11 h 59 min.
+func roundLeft(d time.Duration) time.Duration {
+	if d.Abs() >= time.Hour {
+		return d.Round(time.Minute)
+	}
+	return d.Round(time.Second)
 }
 
 // Span writes a length of time in at most two units, cut off, and without minutes from a day on: "45 min", "1 h 58 min", "26 h", "3 d",

@@ -1,0 +1,121 @@
+package show
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// Board is a view of the cases that are not over, for a screen that somebody watches.
+type Board struct {
+	// Cases in any order; those that are over are not shown.
+	Cases []*recoveryv1.Case
+	// Recent is what happened last, the newest at the end. As many as there is room for are shown.
+	Recent []*recoveryv1.CaseEvent
+	// Status says how things are between the screen and the service; empty if all is well.
+	Status string
+	// Height is how many lines the screen has, 1 or more.
+	Height int
+}
+
+// Lines draws the board: at most Height lines, none wider than the page, which here is as wide or as narrow as the screen. The case with
+// the least time left comes first.
+func (b Board) Lines(p Page) []string {
+	w := p.writer()
+	cases := b.sorted()
+	lines := []string{w.heading(cases), w.in(orange, b.Status)}
+	recent := b.recent(w)
+	room := b.Height - len(lines) - 1 - len(recent) // without the line of headings
+	lines = append(lines, b.rows(w, cases, max(room, 1))...)
+	lines = append(lines, recent...)
+	lines = lines[:min(len(lines), max(b.Height, 1))]
+	for i, line := range lines {
+		lines[i] = ansi.Truncate(breakable.Replace(line), max(p.Width, 1), "…")
+	}
+	return lines
+}
+
+// sorted are the cases that are not over by what is due next: running clocks, then those that stand still, then nothing.
+func (b Board) sorted() []*recoveryv1.Case {
+	cases := slices.DeleteFunc(slices.Clone(b.Cases), IsOver)
+	slices.SortFunc(cases, func(x, y *recoveryv1.Case) int {
+		dueX, dueY := Next(x), Next(y)
+		order := cmp.Compare(rank(dueX, x), rank(dueY, y))
+		if order == 0 && dueX != nil {
+			order = dueX.GetDueAt().AsTime().Compare(dueY.GetDueAt().AsTime())
+		}
+		if order == 0 {
+			order = cmp.Compare(y.GetAssessment().GetRisk().GetBand(), x.GetAssessment().GetRisk().GetBand())
+		}
+		return cmp.Or(order, strings.Compare(x.GetCaseId(), y.GetCaseId()))
+	})
+	return cases
+}
+
+func rank(next *recoveryv1.Deadline, c *recoveryv1.Case) int {
+	switch {
+	case next == nil:
+		return 2
+	case stopped(next, c):
+		return 1
+	default:
+		return 0
+	}
+}
+
+// heading counts the cases by band, and those that are late, beside the time.
+func (w *writer) heading(cases []*recoveryv1.Case) string {
+	late, bands := 0, map[recoveryv1.Band]int{}
+	for _, c := range cases {
+		bands[c.GetAssessment().GetRisk().GetBand()]++
+		if d := Next(c); d != nil && !stopped(d, c) && d.GetDueAt().AsTime().Before(w.Now) {
+			late++
+		}
+	}
+	parts := []string{w.Now.Format("15:04:05") + gap + w.bold(count(int64(len(cases)), "case"))}
+	for band := recoveryv1.Band_BAND_CRITICAL; band >= recoveryv1.Band_BAND_LOW; band-- {
+		if n := bands[band]; n > 0 {
+			parts = append(parts, w.in(bandColour(band), fmt.Sprintf("%d %s", n, word(band))))
+		}
+	}
+	if late > 0 {
+		parts = append(parts, w.in(red, fmt.Sprintf("%d late", late)))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// rows are the headings and the cases, as many as there is room for.
+func (b Board) rows(w *writer, cases []*recoveryv1.Case, room int) []string {
+	if len(cases) == 0 {
+		return []string{"No open cases."}
+	}
+	shown, hidden := cases, 0
+	if len(cases) > room {
+		shown = cases[:max(room-1, 0)]
+		hidden = len(cases) - len(shown)
+	}
+	lines := w.table(shown, w.Width)
+	if hidden > 0 {
+		lines = append(lines, w.dim(fmt.Sprintf("… and %d more", hidden)))
+	}
+	return lines
+}
+
+// recent are the last events below an empty line, in at most a quarter of the screen.
+func (b Board) recent(w *writer) []string {
+	n := min(len(b.Recent), b.Height/4-1)
+	if n <= 0 {
+		return nil
+	}
+	lines := []string{""}
+	for _, e := range b.Recent[len(b.Recent)-n:] {
+		at := e.GetTransition().GetAt().AsTime().In(w.Now.Location()).Format("15:04:05")
+		lines = append(lines, w.dim(at)+gap+e.GetCaseId()+gap+w.transition(e.GetTransition()))
+	}
+	return lines
+}
