@@ -43,6 +43,7 @@ func Contract(t *testing.T, open opener) {
 		"policies are archived":                            policies,
 		"no raw id reaches the store":                      canary,
 		"a thousand requests in one call":                  thousand,
+		"indexes":                                          indexes,
 		"erasing":                                          erasing,
 		"budgets":                                          budgets,
 	} {
@@ -251,6 +252,7 @@ func wrongType(t *testing.T, open opener) {
 		func(n names) string { return n.customer },
 		func(n names) string { return n.due },
 		func(n names) string { return n.events },
+		func(n names) string { return n.open("shop") },
 	} {
 		customer := fmt.Sprint("wrong type ", i)
 		n, err := l.buckets.of(l.Key("shop", customer))
