@@ -34,7 +34,7 @@ func TestACustomersStory(t *testing.T) {
 		}
 	}
 
-	listed := c.works(t, "case", "--customer", "c-1", "-o", "json")
+	listed := c.works(t, "cases", "--customer", "c-1", "-o", "json")
 	one := parse(t, listed.stdout, &recoveryv1.Case{})
 	got := parse(t, c.works(t, "case", one.GetCaseId(), "-o", "json").stdout, &recoveryv1.GetCaseResponse{}).GetCase()
 	if got.GetCaseId() != one.GetCaseId() || got.GetState() != recoveryv1.CaseState_CASE_STATE_OPEN {
@@ -43,7 +43,7 @@ func TestACustomersStory(t *testing.T) {
 	if text := c.works(t, "case", one.GetCaseId()).stdout; !strings.Contains(text, one.GetCaseId()) || !strings.Contains(text, "BY WHEN") {
 		t.Errorf("the case in full:\n%s", text)
 	}
-	if text := c.works(t, "case", "--customer", "c-1", "--state", "open", "--limit", "1").stdout; !strings.Contains(text, one.GetCaseId()) {
+	if text := c.works(t, "cases", "--customer", "c-1", "--state", "open", "--limit", "1").stdout; !strings.Contains(text, one.GetCaseId()) {
 		t.Errorf("the list:\n%s", text)
 	}
 	assessed := parse(t, c.works(t, "assess", "c-1", "-o", "json").stdout, &recoveryv1.AssessCustomerResponse{}).GetAssessment()

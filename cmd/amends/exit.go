@@ -33,10 +33,11 @@ func exitCodesTopic() *cobra.Command {
   2  The call was wrong: a flag, a setting, a file or a field. Mend it before trying again.
      Also: a policy with faults, or a policy test that failed.
   3  There is no such case or policy.
-  4  The state of things forbids it: an id used before with another content, a currency that
-     the policy does not list, a case that has changed meanwhile. Look before trying again.
+  4  The state of things forbids it: a step that the case does not allow as it stands, more
+     goodwill than the policy allows, an id used before with another content, a case that
+     has changed meanwhile. Look before trying again.
   5  The service cannot be reached, is overloaded or was too slow. Try again later, with the
-     same event id: a repeated id changes nothing twice.
+     same id (of the event, or --request-id of a step): a repeated id changes nothing twice.
   6  The caller is not known to the service, or may not do this.
 
 When some lines of a file (-f) failed, the code is the one of the first failed line.`,
@@ -62,6 +63,8 @@ func exitCode(err error) int {
 		return exitOK
 	case errors.As(err, new(*usageError)), errors.As(err, new(*config.Error)):
 		return exitUsage
+	case errors.As(err, new(*choiceError)):
+		return exitConflict
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitUnavailable
 	}

@@ -120,7 +120,7 @@ func nextStep(s *status.Status, call *callError) string {
 		return call.advice
 	}
 	if reason(s) == "ID_REUSED" {
-		return "The id was used for another content. Repeat that call exactly, or report under a new id."
+		return "The id was used for another content. Repeat that call exactly, or give this one a new id."
 	}
 	again := ""
 	if call.again != "" {

@@ -3,11 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"strconv"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
@@ -35,14 +32,8 @@ func addColourFlag(root *cobra.Command) {
 // page is the paper to print on: the width of the terminal, coloured if it can show it and nobody objects.
 func (a *app) page(cmd *cobra.Command) show.Page {
 	terminal := a.isTerminal(a.stdout)
-	page := show.Page{Width: 100, Now: a.now()}
-	if file, ok := a.stdout.(*os.File); ok && terminal {
-		if width, _, err := term.GetSize(int(file.Fd())); err == nil {
-			page.Width = width
-		}
-	} else if width, err := strconv.Atoi(a.getenv("COLUMNS")); err == nil {
-		page.Width = width
-	}
+	width, _ := a.size()
+	page := show.Page{Width: width, Now: a.now()}
 	switch cmd.Flag("color").Value.String() {
 	case "always":
 		page.Colour = true

@@ -24,7 +24,7 @@ server decides now, or with --version an earlier one that open cases are judged 
   amends policy show --server 127.0.0.1:7070
 
   # the version that a case was opened with
-  amends policy show --server 127.0.0.1:7070 --version "$(amends case --customer c-1042 -o json | jq -r .policyVersion | tail -n 1)"`,
+  amends policy show --server 127.0.0.1:7070 --version "$(amends cases --customer c-1042 -o json | jq -r .policyVersion | head -n 1)"`,
 		Args: cobra.NoArgs,
 	}
 	connection, format := addConnection(cmd), addFormat(cmd)

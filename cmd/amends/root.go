@@ -96,6 +96,7 @@ file (--config): see "amends help settings".`,
 	root.AddGroup(
 		&cobra.Group{ID: groupServe, Title: "The service:"},
 		&cobra.Group{ID: groupCall, Title: "Calls to a running service:"},
+		&cobra.Group{ID: groupCase, Title: "Working on cases:"},
 	)
 	root.AddCommand(
 		serveCommand(app),
@@ -103,7 +104,7 @@ file (--config): see "amends help settings".`,
 		reportCommand(app),
 		praiseCommand(app),
 		assessCommand(app),
-		caseCommand(app),
+		eraseCommand(app),
 		policyCommand(app),
 		demoCommand(app),
 		versionCommand(app),
@@ -111,13 +112,27 @@ file (--config): see "amends help settings".`,
 		exitCodesTopic(),
 		settingsTopic(),
 	)
+	addCaseCommands(root, app)
 	root.SetOut(app.stdout) // some commands that the framework brings take it for good when they are made
 	strictHelp(root)
 	return root
+}
+
+// addCaseCommands adds what a desk works with: look, take a step, watch.
+func addCaseCommands(root *cobra.Command, app *app) {
+	root.AddCommand(casesCommand(app), caseCommand(app), watchCommand(app))
+	for _, about := range steps {
+		if about == offerRequest {
+			root.AddCommand(offerCommand(app))
+		} else {
+			root.AddCommand(stepCommand(app, about))
+		}
+	}
 }
 
 // Groups of the help text, for GroupID of a command.
 const (
 	groupServe = "serve"
 	groupCall  = "call"
+	groupCase  = "case"
 )

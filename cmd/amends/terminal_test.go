@@ -104,11 +104,15 @@ func TestCompletion(t *testing.T) {
 		"report --kind \x00late,qu":      {"late,quality"},
 		"report --voice \x00":            {"UNVOICED", "PRIVATE", "PUBLIC"},
 		"report --voice \x00p":           {"private", "public"},
-		"case --state \x00":              {"OPEN", "FOLLOWED_UP"},
+		"cases --state \x00":             {"OPEN", "FOLLOWED_UP"},
 		"praise --kind \x00":             {"PRAISE", "ORDER_FULFILLED"},
 		"assess x -o \x00":               {"table", "json"},
 		"assess x --color \x00":          {"auto", "always", "never"},
-		"\x00re":                         {"report"},
+		"watch --transition \x00":        {"OPENED", "MISSED", "OFFER_EXPIRED"},
+		"resolve c.1 \x00":               {"satisfied", "unsatisfied", "no-response", "withdrawn"},
+		"answer c.1 c.1.1 \x00":          {"accepted", "refused"},
+		"contact c.1 --channel \x00":     {"PHONE", "SOCIAL"},
+		"\x00re":                         {"report", "release", "reopen", "resolve"},
 		"policy \x00":                    {"check", "show", "test", "simulate"},
 		"report --relationship \x00STEA": {"STEADY"},
 	} {
@@ -181,7 +185,7 @@ func shellWords(line string) ([]string, bool) {
 			word, line, _ = strings.Cut(line, " ")
 		}
 		line = strings.TrimSpace(line)
-		if word == "|" || word == ">" || word == "&&" || word == "#" {
+		if word == "|" || word == ">" || word == ">>" || word == "&&" || word == "#" {
 			break
 		}
 		words = append(words, word)
@@ -208,7 +212,7 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	bare := amends(t).stdout
-	for _, name := range []string{"serve", "demo", "report", "praise", "assess", "case", "policy", "version", "completion", "exit-codes", "settings"} {
+	for _, name := range []string{"serve", "demo", "report", "praise", "assess", "case", "cases", "ack", "offer", "watch", "erase", "policy", "version", "completion", "exit-codes", "settings"} {
 		if !strings.Contains(bare, "  "+name) && !strings.Contains(bare, "amends "+name) {
 			t.Errorf("amends alone does not name %s:\n%s", name, bare)
 		}

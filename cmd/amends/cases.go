@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/makeamends/amends/internal/show"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// listing is one run of `amends cases`.
+type listing struct {
+	*app
+	connection *connection
+	format     *string
+	filter     recoveryv1.ListCasesRequest_builder
+	dueIn      time.Duration
+	dueBefore  moment
+	limit      int
+}
+
+func casesCommand(app *app) *cobra.Command {
+	l := &listing{app: app}
+	cmd := &cobra.Command{
+		Use:     "cases",
+		GroupID: groupCase,
+		Short:   "List cases by what is due next",
+		Long: `List cases, those first of which something is due next: how urgent, how far they have
+come, how much time is left, the chance that the customer leaves if nobody answers, and
+what to give. Only cases that are not closed, unless --customer names one: then the closed
+ones that are kept as well. All filters must hold at once.
+
+` + namesOf[recoveryv1.CaseState]("--state") + "\n" + namesOf[recoveryv1.Band]("--band") + `
+
+A narrow screen shows fewer columns. With -o json a line is one case with all of it.`,
+		Example: `  amends cases
+
+  # what will be late within two hours, if it matters
+  amends cases --due-in 2h --band high,critical
+
+  # everything that is known of one customer
+  amends cases --customer c-1042
+
+  # acknowledge all that nobody has looked at yet
+  amends cases --state open -o json | jq -r .caseId | xargs -r -n 1 amends ack`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return l.run(cmd) },
+	}
+	l.connection, l.format = addConnection(cmd), addFormat(cmd)
+	flags := cmd.Flags()
+	l.addCustomer(cmd)
+	addEnums(cmd, &l.filter.States, "state", "only cases in these states")
+	addEnums(cmd, &l.filter.Bands, "band", "only cases of these bands")
+	flags.Var(spanValue{&l.dueIn}, "due-in", "only cases of which something is due within, such as 2h")
+	flags.Var(&l.dueBefore, "due-before", "only cases of which something is due before: RFC 3339, or from now such as 2h")
+	cmd.MarkFlagsMutuallyExclusive("due-in", "due-before")
+	flags.IntVar(&l.limit, "limit", 50, "list at most this `MANY`")
+	return cmd
+}
+
+func (l *listing) addCustomer(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&l.filter.CustomerId, "customer", "", "only cases of the customer of this `ID`, closed ones too")
+	cmd.Flags().StringVar(&l.filter.Tenant, "tenant", "", "`NAME` of the tenant (default: default)")
+}
+
+func (l *listing) run(cmd *cobra.Command) error {
+	if l.limit < 1 {
+		return &usageError{err: fmt.Errorf("--limit %d: must be 1 or more", l.limit), command: cmd.CommandPath()}
+	}
+	due := l.dueBefore
+	if l.dueIn != 0 {
+		due = moment{relative: l.dueIn, isSet: true}
+	}
+	if due.isSet {
+		l.filter.DueBefore = timestamppb.New(due.since(l.now()))
+	}
+	conn, err := l.connection.dial()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	cases, more, err := l.connection.cases(cmd.Context(), recoveryv1.NewRecoveryServiceClient(conn), l.filter, l.limit)
+	if err != nil {
+		return err
+	}
+	if *l.format == "json" {
+		for _, one := range cases {
+			if err := printJSON(l.stdout, one); err != nil {
+				return err
+			}
+		}
+	} else if _, err := fmt.Fprint(l.stdout, show.Cases(cases, l.page(cmd))); err != nil {
+		return err
+	}
+	if more {
+		fmt.Fprintf(l.stderr, "There are more than %d; ask for more with --limit.\n", l.limit)
+	}
+	return nil
+}
+
+// mostCases is how many cases one page of a list may hold.
+const mostCases = 1000
+
+var errStuck = errors.New("the list of cases does not go on: the service answered the same page token twice")
+
+// cases asks for page after page until there are as many cases as wanted; more tells whether some are left. All pages are asked for
+// alike but for the token.
+func (c *connection) cases(ctx context.Context, client recoveryv1.RecoveryServiceClient, filter recoveryv1.ListCasesRequest_builder, limit int) (
+	list []*recoveryv1.Case, more bool, err error,
+) {
+	filter.PageSize = int32(min(limit, mostCases))
+	for {
+		var answer *recoveryv1.ListCasesResponse
+		err := c.call(ctx, "", func(ctx context.Context) (err error) {
+			answer, err = client.ListCases(ctx, filter.Build())
+			return err
+		})
+		if err != nil {
+			return nil, false, err
+		}
+		list = append(list, answer.GetCases()...)
+		token := answer.GetNextPageToken()
+		switch {
+		case len(list) > limit:
+			return list[:limit], true, nil
+		case token == "" || len(list) == limit:
+			return list, token != "", nil
+		case token == filter.PageToken:
+			return nil, false, errStuck
+		}
+		filter.PageToken = token
+	}
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
+
+	"github.com/makeamends/amends/internal/show"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// erasing is one run of `amends erase`.
+type erasing struct {
+	*app
+	connection       *connection
+	format           *string
+	customer, tenant string
+	isSure           bool
+}
+
+func eraseCommand(app *app) *cobra.Command {
+	e := &erasing{app: app}
+	cmd := &cobra.Command{
+		Use:     "erase",
+		GroupID: groupCall,
+		Short:   "Delete all that is stored of a customer",
+		Long: `Delete all that is stored of one customer: what is remembered, the cases and offers, the
+answers to earlier calls. This cannot be undone; doing it again finds nothing. A later
+event of the customer starts as if they were new.
+
+For a time, a keyed hash keeps how much goodwill was given automatically of late, and how
+many orders and claims were counted, so that nobody is given the same goodwill twice by
+being forgotten. The answer says until when.
+
+On a terminal it asks first; elsewhere it wants --yes.`,
+		Example: `  amends erase --customer c-1042
+  amends erase --customer c-1042 --tenant shop-4 --yes`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return e.run(cmd) },
+	}
+	e.connection, e.format = addConnection(cmd), addFormat(cmd)
+	cmd.Flags().StringVar(&e.customer, "customer", "", "`ID` of the customer")
+	cmd.Flags().StringVar(&e.tenant, "tenant", "", "`NAME` of the tenant (default: default)")
+	cmd.Flags().BoolVar(&e.isSure, "yes", false, "do it without asking")
+	return cmd
+}
+
+func (e *erasing) run(cmd *cobra.Command) error {
+	if e.customer == "" {
+		return &usageError{err: errors.New("--customer is missing: the id of the customer"), command: cmd.CommandPath()}
+	}
+	if err := e.confirm(cmd); err != nil {
+		return err
+	}
+	request := recoveryv1.EraseCustomerRequest_builder{Tenant: e.tenant, CustomerId: e.customer}.Build()
+	answer, err := ask(cmd.Context(), e.connection, func(ctx context.Context, conn grpc.ClientConnInterface) (*recoveryv1.EraseCustomerResponse, error) {
+		return recoveryv1.NewRecoveryServiceClient(conn).EraseCustomer(ctx, request)
+	})
+	if err != nil {
+		return err
+	}
+	if *e.format == "json" {
+		return printJSON(e.stdout, answer)
+	}
+	_, err = fmt.Fprint(e.stdout, show.Erasure(e.customer, answer, e.page(cmd)))
+	return err
+}
+
+// confirm asks whoever sits at the terminal, unless --yes has said so.
+func (e *erasing) confirm(cmd *cobra.Command) error {
+	if e.isSure {
+		return nil
+	}
+	if !e.isTerminal(e.stdin) || !e.isTerminal(e.stderr) {
+		return &usageError{err: errors.New("erasing cannot be undone: add --yes if you are sure"), command: cmd.CommandPath()}
+	}
+	tenant := e.tenant
+	if tenant == "" {
+		tenant = "default"
+	}
+	fmt.Fprintf(e.stderr, "Delete all that is stored of customer %s of tenant %s? This cannot be undone. [y/N] ", e.customer, tenant)
+	line, _ := bufio.NewReader(e.stdin).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes":
+		return nil
+	default:
+		return &usageError{err: errors.New("nothing was erased")}
+	}
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/makeamends/amends/internal/show"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// chosen is what the help says of steps that find their offer.
+const chosen = `
+
+The OFFER may be left out where the case has just one that this can be done with.`
+
+var offerSteps = []*step{
+	offerRequest,
+	{
+		name: "approve", method: "ApproveOffer",
+		short: "Allow an offer that needs approval",
+		long: `Allow an offer that exceeds what may be given automatically. Who allows it is kept with
+the offer: name no more of a person than that takes. --goodwill allows another amount.` + chosen,
+		example: `  amends approve "$CASE" --approver m.ortiz
+  amends approve "$CASE" --approver m.ortiz --goodwill "40.00 USD"`,
+		fits: []recoveryv1.OfferState{recoveryv1.OfferState_OFFER_STATE_APPROVAL_REQUIRED},
+		flags: func(s *stepping, cmd *cobra.Command) {
+			cmd.Flags().StringVar(&s.approver, "approver", "", "who allows it, a `NAME` as your staff is known to you")
+			s.addGoodwill(cmd)
+		},
+		check: func(s *stepping) error {
+			if s.approver == "" {
+				return errors.New("--approver is missing: the name of who allows it, as your staff is known to you")
+			}
+			return nil
+		},
+		send: func(ctx context.Context, client recoveryv1.RecoveryServiceClient, s *stepping) (caseAnswer, error) {
+			return client.ApproveOffer(ctx, recoveryv1.ApproveOfferRequest_builder{
+				CaseId: s.caseID, OfferId: s.offerID, RequestId: s.requestID, Revision: s.revision, Approver: s.approver, Goodwill: s.goodwill,
+			}.Build())
+		},
+	},
+	{
+		name: "make", method: "MakeOffer",
+		short: "Say that the customer was told of an offer",
+		long: `Record that the customer was told of an offer. Keeps the promises to acknowledge, to answer
+and to offer.` + chosen,
+		example: `  amends make "$CASE"`,
+		fits:    []recoveryv1.OfferState{recoveryv1.OfferState_OFFER_STATE_PROPOSED, recoveryv1.OfferState_OFFER_STATE_APPROVED},
+		send: func(ctx context.Context, client recoveryv1.RecoveryServiceClient, s *stepping) (caseAnswer, error) {
+			return client.MakeOffer(ctx, recoveryv1.MakeOfferRequest_builder{
+				CaseId: s.caseID, OfferId: s.offerID, RequestId: s.requestID, Revision: s.revision,
+			}.Build())
+		},
+	},
+	{
+		name: "answer", method: "AnswerOffer",
+		short: "Record what the customer said to an offer",
+		long: `Record whether the customer accepted or refused an offer. A refusal is a second failure:
+the risk is judged anew, and everything is promised anew.` + chosen,
+		example: `  amends answer "$CASE" accepted`,
+		fits:    []recoveryv1.OfferState{recoveryv1.OfferState_OFFER_STATE_MADE},
+		words:   []string{"accepted", "refused"},
+		read: func(s *stepping, word string) (err error) {
+			s.answer, err = oneWord[recoveryv1.Answer](s.words, word)
+			return err
+		},
+		send: func(ctx context.Context, client recoveryv1.RecoveryServiceClient, s *stepping) (caseAnswer, error) {
+			return client.AnswerOffer(ctx, recoveryv1.AnswerOfferRequest_builder{
+				CaseId: s.caseID, OfferId: s.offerID, RequestId: s.requestID, Revision: s.revision, Answer: s.answer,
+			}.Build())
+		},
+	},
+}
+
+// choose finds the offer that the step can be about, and says which it took.
+func (s *stepping) choose(ctx context.Context, client recoveryv1.RecoveryServiceClient) error {
+	request := recoveryv1.GetCaseRequest_builder{CaseId: s.caseID}.Build()
+	var answer *recoveryv1.GetCaseResponse
+	err := s.connection.call(ctx, "", func(ctx context.Context) (err error) {
+		answer, err = client.GetCase(ctx, request)
+		return err
+	})
+	if err != nil {
+		s.advise(err)
+		return err
+	}
+	fit := slices.DeleteFunc(slices.Clone(answer.GetCase().GetOffers()), func(o *recoveryv1.Offer) bool {
+		return !slices.Contains(s.fits, o.GetState())
+	})
+	if len(fit) != 1 {
+		return s.noChoice(answer.GetCase(), fit)
+	}
+	s.offerID, s.isChosen = fit[0].GetOfferId(), true
+	fmt.Fprintf(s.stderr, "The offer is %s, of %s.\n", s.offerID, show.Money(fit[0].GetTotal()))
+	return nil
+}
+
+// noChoice says which offers there are to choose from, or where the case stands if there is none.
+func (s *stepping) noChoice(c *recoveryv1.Case, fit []*recoveryv1.Offer) error {
+	if len(fit) == 0 {
+		states := make([]string, len(s.fits))
+		for i, state := range s.fits {
+			states[i] = joinEnums([]recoveryv1.OfferState{state})
+		}
+		where := show.Step(c, show.Page{Now: s.now()})
+		return &choiceError{fmt.Sprintf("no offer of the case is %s:\n%s", strings.Join(states, " or "), strings.TrimRight(where, "\n"))}
+	}
+	text := fmt.Sprintf("the case has %d offers that this can be done with; name one:", len(fit))
+	for _, o := range fit {
+		text += fmt.Sprintf("\n  %s  %s", o.GetOfferId(), show.Money(o.GetTotal()))
+	}
+	return &choiceError{text}
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/grpc/status"
+)
+
+// advise adds to the error of a step what to do next, where the caller can know more of that than the service.
+func (s *stepping) advise(err error) {
+	var call *callError
+	if !errors.As(err, &call) {
+		return
+	}
+	look := fmt.Sprintf("amends case %s", s.caseID)
+	switch refused := status.Convert(err); reason(refused) {
+	case "WRONG_STATE":
+		call.advice = "See where it stands: " + look
+		if possible := possible(refused.Message()); len(possible) > 0 {
+			call.advice = "That is: " + strings.Join(possible, ", ") + "\n" + call.advice
+		}
+	case "REVISION_MISMATCH":
+		call.advice = "It has changed meanwhile. Look at it again, then repeat with its revision: " + look
+	case "CASE_NOT_FOUND":
+		call.advice = "See which there are: amends cases"
+	case "OFFER_NOT_FOUND":
+		call.advice = "See which it has: " + look
+	case "NOTHING_TO_OFFER":
+		call.advice = "Name an amount with --goodwill, or go on without an offer: amends resolve " + s.caseID + " satisfied"
+	}
+}
+
+// possible are the commands for the steps that the service names in its message.
+func possible(message string) []string {
+	var commands []string
+	for _, s := range steps {
+		if strings.Contains(message, s.method) {
+			commands = append(commands, "amends "+s.name)
+		}
+	}
+	return commands
+}
+
+// choiceError says why no offer could be chosen for a step.
+type choiceError struct{ text string }
+
+func (e *choiceError) Error() string { return e.text }
