@@ -1,0 +1,269 @@
+package recovery_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/makeamends/amends/internal/recovery"
+)
+
+func do(s recovery.Step) recovery.Action {
+	return recovery.Action{Step: s, Channel: recovery.Email, Offer: 1, Budget: recovery.NoBudget, Booking: "b", Approver: "somebody"}
+}
+
+func outcome(o recovery.Outcome) recovery.Action {
+	return recovery.Action{Step: recovery.StepResolve, Outcome: o}
+}
+
+// A step that the state does not allow is refused with the steps that it does.
+func TestWrongStep(t *testing.T) {
+	fresh, _ := report(t, recovery.Customer{}, complaint(rejected(20_00), order("o")), noon)
+	resolved, _ := take(t, fresh, 1, outcome(recovery.Satisfied), noon)
+	closed, _ := take(t, resolved, 1, do(recovery.StepFollowUp), noon)
+	held, _ := take(t, fresh, 1, do(recovery.StepHold), noon)
+	offered, _ := take(t, fresh, 1, do(recovery.StepRequestOffer), noon)
+	made, _ := take(t, offered, 1, do(recovery.StepMakeOffer), noon)
+	withdrawn, _ := take(t, fresh, 1, outcome(recovery.Withdrawn), noon)
+	for _, tt := range []struct {
+		name string
+		c    recovery.Customer
+		step recovery.Step
+		want string
+	}{
+		{"follow up what is open", fresh, recovery.StepFollowUp, "the case is OPEN; it allows AcknowledgeCase, RecordContact(OUTBOUND), RecordContact(INBOUND), HoldCase, RequestOffer, ResolveCase"},
+		{"release what is not held", fresh, recovery.StepRelease, "the case is OPEN; it allows"},
+		{"hold what is held", held, recovery.StepHold, "the case is OPEN and held; it allows AcknowledgeCase, RecordContact(OUTBOUND), RecordContact(INBOUND), ReleaseCase,"},
+		{"resolve twice", resolved, recovery.StepResolve, "the case is RESOLVED; it allows RecordContact(OUTBOUND), RecordContact(INBOUND), RecordFollowUp, ReopenCase"},
+		{"contact when closed", closed, recovery.StepContactInbound, "the case is FOLLOWED_UP; it allows ReopenCase"},
+		{"follow up what was withdrawn", withdrawn, recovery.StepFollowUp, "the case is RESOLVED; it allows ReopenCase"},
+		{"answer what was not made", offered, recovery.StepAcceptOffer, "the case is OPEN; it allows"},
+		{"another offer while one is made", made, recovery.StepRequestOffer, "the case is OFFERED; it allows"},
+	} {
+		after, _, err := recovery.Advance(tt.c, 1, do(tt.step), rules, noon)
+		if err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+			t.Errorf("%s: %v\nwant %s", tt.name, err, tt.want)
+		}
+		if snapshot(after) != snapshot(tt.c) {
+			t.Errorf("%s changed something", tt.name)
+		}
+	}
+	if _, _, err := recovery.Advance(fresh, 2, do(recovery.StepResolve), rules, noon); !errors.Is(err, recovery.ErrNoCase) {
+		t.Errorf("unknown case: %v", err)
+	}
+	stale := do(recovery.StepAcknowledge)
+	stale.Revision = 7
+	if _, _, err := recovery.Advance(fresh, 1, stale, rules, noon); !errors.Is(err, recovery.ErrRevision) {
+		t.Errorf("another revision: %v", err)
+	}
+}
+
+// Each deadline warns at 50 and at 80 % of its time and is missed at 100 %, each
+// once, however often one looks.
+func TestWarnings(t *testing.T) {
+	c, k := report(t, recovery.Customer{}, complaint(order("o"), unvoiced), noon)
+	due := newest(k, recovery.FirstResponse).DueAt.Sub(noon)
+	for at := noon; at.Before(noon.Add(29 * day)); at = at.Add(7 * hour) {
+		c = recovery.Tick(c, rules, at)
+	}
+	var got []string
+	for _, h := range c.Open[0].History {
+		if h.Milestone == recovery.FirstResponse {
+			got = append(got, fmt.Sprintf("%d at %v", h.Change, h.At.Sub(noon)))
+		}
+	}
+	want := []string{
+		fmt.Sprintf("%d at %v", recovery.ChangeWarned, due/2), fmt.Sprintf("%d at %v", recovery.ChangeWarned, due*4/5),
+		fmt.Sprintf("%d at %v", recovery.ChangeMissed, due),
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if rev := c.Open[0].Revision; rev != 1+3 { // opened, three deadlines missed
+		t.Errorf("revision %d: warnings change nothing", rev)
+	}
+}
+
+func TestMissedFollowUpOpensTheCaseAgain(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o")), noon)
+	c, k := take(t, c, 1, outcome(recovery.Satisfied), noon.Add(time.Minute))
+	if d := newest(k, recovery.FollowUp); !d.DueAt.Equal(noon.Add(7*day + time.Minute)) {
+		t.Errorf("follow-up %+v", d)
+	}
+	if c.Positives != 1 || !c.Failures[0].Recovered {
+		t.Errorf("a satisfied recovery: positives %v, %+v", c.Positives, c.Failures)
+	}
+	c = recovery.Tick(c, rules, noon.Add(8*day))
+	k = c.Open[0]
+	if k.State != recovery.Open || !k.Assessment.Double || !slices.Contains(k.Assessment.Causes, recovery.CauseFollowUpMissed) {
+		t.Errorf("%s, double deviation for %v", k.State, k.Assessment.Causes)
+	}
+	if c.Positives > 1e-9 || c.Failures[0].Recovered {
+		t.Errorf("still counted as recovered: positives %v, %+v", c.Positives, c.Failures)
+	}
+	if newest(k, recovery.FirstResponse).Verdict == recovery.Met {
+		t.Error("no answer is promised anew")
+	}
+}
+
+// What a case leaves over depends on how it ended.
+func TestResidualByOutcome(t *testing.T) {
+	open, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(50_00)), noon)
+	answered, _ := take(t, open, 1, do(recovery.StepContactOutbound), noon)
+	late := recovery.Tick(open, rules, noon.Add(13*hour))
+	for _, tt := range []struct {
+		name string
+		c    recovery.Customer
+		how  recovery.Outcome
+		at   time.Time
+		want func(recovery.Assessment) float64
+	}{
+		{"satisfied in time", open, recovery.Satisfied, noon, func(a recovery.Assessment) float64 { return a.Risk.OnTime }},
+		{"satisfied late", late, recovery.Satisfied, noon.Add(13 * hour), func(a recovery.Assessment) float64 { return a.Risk.Late }},
+		{"unsatisfied", open, recovery.Unsatisfied, noon, func(a recovery.Assessment) float64 { return a.Risk.Ignored }},
+		{"no response to our answer", answered, recovery.NoResponse, noon, func(a recovery.Assessment) float64 { return a.Risk.OnTime }},
+		{"no response to nothing", open, recovery.NoResponse, noon, func(a recovery.Assessment) float64 { return a.Risk.Ignored }},
+		{"withdrawn", open, recovery.Withdrawn, noon, func(a recovery.Assessment) float64 { return a.Baseline }},
+	} {
+		c, k := take(t, tt.c, 1, outcome(tt.how), tt.at)
+		if want := tt.want(k.Assessment) - k.Assessment.Baseline; c.Residual != want {
+			t.Errorf("%s leaves %v, want %v", tt.name, c.Residual, want)
+		}
+	}
+}
+
+func TestRefusalIsASecondFailure(t *testing.T) {
+	c, first := report(t, recovery.Customer{}, complaint(order("o"), rejected(20_00)), noon)
+	c, _ = take(t, c, 1, do(recovery.StepRequestOffer), noon)
+	c, made := take(t, c, 1, do(recovery.StepMakeOffer), noon)
+	c, k := take(t, c, 1, do(recovery.StepRefuseOffer), noon.Add(hour))
+	if made.State != recovery.Offered || k.State != recovery.Acknowledged || !k.Assessment.Double {
+		t.Errorf("%s, then %s; double deviation %v", made.State, k.State, k.Assessment.Double)
+	}
+	if k.Assessment.Risk.Ignored <= first.Assessment.Risk.Ignored {
+		t.Errorf("risk %v after %v", k.Assessment.Risk.Ignored, first.Assessment.Risk.Ignored)
+	}
+	if d := newest(k, recovery.MakeOffer); d.Verdict != recovery.Pending {
+		t.Errorf("no better offer is promised: %+v", d)
+	}
+	_, _, err := recovery.Advance(c, 1, do(recovery.StepAcceptOffer), rules, noon)
+	if err == nil || !strings.Contains(err.Error(), "ACKNOWLEDGED") {
+		t.Errorf("an offer answered twice: %v", err)
+	}
+}
+
+// What an offer reserves is booked once, returns when it is refused, replaced
+// or expires, and stays when it is accepted.
+func TestReservation(t *testing.T) {
+	booked := func(c recovery.Customer) (sum int64) {
+		for _, g := range c.Grants {
+			sum += g.Minor
+		}
+		return sum
+	}
+	c, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(20_00)), noon)
+	c, k := take(t, c, 1, do(recovery.StepRequestOffer), noon)
+	reserved := k.Offers[0].Reserved
+	if reserved == 0 || booked(c) != reserved {
+		t.Fatalf("%d reserved, %d booked", reserved, booked(c))
+	}
+	again, k := take(t, c, 1, do(recovery.StepRequestOffer), noon)
+	if k.Offers[0].State != recovery.Expired || booked(again) != reserved {
+		t.Errorf("replaced: %s, %d booked", k.Offers[0].State, booked(again))
+	}
+	if gone := recovery.Tick(c, rules, noon.Add(8*day)); booked(gone) != 0 || gone.Open[0].Offers[0].State != recovery.Expired {
+		t.Errorf("expired: %d booked", booked(gone))
+	}
+	made, _ := take(t, c, 1, do(recovery.StepMakeOffer), noon)
+	if no, _ := take(t, made, 1, do(recovery.StepRefuseOffer), noon); booked(no) != 0 {
+		t.Errorf("refused: %d booked", booked(no))
+	}
+	yes, _ := take(t, made, 1, do(recovery.StepAcceptOffer), noon)
+	if booked(yes) != reserved {
+		t.Errorf("accepted: %d booked, want %d", booked(yes), reserved)
+	}
+	if _, _, err := recovery.Advance(yes, 1, do(recovery.StepRequestOffer), rules, noon); !errors.Is(err, recovery.ErrNothing) {
+		t.Errorf("a second offer of the same: %v", err)
+	}
+	poor := do(recovery.StepRequestOffer)
+	poor.Budget = 1_00
+	if _, k := take(t, c, 1, poor, noon); k.Offers[1].Reserved != 1_00 || k.Offers[1].State != recovery.ApprovalRequired {
+		t.Errorf("an empty budget: %+v", k.Offers[1])
+	}
+}
+
+func TestAlteredGoodwill(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(200_00)), noon)
+	ask := func(minor int64, currency string) (recovery.Offer, error) {
+		a := do(recovery.StepRequestOffer)
+		a.Goodwill = &recovery.Price{Currency: currency, Minor: minor}
+		_, k, err := recovery.Advance(c, 1, a, rules, noon)
+		if err != nil {
+			return recovery.Offer{}, err
+		}
+		return k.Offers[0], nil
+	}
+	for _, tt := range []struct {
+		minor, reserved int64
+		state           recovery.OfferState
+	}{
+		{10_00, 10_00, recovery.Proposed}, {50_00, 50_00, recovery.Proposed},
+		{50_01, 50_00, recovery.ApprovalRequired}, {100_00, 50_00, recovery.ApprovalRequired},
+	} {
+		o, err := ask(tt.minor, "USD")
+		if err != nil || o.Reserved != tt.reserved || o.State != tt.state {
+			t.Errorf("%d: %s with %d reserved, %v; want %s with %d", tt.minor, o.State, o.Reserved, err, tt.state, tt.reserved)
+		}
+	}
+	// 1.50 of the value in all, of which restitution is 1.00.
+	_, err := ask(100_01, "USD")
+	if above := new(recovery.CapError); !errors.As(err, &above) || above.Most.Minor != 100_00 || !strings.Contains(err.Error(), "100.00 USD") {
+		t.Errorf("above the ceiling: %v", err)
+	}
+	if _, err := ask(10_00, "EUR"); !errors.Is(err, recovery.ErrCurrency) {
+		t.Errorf("another currency: %v", err)
+	}
+}
+
+func TestApproval(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(200_00)), noon)
+	big := do(recovery.StepRequestOffer)
+	big.Goodwill = &recovery.Price{Currency: "USD", Minor: 90_00}
+	c, _ = take(t, c, 1, big, noon)
+	if _, _, err := recovery.Advance(c, 1, do(recovery.StepMakeOffer), rules, noon); err == nil {
+		t.Error("an offer was made that needed approval")
+	}
+	less := do(recovery.StepApproveOffer)
+	less.Goodwill = &recovery.Price{Currency: "USD", Minor: 30_00}
+	after, k := take(t, c, 1, less, noon)
+	if o := k.Offers[0]; o.State != recovery.Approved || o.Approver != "somebody" || o.Reserved != 30_00 || after.Grants[0].Minor != 30_00 {
+		t.Errorf("%+v, %+v", o, after.Grants)
+	}
+	more := do(recovery.StepApproveOffer)
+	more.Goodwill = &recovery.Price{Currency: "USD", Minor: 100_01}
+	if _, _, err := recovery.Advance(c, 1, more, rules, noon); err == nil {
+		t.Error("approved above the ceiling")
+	}
+	other := do(recovery.StepApproveOffer)
+	other.Offer = 2
+	if _, _, err := recovery.Advance(c, 1, other, rules, noon); !errors.Is(err, recovery.ErrNoOffer) {
+		t.Errorf("an offer that is not there: %v", err)
+	}
+}
+
+// Entitlement is paid in full, outside every cap.
+func TestEntitlementIsOutsideTheCaps(t *testing.T) {
+	e := complaint(order("o"), func(e *recovery.Event) { e.Currency, e.Value, e.Loss, e.Entitlement = "USD", 600_00, 600_00, 600_00 })
+	c, _ := report(t, recovery.Customer{}, e, noon)
+	a := do(recovery.StepRequestOffer)
+	a.Budget = 0
+	_, k := take(t, c, 1, a, noon)
+	for _, it := range k.Offers[0].Items {
+		if it.Kind == recovery.Entitlement && (it.Amount != 600_00 || it.Approval != 0) {
+			t.Errorf("%+v", it)
+		}
+	}
+}
