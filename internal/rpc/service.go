@@ -48,6 +48,7 @@ type Ledger interface {
 	Reader
 	Lister
 	Purse
+	Eraser
 }
 
 // Rulebook gives the policies to judge by: the active one, and those of the

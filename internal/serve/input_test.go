@@ -147,10 +147,10 @@ func TestBadReads(t *testing.T) {
 			_, err := s.policies.SimulatePolicy(ctx, recoveryv1.SimulatePolicyRequest_builder{Yaml: new("a: 1"), Event: event("e", "c")}.Build())
 			return err
 		}, codes.FailedPrecondition, "POLICY_INVALID"},
-		"a method of later": {func() error {
-			_, err := s.recovery.EraseCustomer(ctx, recoveryv1.EraseCustomerRequest_builder{CustomerId: "c"}.Build())
+		"nobody erased": {func() error {
+			_, err := s.recovery.EraseCustomer(ctx, &recoveryv1.EraseCustomerRequest{})
 			return err
-		}, codes.Unimplemented, "NOT_IMPLEMENTED"},
+		}, codes.InvalidArgument, "INVALID_REQUEST"},
 		"a method of nobody": {func() error {
 			return s.conn.Invoke(ctx, "/recovery.v1.RecoveryService/Nothing", &recoveryv1.GetCaseRequest{}, &recoveryv1.GetCaseResponse{})
 		}, codes.Unimplemented, "NOT_IMPLEMENTED"},
