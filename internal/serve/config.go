@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,6 +43,9 @@ type Config struct {
 	Repair time.Duration
 	// Now is the clock of all decisions; nil: that of the store.
 	Now func() time.Time
+	// MayApprove refuses callers who may not approve offers, with rpc.ErrDenied;
+	// nil: everybody who can call may.
+	MayApprove func(context.Context) error
 	// Logger takes one line a call and what happens to the server; nil: nobody listens.
 	Logger *slog.Logger
 	// Version is that of the running binary, for metrics and traces.

@@ -87,12 +87,13 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	customers := inOrder(s.ledger, s.telemetry.Metrics)
 	service, err := rpc.New(rpc.Config{
-		Ledger:  customers,
-		Rules:   s.rules,
-		Shelf:   s.rules,
-		Now:     s.ledger.Now,
-		Tracer:  s.telemetry.Tracer(),
-		Decided: func(b recovery.Band) { s.telemetry.Metrics.Decided(b.String()) },
+		Ledger:     customers,
+		Rules:      s.rules,
+		Shelf:      s.rules,
+		Now:        s.ledger.Now,
+		Tracer:     s.telemetry.Tracer(),
+		MayApprove: s.config.MayApprove,
+		Decided:    func(b recovery.Band) { s.telemetry.Metrics.Decided(b.String()) },
 	})
 	if err != nil {
 		return err

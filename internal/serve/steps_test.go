@@ -3,9 +3,9 @@ package serve_test
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/makeamends/amends/internal/redistest"
+	"github.com/makeamends/amends/internal/rpc"
 	"github.com/makeamends/amends/internal/serve"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -166,5 +167,92 @@ func liveOut(t *testing.T, url string) {
 			" ACKNOWLEDGE PENDING, FIRST_RESPONSE PENDING, OFFER PENDING, RESOLVE PENDING")
 }
 
-var _ = slices.Contains[[]int]
-var _ sync.Mutex
+// A step is taken once for its request id, and answered alike whatever has
+// happened since.
+func TestStepTwice(t *testing.T) {
+	r := start(t, serve.Config{})
+	d := r.desk(t, "c")
+	ack := recoveryv1.AcknowledgeCaseRequest_builder{CaseId: d.id, RequestId: "once"}.Build()
+	first := must[*recoveryv1.AcknowledgeCaseResponse](t)(r.recovery.AcknowledgeCase(t.Context(), ack))
+	must[*recoveryv1.Case](t)(d.resolve(t.Context(), recoveryv1.Outcome_OUTCOME_SATISFIED))
+	r.clock.move(time.Hour)
+	again := must[*recoveryv1.AcknowledgeCaseResponse](t)(r.recovery.AcknowledgeCase(t.Context(), ack))
+	if !proto.Equal(first, again) {
+		t.Errorf("answered\n%v\nand then\n%v", first, again)
+	}
+	_, err := r.recovery.ReopenCase(t.Context(), recoveryv1.ReopenCaseRequest_builder{CaseId: d.id, RequestId: "once"}.Build())
+	if code, reason, _ := refused(t, err); code != codes.AlreadyExists || reason != "ID_REUSED" {
+		t.Errorf("another step under the same id: %v", err)
+	}
+}
+
+// Many who take the same step at once with ids of their own: one takes it.
+func TestStepAtOnce(t *testing.T) {
+	url := redistest.Server(t).URL()
+	a, b := start(t, serve.Config{Redis: url}), start(t, serve.Config{Redis: url})
+	id := a.desk(t, "c").id
+	var taken, late atomic.Int64
+	var wg sync.WaitGroup
+	for i := range 32 {
+		wg.Go(func() {
+			client := a.recovery
+			if i%2 == 0 {
+				client = b.recovery
+			}
+			_, err := client.ResolveCase(t.Context(), recoveryv1.ResolveCaseRequest_builder{
+				CaseId: id, RequestId: fmt.Sprint(i), Outcome: recoveryv1.Outcome_OUTCOME_SATISFIED, Revision: proto.Int64(1),
+			}.Build())
+			switch status.Code(err) {
+			case codes.OK:
+				taken.Add(1)
+			case codes.Aborted:
+				late.Add(1)
+			default:
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if taken.Load() != 1 || late.Load() != 31 {
+		t.Errorf("%d took the step, %d came late", taken.Load(), late.Load())
+	}
+}
+
+func TestStepsThatCannotBeTaken(t *testing.T) {
+	r := start(t, serve.Config{})
+	d := r.desk(t, "c")
+	ack := func(id string, revision *int64) error {
+		_, err := r.recovery.AcknowledgeCase(t.Context(), recoveryv1.AcknowledgeCaseRequest_builder{
+			CaseId: id, RequestId: d.request(), Revision: revision,
+		}.Build())
+		return err
+	}
+	for name, test := range map[string]struct {
+		err    error
+		code   codes.Code
+		reason string
+	}{
+		"a case that never was":        {ack(d.id+"1", nil), codes.NotFound, "CASE_NOT_FOUND"},
+		"a case of nobody":             {ack("cAAAAAAAAAAAAAAAAAAAAAA.1", nil), codes.NotFound, "CASE_NOT_FOUND"},
+		"no case id":                   {ack("what?", nil), codes.NotFound, "CASE_NOT_FOUND"},
+		"a revision that is long gone": {ack(d.id, proto.Int64(99)), codes.Aborted, "REVISION_MISMATCH"},
+	} {
+		if code, reason, _ := refused(t, test.err); code != test.code || reason != test.reason {
+			t.Errorf("%s: %v; want %s %s", name, test.err, test.code, test.reason)
+		}
+	}
+	_, err := r.recovery.RecordContact(t.Context(), &recoveryv1.RecordContactRequest{})
+	if code, _, faults := refused(t, err); code != codes.InvalidArgument || len(faults) != 4 {
+		t.Errorf("an empty request has the faults %v", faults)
+	}
+}
+
+// Whoever may not approve is refused before anything is looked at.
+func TestApproverRole(t *testing.T) {
+	r := start(t, serve.Config{MayApprove: func(context.Context) error { return rpc.ErrDenied }})
+	d := r.desk(t, "c")
+	_, err := d.approve(t.Context(), d.id+".1")
+	if code, reason, _ := refused(t, err); code != codes.PermissionDenied || reason != "PERMISSION_DENIED" {
+		t.Errorf("%v", err)
+	}
+}
