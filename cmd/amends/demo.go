@@ -150,19 +150,38 @@ func (d *demo) play(ctx context.Context, p *story.Player, s story.Story) error {
 	if *d.format == "json" {
 		return printJSON(d.app.stdout, recoveryv1.GetCaseResponse_builder{Case: last.Case}.Build())
 	}
-	moments := make([]show.Moment, 0, len(scenes))
-	for _, scene := range scenes {
-		moments = append(moments, show.Moment{Offset: time.Duration(scene.Step.At), Say: told(scene.Step)})
-	}
-	text := show.StoryTitle(s.ID, s.Title, s.Tell, d.page) + show.Timeline(moments, d.page) + "\n"
-	if d.full {
-		text += show.Case(last.Case, d.page)
-	} else {
-		text += show.Decision(last.Case, d.page)
+	text := show.StoryTitle(s.ID, s.Title, s.Tell, d.page) + show.Timeline(d.moments(s, scenes), d.page) + "\n"
+	page := d.page
+	page.Now = last.At
+	switch {
+	case d.full:
+		text += show.Case(last.Case, page)
+	case s.Ends != nil:
+		text += show.Step(last.Case, page)
+	default:
+		text += show.Decision(last.Case, page)
 	}
 	fmt.Fprintln(d.app.stdout, text)
-	d.endings = append(d.endings, show.Ending{ID: s.ID, Title: s.Title, Case: last.Case, Now: last.At})
+	if s.Ends == nil {
+		d.endings = append(d.endings, show.Ending{ID: s.ID, Title: s.Title, Case: last.Case, Now: last.At})
+	}
 	return nil
+}
+
+// moments are the steps of a story; one about what follows a decision says of
+// each step what it came to.
+func (d *demo) moments(s story.Story, scenes []story.Scene) []show.Moment {
+	moments := make([]show.Moment, 0, len(scenes))
+	var before *recoveryv1.Case
+	for _, scene := range scenes {
+		m := show.Moment{Offset: time.Duration(scene.Step.At), Say: told(scene.Step)}
+		if s.Ends != nil {
+			m.Came = show.Came(before, scene.Case, d.page)
+			before = scene.Case
+		}
+		moments = append(moments, m)
+	}
+	return moments
 }
 
 // told says what happened in a step; positives speak for themselves.

@@ -2,6 +2,7 @@ package show
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ func StoryTitle(id, title, tell string, p Page) string {
 type Moment struct {
 	Offset time.Duration
 	Say    string
+	Came   string // what it came to; may be empty
 }
 
 // Timeline writes the steps of a story below each other.
@@ -32,9 +34,38 @@ func Timeline(moments []Moment, p Page) string {
 	rows := make([][]string, 0, len(moments))
 	for _, m := range moments {
 		rows = append(rows, []string{w.in(blue, offset(m.Offset)), m.Say})
+		if m.Came != "" {
+			rows = append(rows, []string{"", w.dim(m.Came)})
+		}
 	}
 	w.grid(2, rows)
 	return w.String()
+}
+
+// Came says what has happened to a case since it was looked at last, from the history, and the risk that it comes to; before is nil
+// the first time.
+func Came(before, now *recoveryv1.Case, p Page) string {
+	seen := 0
+	if before != nil {
+		seen = len(before.GetHistory())
+	}
+	var parts []string
+	for _, t := range now.GetHistory()[seen:] {
+		what := plain(t.GetKind())
+		if t.GetMilestone() != recoveryv1.Milestone_MILESTONE_UNSPECIFIED {
+			what += " (" + plain(t.GetMilestone()) + ")"
+		}
+		parts = append(parts, what)
+	}
+	parts = slices.Compact(parts)
+	if now.GetState() < recoveryv1.CaseState_CASE_STATE_RESOLVED {
+		risk := now.GetAssessment().GetRisk()
+		parts = append(parts, fmt.Sprintf("risk %s, %s", percent(risk.GetIgnored()), word(risk.GetBand())))
+	}
+	if o := lastOffer(now); o != nil && o.GetAnsweredAt() == nil {
+		parts = append(parts, fmt.Sprintf("offer of %s: %s", Money(o.GetTotal()), plain(o.GetState())))
+	}
+	return "→ " + chain(parts)
 }
 
 func offset(d time.Duration) string {

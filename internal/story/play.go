@@ -40,6 +40,8 @@ func (p *Player) Play(ctx context.Context, s Story, decision time.Time) ([]Scene
 			scene.Event, scene.Case, err = p.report(ctx, s, i, scene.At)
 		case step.Look:
 			scene.Case, err = p.look(ctx, caseID)
+		case step.Take != "":
+			scene.Case, err = p.take(ctx, step.Take, caseID, fmt.Sprintf("story-%s-%d", s.ID, i+1))
 		default:
 			err = p.praise(ctx, s, i, scene.At)
 		}

@@ -30,7 +30,8 @@ type Story struct {
 	Title  string
 	Tell   string
 	Steps  []Step
-	Expect Expectation
+	Expect *Expectation // of a story about a decision
+	Ends   *Ending      // of a story about what follows one
 }
 
 // Step is one thing that happens, at a time relative to the story's decision.
@@ -40,6 +41,16 @@ type Step struct {
 	Positives map[string]int // kind of interaction and how many of it
 	Report    map[string]any // a FailureEvent in its JSON form, without ids and times
 	Look      bool           // nothing happens; the case is read again
+	Take      string         // a step with the case: a key of takes
+}
+
+// Ending is how a case must stand in the end.
+type Ending struct {
+	State           string
+	Outcome         string
+	DoubleDeviation bool     `yaml:"double_deviation"`
+	Missed          []string // milestones, in the order of the deadlines
+	Offers          []string // states, oldest first
 }
 
 // Expectation is what the last step must show. Amounts are minor units.
