@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/redistest"
 )
 
 const ninetyDays = 90 * 24 * time.Hour
@@ -440,5 +441,26 @@ func TestGrantsAreFolded(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("folded (-want +got):\n%s", diff)
+	}
+}
+
+// Too few replicas: what was done is there, but whoever asked must ask again.
+func TestErasingAndBookingWaitForReplicas(t *testing.T) {
+	t.Parallel()
+	url := redistest.Shared(t).URL()
+	l := openAt(t, url)
+	waiting := openAt(t, url, func(o *Options) { o.Wait = 1 })
+	w := one(l, "awaited", "a")
+	mustUpdate(t, l, w, opens)
+	var gone *Unavailable
+	if _, err := waiting.Erase(t.Context(), w.Key, ninetyDays); !errors.As(err, &gone) || !gone.Unknown {
+		t.Errorf("erased: %v", err)
+	}
+	b := booking(l, t, newClock(), "one")
+	if _, err := waiting.Book(t.Context(), b, 1, 1, b.Day.Add(time.Hour)); !errors.As(err, &gone) {
+		t.Errorf("booked: %v", err)
+	}
+	if left := traces(t, l, w.Key); len(left) != 1 {
+		t.Errorf("left: %q", left)
 	}
 }
