@@ -42,6 +42,8 @@ type offering struct {
 }
 
 func (o *offering) carryOut(ctx context.Context) (*recoveryv1.RequestOfferResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, offerTime)
+	defer cancel()
 	booking, granted, err := o.book(ctx)
 	if err != nil {
 		return nil, err
@@ -76,9 +78,13 @@ func unknown(err error) bool {
 	return errors.As(err, &gone) && gone.Unknown || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// doubtAfter is how long a booking may be without its offer: longer than any
-// call takes.
-const doubtAfter = 10 * time.Minute
+const (
+	// offerTime bounds the call, whatever its caller allows.
+	offerTime = time.Minute
+	// doubtAfter is how long a booking may be without its offer: far longer than
+	// the call that would keep it.
+	doubtAfter = 10 * offerTime
+)
 
 // book takes what the offer would give without approval out of the tenant's
 // budget. Nothing is taken for a request that was carried out before, nor for

@@ -84,10 +84,15 @@ func (s *sweeper) repair(ctx context.Context) {
 	}
 	mend := func(key ledger.Key) {
 		_, err := s.Ledger.Update(ctx, ledger.Write{Key: key, Reindex: true}, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
+			if len(c.Open) == 0 {
+				return ledger.Judgement{}, errNothing // closed or erased meanwhile
+			}
 			rules, err := s.Rules.Rules(ctx, c.Policies()...)
 			return ledger.Judgement{Customer: c, Due: c.NextDue(rules)}, err
 		})
-		s.tell(ctx, "the index of a customer cannot be mended", err)
+		if !errors.Is(err, errNothing) {
+			s.tell(ctx, "the index of a customer cannot be mended", err)
+		}
 	}
 	found, err := s.Ledger.Repair(ctx, due, mend)
 	s.tell(ctx, "the index cannot be checked", err)
