@@ -127,25 +127,27 @@ func TestEveryClockRule(t *testing.T) {
 		steps []recovery.Action
 		sleep time.Duration
 		want  []string
+
+		goesOn bool // more may happen before both replicas have ended
 	}{
 		{"acknowledgement", complaint(recovery.Private), nil, 6 * time.Minute, []string{
-			"2m30s warned ACKNOWLEDGE OPEN", "4m0s warned ACKNOWLEDGE OPEN", "5m0s missed ACKNOWLEDGE OPEN", "5m0s reassessed OPEN"}},
+			"2m30s warned ACKNOWLEDGE OPEN", "4m0s warned ACKNOWLEDGE OPEN", "5m0s missed ACKNOWLEDGE OPEN", "5m0s reassessed OPEN"}, false},
 		{"public answer", complaint(recovery.Public), []recovery.Action{ack}, 61 * time.Minute, []string{
 			"30m0s warned FIRST_RESPONSE ACKNOWLEDGED", "48m0s warned FIRST_RESPONSE ACKNOWLEDGED",
-			"1h0m0s missed FIRST_RESPONSE ACKNOWLEDGED", "1h0m0s reassessed ACKNOWLEDGED"}},
+			"1h0m0s missed FIRST_RESPONSE ACKNOWLEDGED", "1h0m0s reassessed ACKNOWLEDGED"}, false},
 		{"offer, promised anew once", complaint(recovery.Private), []recovery.Action{contact}, 60 * time.Hour, []string{
 			"6h0m0s warned OFFER ACKNOWLEDGED", "9h36m0s warned OFFER ACKNOWLEDGED",
 			"12h0m0s missed OFFER ACKNOWLEDGED", "12h0m0s reassessed ACKNOWLEDGED",
 			"18h0m0s warned OFFER ACKNOWLEDGED", "21h36m0s warned OFFER ACKNOWLEDGED", "24h0m0s missed OFFER ACKNOWLEDGED",
-			"60h0m0s warned RESOLVE ACKNOWLEDGED"}},
+			"60h0m0s warned RESOLVE ACKNOWLEDGED"}, false},
 		{"resolution", complaint(recovery.Private), []recovery.Action{contact, offer, made}, 5*24*time.Hour + time.Minute, []string{
-			"60h0m0s warned RESOLVE OFFERED", "96h0m0s warned RESOLVE OFFERED", "120h0m0s missed RESOLVE OFFERED", "120h0m0s reassessed OFFERED"}},
-		{"follow-up", complaint(recovery.Private), []recovery.Action{resolve}, 7 * 24 * time.Hour, []string{
+			"60h0m0s warned RESOLVE OFFERED", "96h0m0s warned RESOLVE OFFERED", "120h0m0s missed RESOLVE OFFERED", "120h0m0s reassessed OFFERED"}, false},
+		{"follow-up", complaint(recovery.Private), []recovery.Action{resolve}, 7*24*time.Hour - 5*time.Minute, []string{
 			"84h0m0s warned FOLLOW_UP RESOLVED", "134h24m0s warned FOLLOW_UP RESOLVED",
-			"168h0m0s missed FOLLOW_UP OPEN", "168h0m0s reopened OPEN", "168h0m0s reassessed OPEN"}},
+			"168h0m0s missed FOLLOW_UP OPEN", "168h0m0s reopened OPEN", "168h0m0s reassessed OPEN"}, true},
 		{"an offer without an answer", complaint(recovery.Private), []recovery.Action{offer, hold}, 7*24*time.Hour + time.Minute, []string{
-			"168h0m0s offer expired OPEN"}},
-		{"a hold", complaint(recovery.Private), []recovery.Action{hold}, 20 * 24 * time.Hour, nil},
+			"168h0m0s offer expired OPEN"}, false},
+		{"a hold", complaint(recovery.Private), []recovery.Action{hold}, 20 * 24 * time.Hour, nil, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -153,7 +155,7 @@ func TestEveryClockRule(t *testing.T) {
 				s.report(t, tt.event, tt.steps...)
 				every := time.Second
 				if tt.sleep > 2*time.Hour {
-					every = time.Minute
+					every = 5 * time.Minute
 				}
 				s.run(t, every, tt.sleep)
 				for i := range tt.want {
@@ -161,8 +163,8 @@ func TestEveryClockRule(t *testing.T) {
 						t.Fatalf("happened:\n%q\nwant:\n%q", s.noted, tt.want)
 					}
 				}
-				if len(s.noted) > len(tt.want) {
-					t.Errorf("more happened: %q", s.noted[len(tt.want):])
+				if more := s.noted[len(tt.want):]; len(more) > 0 && !tt.goesOn {
+					t.Errorf("more happened: %q", more)
 				}
 			})
 		})
