@@ -22,9 +22,10 @@ var may = map[string][]string{
 	"internal/config":    {},
 	"internal/policy":    {"internal/recovery", "internal/calendar", "proto/recovery/policy/v1", "proto/recovery/v1"},
 	"internal/ledger":    {"internal/recovery", "proto/recovery/ledger/v1"},
-	"internal/rpc":       {"internal/recovery", "internal/ledger", "internal/policy", "proto/recovery/v1"},
+	"internal/watch":     {"internal/recovery", "internal/ledger", "proto/recovery/v1"},
+	"internal/rpc":       {"internal/recovery", "internal/ledger", "internal/policy", "internal/watch", "proto/recovery/v1"},
 	"internal/sweep":     {"internal/recovery", "internal/ledger"},
-	"internal/serve":     {"internal/rpc", "internal/sweep", "internal/ledger", "internal/policy", "internal/telemetry", "internal/recovery", "proto/recovery/v1"},
+	"internal/serve":     {"internal/rpc", "internal/sweep", "internal/watch", "internal/ledger", "internal/policy", "internal/telemetry", "internal/recovery", "proto/recovery/v1"},
 	"internal/show":      {"proto/recovery/v1", "internal/policy"},
 	"internal/story":     {"proto/recovery/v1"},
 }
@@ -42,7 +43,7 @@ func TestImportsPointInward(t *testing.T) {
 				t.Errorf("%s imports %s; the core stands on the standard library alone", file, path)
 			case strings.Contains(path, "go-redis") && pkg != "internal/ledger":
 				t.Errorf("%s imports %s; only the ledger speaks to Redis", file, path)
-			case strings.HasPrefix(path, "google.golang.org/grpc") && slices.Contains([]string{"internal/recovery", "internal/ledger", "internal/policy", "internal/calendar"}, pkg):
+			case strings.HasPrefix(path, "google.golang.org/grpc") && slices.Contains([]string{"internal/recovery", "internal/ledger", "internal/policy", "internal/calendar", "internal/watch"}, pkg):
 				t.Errorf("%s imports %s; statuses are made in internal/rpc alone", file, path)
 			}
 		}

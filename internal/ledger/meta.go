@@ -19,9 +19,10 @@ const layout = "1"
 func (l *Ledger) checkMeta(ctx context.Context, sound bool) error {
 	sum := l.keys.sum("", "fingerprint")
 	want := map[string]string{
-		"buckets": strconv.Itoa(l.opts.Buckets),
-		"layout":  layout,
-		"secret":  printable.EncodeToString(sum[:8]),
+		epochField: newEpoch(), // unless there is one
+		"buckets":  strconv.Itoa(l.opts.Buckets),
+		"layout":   layout,
+		"secret":   printable.EncodeToString(sum[:8]),
 	}
 	have, err := l.meta(ctx, want, sound)
 	if err != nil && l.store.mode == cluster && l.agreed.Load() {

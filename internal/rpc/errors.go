@@ -17,11 +17,15 @@ import (
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/watch"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
 // Domain is ErrorInfo.domain of every error.
 const Domain = "amends"
+
+// retryEnding is when a watch that a server has ended may begin elsewhere.
+const retryEnding = 100 * time.Millisecond
 
 // mostListed bounds how many faults one answer lists: details travel in the
 // trailer, of which many clients take 8 KiB at most.
@@ -87,6 +91,12 @@ var refusals = []struct {
 	{ledger.ErrOverloaded, refusal{codes.ResourceExhausted, recoveryv1.ErrorReason_ERROR_REASON_OVERLOADED,
 		"too much work just now; nothing changed: repeat with the same id", time.Second}},
 	{ledger.ErrBroken, internal},
+	{watch.ErrResync, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_RESYNC_REQUIRED,
+		"events after the resume token are no longer kept, or it is of another store; read the cases anew, then watch without a token", 0}},
+	{watch.ErrSlow, refusal{codes.ResourceExhausted, recoveryv1.ErrorReason_ERROR_REASON_OVERLOADED,
+		"events came faster than they were read; nothing is lost: watch again with the last token", time.Second}},
+	{ErrEnding, refusal{codes.Unavailable, recoveryv1.ErrorReason_ERROR_REASON_STORE_UNAVAILABLE,
+		"this server ends; nothing is lost: watch again, on another one, with the last token", retryEnding}},
 	{context.DeadlineExceeded, refusal{codes.DeadlineExceeded, recoveryv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED,
 		"the deadline of the call passed; a change may have been made: repeat with the same id", 0}},
 	{context.Canceled, refusal{codes.Canceled, recoveryv1.ErrorReason_ERROR_REASON_CANCELLED,

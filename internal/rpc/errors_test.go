@@ -15,6 +15,7 @@ import (
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/watch"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -47,6 +48,9 @@ func TestErrors(t *testing.T) {
 		"store gone":         {&ledger.Unavailable{RetryAfter: time.Second}, codes.Unavailable, "STORE_UNAVAILABLE", "nothing changed", true},
 		"store silent":       {&ledger.Unavailable{Unknown: true, RetryAfter: time.Second}, codes.Unavailable, "STATE_UNKNOWN", "repeat with the same id", true},
 		"store broken":       {ledger.ErrBroken, codes.Internal, "INTERNAL", "fault of the service", false},
+		"resync":             {watch.ErrResync, codes.FailedPrecondition, "RESYNC_REQUIRED", "without a token", false},
+		"slow watcher":       {watch.ErrSlow, codes.ResourceExhausted, "OVERLOADED", "with the last token", true},
+		"ending":             {ErrEnding, codes.Unavailable, "STORE_UNAVAILABLE", "with the last token", true},
 		"deadline":           {context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "repeat with the same id", false},
 		"gave up":            {context.Canceled, codes.Canceled, "CANCELLED", "may have been made", false},
 		"not offered":        {status.Error(codes.Unimplemented, "method X not implemented"), codes.Unimplemented, "NOT_IMPLEMENTED", "does not offer", false},

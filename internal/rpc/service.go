@@ -62,14 +62,15 @@ type Service struct {
 	recoveryv1.UnimplementedRecoveryServiceServer
 	recoveryv1.UnimplementedPolicyServiceServer
 
-	ledger  Ledger
-	rules   Rulebook
-	shelf   Shelf
-	now     func() time.Time
-	tracer  trace.Tracer
-	decided func(recovery.Band)
-	permit  func(context.Context) error
-	inspect *inspector
+	ledger   Ledger
+	rules    Rulebook
+	shelf    Shelf
+	now      func() time.Time
+	tracer   trace.Tracer
+	decided  func(recovery.Band)
+	permit   func(context.Context) error
+	inspect  *inspector
+	watching Watching
 }
 
 // Config is what a Service works with.
@@ -85,12 +86,15 @@ type Config struct {
 	MayApprove func(ctx context.Context) error
 	// Decided is told the band of every decision that was made and kept.
 	Decided func(recovery.Band)
+	// Watching follows transitions.
+	Watching Watching
 }
 
 // New makes the service. It fails when the rules of the contract do not
 // compile, which a test of the contract excludes.
 func New(c Config) (*Service, error) {
-	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer, decided: c.Decided, permit: c.MayApprove}
+	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer, decided: c.Decided, permit: c.MayApprove,
+		watching: c.Watching}
 	rules, err := contractRules()
 	if err != nil {
 		return nil, err

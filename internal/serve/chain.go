@@ -137,9 +137,9 @@ func limitUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc
 
 // endStream ends streams when the server drains: they would last for ever.
 func (s *Server) endStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	ctx, cancel := context.WithCancel(stream.Context())
-	defer cancel()
-	defer context.AfterFunc(s.streams, cancel)()
+	ctx, cancel := context.WithCancelCause(stream.Context())
+	defer cancel(nil)
+	defer context.AfterFunc(s.streams, func() { cancel(rpc.ErrEnding) })()
 	return next(srv, endingStream{stream, ctx})
 }
 

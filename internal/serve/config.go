@@ -55,6 +55,8 @@ type Config struct {
 	Pause time.Duration
 	// Drain is how long calls under way may take to end; 0: 10 seconds.
 	Drain time.Duration
+	// Heartbeat is how long a watch says nothing at most; 0: 10 seconds.
+	Heartbeat time.Duration
 }
 
 // Where the service listens unless told otherwise.

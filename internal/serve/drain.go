@@ -69,6 +69,7 @@ func (s *Server) release(ctx context.Context) error {
 			_ = l.Close() // so has this
 		}
 	}
+	err = errors.Join(err, s.closeHub())
 	if s.ledger != nil {
 		err = errors.Join(err, s.ledger.Close())
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/rpc"
 	"github.com/makeamends/amends/internal/telemetry"
+	"github.com/makeamends/amends/internal/watch"
 )
 
 // Server is a running service. Stop it, or wait for it to end.
@@ -29,6 +30,8 @@ type Server struct {
 	telemetry   *telemetry.Telemetry
 	ledger      *ledger.Ledger
 	rules       *rulebook
+	tail        *ledger.Tail
+	hub         *watch.Hub
 	health      *health.Server
 	grpc        *grpc.Server
 	listener    net.Listener
@@ -85,6 +88,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if s.rules, err = s.openRules(ctx, active); err != nil {
 		return err
 	}
+	s.openHub()
 	customers := inOrder(s.ledger, s.telemetry.Metrics)
 	service, err := rpc.New(rpc.Config{
 		Ledger:     customers,
@@ -93,6 +97,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		Now:        s.ledger.Now,
 		Tracer:     s.telemetry.Tracer(),
 		MayApprove: s.config.MayApprove,
+		Watching:   s.hub,
 		Decided:    func(b recovery.Band) { s.telemetry.Metrics.Decided(b.String()) },
 	})
 	if err != nil {

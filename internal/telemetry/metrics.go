@@ -13,6 +13,8 @@ type Metrics struct {
 	decisions *prometheus.CounterVec
 	conflicts prometheus.Counter
 	reloads   reloads
+	watchers  prometheus.Gauge
+	dropped   prometheus.Counter
 }
 
 type reloads struct {
@@ -30,6 +32,12 @@ func newMetrics(registry *prometheus.Registry, version string) *Metrics {
 		conflicts: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "amends_ledger_conflicts_total", Help: "Judgements done again because the customer had changed meanwhile.",
 		}),
+		watchers: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "amends_watchers", Help: "Watches of cases that are open just now.",
+		}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "amends_watchers_dropped_total", Help: "Watches that were ended because their reader was too slow.",
+		}),
 		reloads: reloads{
 			failures: prometheus.NewCounter(prometheus.CounterOpts{
 				Name: "amends_policy_reload_failures_total", Help: "Changed policy files that were not taken over.",
@@ -46,7 +54,7 @@ func newMetrics(registry *prometheus.Registry, version string) *Metrics {
 		Name: "amends_build_info", Help: "Always 1; the labels say which binary this is.",
 	}, []string{"version", "go_version"})
 	build.WithLabelValues(version, runtime.Version()).Set(1)
-	registry.MustRegister(m.decisions, m.conflicts, m.reloads.failures, m.reloads.success, m.reloads.info, build)
+	registry.MustRegister(m.decisions, m.conflicts, m.reloads.failures, m.reloads.success, m.reloads.info, m.watchers, m.dropped, build)
 	return m
 }
 
@@ -55,6 +63,12 @@ func (m *Metrics) Decided(band string) { m.decisions.WithLabelValues(band).Inc()
 
 // Conflicted counts a judgement that had to be done again.
 func (m *Metrics) Conflicted() { m.conflicts.Inc() }
+
+// Watching counts watches that began, or ended with a negative number.
+func (m *Metrics) Watching(more int) { m.watchers.Add(float64(more)) }
+
+// WatcherDropped counts a watch that was ended because its reader was too slow.
+func (m *Metrics) WatcherDropped() { m.dropped.Inc() }
 
 // PolicyActive names the policy that decides from now on.
 func (m *Metrics) PolicyActive(version string) {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -114,9 +115,11 @@ func (t *Telemetry) Tracer() trace.Tracer { return t.traces.Tracer(scope) }
 func (t *Telemetry) Tracing() bool { return t.exports }
 
 // GRPC makes a span and a measurement of every call; it goes on with the trace
-// that the caller sent.
+// that the caller sent. A watch lasts for hours, which is no length of a call,
+// so watches are left out.
 func (t *Telemetry) GRPC() stats.Handler {
 	return otelgrpc.NewServerHandler(
+		otelgrpc.WithFilter(func(call *stats.RPCTagInfo) bool { return !strings.HasSuffix(call.FullMethodName, "/WatchCases") }),
 		otelgrpc.WithTracerProvider(t.traces),
 		otelgrpc.WithMeterProvider(t.meters),
 		otelgrpc.WithPropagators(propagation.TraceContext{}),
