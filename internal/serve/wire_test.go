@@ -39,10 +39,13 @@ func methods() (all []protoreflect.MethodDescriptor) {
 	return all
 }
 
-// send calls a method with bytes for a request.
+// send calls a method with bytes for a request. A watch lasts until the caller
+// goes: its first message is answer enough.
 func send(ctx context.Context, conn *grpc.ClientConn, m protoreflect.MethodDescriptor, body []byte) error {
 	path := fmt.Sprintf("/%s/%s", m.Parent().FullName(), m.Name())
 	desc := &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	stream, err := conn.NewStream(ctx, desc, path, grpc.ForceCodec(raw{}))
 	if err != nil {
 		return err
@@ -56,6 +59,8 @@ func send(ctx context.Context, conn *grpc.ClientConn, m protoreflect.MethodDescr
 			return nil
 		case err != nil:
 			return err
+		case m.Name() == "WatchCases":
+			return nil
 		}
 	}
 }
