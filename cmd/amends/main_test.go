@@ -23,6 +23,22 @@ type command struct {
 	stdin    io.Reader
 	terminal bool // both outputs are terminals
 	ctx      context.Context
+	until    func(stdout string) bool // interrupts the run as soon as it holds for what was written
+}
+
+// meter interrupts a run as soon as enough was written.
+type meter struct {
+	written   bytes.Buffer
+	until     func(string) bool
+	interrupt context.CancelFunc
+}
+
+func (m *meter) Write(p []byte) (int, error) {
+	n, err := m.written.Write(p)
+	if m.until(m.written.String()) {
+		m.interrupt()
+	}
+	return n, err
 }
 
 // outcome is what a run left behind.
@@ -33,14 +49,20 @@ type outcome struct {
 }
 
 func (c command) run(args ...string) outcome {
-	var stdout, stderr bytes.Buffer
+	var stderr bytes.Buffer
 	if c.stdin == nil {
 		c.stdin = strings.NewReader("")
 	}
 	if c.ctx == nil {
 		c.ctx = context.Background()
 	}
-	a := newApp(func(name string) string { return c.env[name] }, c.stdin, &stdout, &stderr)
+	ctx, cancel := context.WithTimeout(c.ctx, time.Minute) // of a run that never comes to its end
+	defer cancel()
+	stdout := &meter{until: c.until, interrupt: cancel}
+	if c.until == nil {
+		stdout.until = func(string) bool { return false }
+	}
+	a := newApp(func(name string) string { return c.env[name] }, c.stdin, stdout, &stderr)
 	a.isTerminal = func(any) bool { return c.terminal }
 	a.environ = func() (list []string) {
 		for name, value := range c.env {
@@ -48,8 +70,8 @@ func (c command) run(args ...string) outcome {
 		}
 		return list
 	}
-	err := a.run(c.ctx, args)
-	return outcome{stdout: stdout.String(), stderr: stderr.String(), err: err, code: exitCode(err)}
+	err := a.run(ctx, args)
+	return outcome{stdout: stdout.written.String(), stderr: stderr.String(), err: err, code: exitCode(err)}
 }
 
 // amends runs the program and expects it to work.

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/type/money"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+func mustMoney(text string) *money.Money {
+	amount, err := parseMoney(text)
+	if err != nil {
+		panic(err)
+	}
+	return amount
+}
+
+// Every step sends what it was told, and nothing else.
+func TestStepRequests(t *testing.T) {
+	const common = `"caseId": "c.1", "requestId": "r-1"`
+	for args, want := range map[string]struct {
+		request proto.Message
+		json    string
+	}{
+		"ack c.1":                  {&recoveryv1.AcknowledgeCaseRequest{}, `{` + common + `}`},
+		"ack c.1 --revision 7":     {&recoveryv1.AcknowledgeCaseRequest{}, `{` + common + `, "revision": "7"}`},
+		"hold c.1 --revision 0":    {&recoveryv1.HoldCaseRequest{}, `{` + common + `, "revision": "0"}`},
+		"release c.1":              {&recoveryv1.ReleaseCaseRequest{}, `{` + common + `}`},
+		"follow-up c.1":            {&recoveryv1.RecordFollowUpRequest{}, `{` + common + `}`},
+		"reopen c.1":               {&recoveryv1.ReopenCaseRequest{}, `{` + common + `}`},
+		"resolve c.1 no-response":  {&recoveryv1.ResolveCaseRequest{}, `{` + common + `, "outcome": "OUTCOME_NO_RESPONSE"}`},
+		"resolve c.1 SATISFIED":    {&recoveryv1.ResolveCaseRequest{}, `{` + common + `, "outcome": "OUTCOME_SATISFIED"}`},
+		"make c.1 c.1.2":           {&recoveryv1.MakeOfferRequest{}, `{` + common + `, "offerId": "c.1.2"}`},
+		"answer c.1 c.1.2 refused": {&recoveryv1.AnswerOfferRequest{}, `{` + common + `, "offerId": "c.1.2", "answer": "ANSWER_REFUSED"}`},
+		"offer c.1":                {&recoveryv1.RequestOfferRequest{}, `{` + common + `}`},
+		"offer c.1 --dry-run --goodwill 0USD": {&recoveryv1.RequestOfferRequest{},
+			`{` + common + `, "validateOnly": true, "goodwill": {"currencyCode": "USD"}}`},
+		"contact c.1 --out --channel phone": {&recoveryv1.RecordContactRequest{},
+			`{` + common + `, "direction": "CONTACT_DIRECTION_OUTBOUND", "channel": "CHANNEL_PHONE"}`},
+		"contact c.1 --in --channel social --public": {&recoveryv1.RecordContactRequest{},
+			`{` + common + `, "direction": "CONTACT_DIRECTION_INBOUND", "channel": "CHANNEL_SOCIAL", "public": true}`},
+		"approve c.1 c.1.2 --approver m.ortiz": {&recoveryv1.ApproveOfferRequest{}, `{` + common + `, "offerId": "c.1.2", "approver": "m.ortiz"}`},
+		"approve c.1 c.1.2 --approver m.ortiz --goodwill 12.50USD --revision 3": {&recoveryv1.ApproveOfferRequest{},
+			`{` + common + `, "offerId": "c.1.2", "approver": "m.ortiz", "revision": "3", "goodwill": {"currencyCode": "USD", "units": "12", "nanos": 500000000}}`},
+	} {
+		d := newDesk(t, &desk{answer: answered(theCase(anOffer("c.1.2", recoveryv1.OfferState_OFFER_STATE_PROPOSED)))})
+		line := strings.Fields(args)
+		for i, word := range line {
+			line[i] = strings.Replace(word, "USD", " USD", 1)
+		}
+		o := amends(t, append(line, "--server", d.address, "--request-id", "r-1")...)
+		parse(t, want.json, want.request)
+		if diff := cmp.Diff([]proto.Message{want.request}, d.asked(), protocmp.Transform()); diff != "" {
+			t.Errorf("amends %s (-want +got):\n%s", args, diff)
+		}
+		if !strings.Contains(o.stdout, "c.1") && !strings.Contains(args, "--dry-run") || o.stderr != "" {
+			t.Errorf("amends %s says\n%s%s", args, o.stdout, o.stderr)
+		}
+	}
+}
+
+// A failure that nobody has reported is always a dry run.
+func TestHypotheticalOffer(t *testing.T) {
+	d := newDesk(t, &desk{answer: answered(theCase(anOffer("", recoveryv1.OfferState_OFFER_STATE_PROPOSED)))})
+	o := amends(t, "offer", "--server", d.address, "--request-id", "r-1", "--tenant", "shop", "--customer", "c-1", "--kind", "late", "--event-id", "e-1",
+		"--occurred-at", "2026-01-02T03:04:05Z")
+	want := parse(t, `{"requestId": "r-1", "validateOnly": true, "event": {"eventId": "e-1", "tenant": "shop", "customerId": "c-1",
+		"kinds": ["FAILURE_KIND_LATE"], "occurredAt": "2026-01-02T03:04:05Z"}}`, &recoveryv1.RequestOfferRequest{})
+	if diff := cmp.Diff([]proto.Message{want}, d.asked(), protocmp.Transform()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !strings.Contains(o.stdout, "offer of 27.00 USD") {
+		t.Errorf("it says\n%s", o.stdout)
+	}
+}
+
+func TestStepForMachines(t *testing.T) {
+	d := newDesk(t, &desk{answer: answered(theCase(anOffer("c.1.2", recoveryv1.OfferState_OFFER_STATE_MADE)))})
+	o := amends(t, "answer", "c.1", "accepted", "--server", d.address, "-o", "json")
+	if got := parse(t, o.stdout, &recoveryv1.AnswerOfferResponse{}); got.GetCase().GetRevision() != 4 {
+		t.Errorf("it answers %v", got)
+	}
+}
+
+// An offer that is not named is the only one that the step fits.
+func TestOfferIsChosen(t *testing.T) {
+	made, proposed := anOffer("c.1.1", recoveryv1.OfferState_OFFER_STATE_MADE), anOffer("c.1.2", recoveryv1.OfferState_OFFER_STATE_PROPOSED)
+	waiting, old := anOffer("c.1.3", recoveryv1.OfferState_OFFER_STATE_APPROVAL_REQUIRED), anOffer("c.1.4", recoveryv1.OfferState_OFFER_STATE_EXPIRED)
+	approved := anOffer("c.1.5", recoveryv1.OfferState_OFFER_STATE_APPROVED)
+	all := theCase(made, proposed, waiting, old)
+	for args, id := range map[string]string{
+		"make c.1": "c.1.2", "answer c.1 accepted": "c.1.1", "approve c.1 --approver a": "c.1.3",
+	} {
+		d := newDesk(t, &desk{answer: answered(all)})
+		o := amends(t, append(strings.Fields(args), "--server", d.address)...)
+		step := d.asked()[1].(interface{ GetOfferId() string })
+		if want := "The offer is " + id + ", of 27.00 USD.\n"; step.GetOfferId() != id || o.stderr != want {
+			t.Errorf("%s took %s and says %q, want %q", args, step.GetOfferId(), o.stderr, want)
+		}
+	}
+	none := newDesk(t, &desk{answer: answered(theCase(waiting, old))})
+	command{}.fails(t, exitConflict, []string{"no offer of the case is PROPOSED or APPROVED", "amends approve c.1 --approver NAME"}, "make", "c.1", "--server", none.address)
+	many := newDesk(t, &desk{answer: answered(theCase(proposed, approved))})
+	command{}.fails(t, exitConflict, []string{"2 offers", "name one", "c.1.2  27.00 USD", "c.1.5"}, "make", "c.1", "--server", many.address)
+	if len(none.asked())+len(many.asked()) != 2 {
+		t.Error("a step was taken without an offer")
+	}
+}
+
+// What the service refuses is told with what to do next.
+func TestRefusedSteps(t *testing.T) {
+	for name, row := range map[string]struct {
+		err  error
+		code int
+		says []string
+	}{
+		"wrong state": {refusal(t, codes.FailedPrecondition, "the case is RESOLVED; it allows RecordContact(OUTBOUND), RecordFollowUp, ReopenCase", info("WRONG_STATE")),
+			exitConflict, []string{"the case is RESOLVED", "That is: amends contact, amends follow-up, amends reopen\n", "amends case c.1"}},
+		"wrong offer": {refusal(t, codes.FailedPrecondition, "the offer is MADE and would have to be PROPOSED", info("WRONG_STATE")),
+			exitConflict, []string{"would have to be PROPOSED\nSee where it stands: amends case c.1"}},
+		"changed":  {refusal(t, codes.Aborted, "changed", info("REVISION_MISMATCH")), exitConflict, []string{"Look at it again", "amends case c.1"}},
+		"no case":  {refusal(t, codes.NotFound, "no such case", info("CASE_NOT_FOUND")), exitNotFound, []string{"amends cases"}},
+		"no offer": {refusal(t, codes.NotFound, "no such offer", info("OFFER_NOT_FOUND")), exitNotFound, []string{"amends case c.1"}},
+		"nothing":  {refusal(t, codes.FailedPrecondition, "nothing", info("NOTHING_TO_OFFER")), exitConflict, []string{"--goodwill", "amends resolve c.1"}},
+		"reused":   {refusal(t, codes.AlreadyExists, "reused", info("ID_REUSED")), exitConflict, []string{"a new id"}},
+		"too much": {refusal(t, codes.FailedPrecondition, "at most 600.00 USD", info("CAP_REACHED")), exitConflict, []string{"at most 600.00 USD"}},
+		"unknown":  {refusal(t, codes.Unavailable, "the change may have been made", info("STATE_UNKNOWN")), exitUnavailable, []string{"exactly as before, with --request-id "}},
+		"fault":    {refusal(t, codes.Internal, "a fault", info("INTERNAL")), exitInternal, []string{"To repeat this call safely, add --request-id "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, &desk{answer: func(int, proto.Message) (proto.Message, error) { return nil, row.err }})
+			command{}.fails(t, row.code, row.says, "ack", "c.1", "--server", d.address)
+		})
+	}
+}
+
+// A step whose fate is unknown is repeated with the same id and the same offer, which the error names.
+func TestStepIsRepeatedSafely(t *testing.T) {
+	d := newDesk(t, &desk{answer: func(n int, request proto.Message) (proto.Message, error) {
+		if n > 1 {
+			return nil, refusal(t, codes.Unavailable, "the change may have been made", info("STATE_UNKNOWN"))
+		}
+		return answered(theCase(anOffer("c.1.2", recoveryv1.OfferState_OFFER_STATE_PROPOSED)))(n, request)
+	}})
+	o := command{}.fails(t, exitUnavailable, nil, "make", "c.1", "--server", d.address)
+	found := regexp.MustCompile(`exactly as before, with --request-id (\S+) and the offer c\.1\.2\.\n`).FindStringSubmatch(o.stderr)
+	if found == nil {
+		t.Fatalf("nothing says how to repeat:\n%s", o.stderr)
+	}
+	if n := len(d.asked()); n != 1+tries {
+		t.Errorf("%d calls, want %d", n, 1+tries)
+	}
+	for _, request := range d.asked()[1:] {
+		if id := request.(*recoveryv1.MakeOfferRequest).GetRequestId(); id != found[1] {
+			t.Errorf("tried with the id %s, want %s", id, found[1])
+		}
+	}
+	again := command{}.fails(t, exitUnavailable, nil, "make", "c.1", "--server", d.address)
+	if strings.Contains(again.stderr, found[1]) {
+		t.Error("another step has the same id")
+	}
+}
+
+func TestStepUsage(t *testing.T) {
+	for args, says := range map[string]string{
+		"ack":                                  "the id of a CASE is missing",
+		"ack a b":                              `"b" is too much`,
+		"resolve c.1":                          "satisfied or unsatisfied or no-response or withdrawn is missing",
+		"resolve c.1 lapsed":                   `"lapsed" is not one of satisfied, unsatisfied, no-response, withdrawn`,
+		"answer c.1":                           "accepted or refused is missing",
+		"answer c.1 c.1.2":                     `"c.1.2" is not one of accepted, refused`,
+		"answer c.1 c.1.2 accepted x":          "too much",
+		"contact c.1 --channel phone":          "--in for the customer, --out for us",
+		"contact c.1 --in --out --channel app": "say who reached out",
+		"contact c.1 --in":                     "--channel is missing: where, of ",
+		"approve c.1":                          "--approver is missing",
+		"offer":                                "the id of a CASE is missing, or --customer",
+		"offer c.1 --kind late":                "--kind describes a failure that nobody has reported",
+		"offer --kind late":                    "--customer is missing",
+		"erase":                                "--customer is missing",
+		"erase --customer c-1":                 "add --yes",
+		"cases --limit 0":                      "must be 1 or more",
+		"cases --due-in 2h --due-before now":   "due-before",
+		"cases --due-in soon":                  "such as 10s",
+	} {
+		command{}.fails(t, exitUsage, []string{says, "--help"}, strings.Fields(args)...)
+	}
+}
+
+// A person sees the steps of a desk from a failure to the follow-up, against the real service.
+func TestADesksStory(t *testing.T) {
+	c := command{env: map[string]string{"AMENDS_SERVER": service(t)}}
+	c.works(t, "report", "--customer", "c-7", "--kind", "DAMAGED,REFUSED", "--value", "1200 USD", "--rejected", "--channel", "social")
+	id := parse(t, c.works(t, "cases", "--customer", "c-7", "-o", "json").stdout, &recoveryv1.Case{}).GetCaseId()
+	for _, row := range []struct{ args, says string }{
+		{"ack ID", "acknowledged"},
+		{"hold ID", "acknowledged, on hold"},
+		{"release ID", "amends contact ID --out --channel social"},
+		{"contact ID --out --channel social --public", "amends offer ID"},
+		{"offer ID --dry-run", "needs approval"},
+		{"offer ID", "amends approve ID --approver NAME"},
+		{"approve ID --approver m.ortiz --goodwill 90USD", "1290.00 USD"},
+		{"make ID", "amends answer ID accepted"},
+		{"answer ID refused", "promised anew"},
+		{"offer ID --goodwill 95USD", "amends approve ID"},
+		{"approve ID --approver m.ortiz", "approved by m.ortiz"},
+		{"make ID", "offered"},
+		{"answer ID accepted", "amends resolve ID satisfied"},
+		{"resolve ID satisfied", "amends follow-up ID"},
+		{"follow-up ID", "amends reopen ID"},
+		{"reopen ID", "amends ack ID"},
+	} {
+		args := strings.Fields(strings.ReplaceAll(row.args, "ID", id))
+		for i, word := range args {
+			args[i] = strings.Replace(word, "USD", " USD", 1)
+		}
+		text := c.works(t, args...).stdout
+		if strings.HasPrefix(row.args, "answer ID refused") {
+			text += c.works(t, "case", id).stdout
+		}
+		if want := strings.ReplaceAll(row.says, "ID", id); !strings.Contains(text, want) {
+			t.Errorf("amends %s does not say %q:\n%s", strings.Join(args, " "), want, text)
+		}
+	}
+	text := c.works(t, "case", id).stdout
+	for _, want := range []string{"OFFERS\n", "refused ", "accepted ", "approved by m.ortiz", "offer approved\n", "followed up\n", "reopened\n"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the case does not say %q:\n%s", want, text)
+		}
+	}
+	c.fails(t, exitConflict, []string{"the case is OPEN", "That is: ", "amends ack"}, "follow-up", id)
+	first := c.works(t, "ack", id, "--request-id", "r-1", "-o", "json").stdout
+	if again := c.works(t, "ack", id, "--request-id", "r-1", "-o", "json").stdout; !sameJSON(t, first, again) {
+		t.Errorf("repeated, it answers\n%s, not\n%s", again, first)
+	}
+}
+
+// sameJSON compares answers: protojson does not always lay them out alike.
+func sameJSON(t *testing.T, a, b string) bool {
+	t.Helper()
+	x, y := &recoveryv1.AcknowledgeCaseResponse{}, &recoveryv1.AcknowledgeCaseResponse{}
+	for text, message := range map[string]proto.Message{a: x, b: y} {
+		if err := protojson.Unmarshal([]byte(text), message); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return a == b || proto.Equal(x, y)
+}
