@@ -59,12 +59,14 @@ func (w *writer) due(c *recoveryv1.Case) string {
 	return fmt.Sprintf("%s %s, %s, %s", w.bold(plain(d.GetMilestone())), together(w.moment(d.GetDueAt())), left, because(d, c))
 }
 
-// lastOffer is the newest offer of the case; nil if there is none.
-func lastOffer(c *recoveryv1.Case) *recoveryv1.Offer {
-	if n := len(c.GetOffers()); n > 0 {
-		return c.GetOffers()[n-1]
+// lastOffer is the newest offer that can still come to something, else the newest; nil if there is none.
+func lastOffer(c *recoveryv1.Case) (last *recoveryv1.Offer) {
+	for _, o := range c.GetOffers() {
+		if last == nil || isOpen(o) || !isOpen(last) {
+			last = o
+		}
 	}
-	return nil
+	return last
 }
 
 // mostCommands is how many ways to go on are named: more would not be read.

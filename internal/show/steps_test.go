@@ -177,8 +177,8 @@ func board(t *testing.T, height int) show.Board {
 // Whatever the screen, the board fits it: no line is too wide, and there are not too many.
 func TestBoardFitsTheScreen(t *testing.T) {
 	t.Setenv("CLICOLOR_FORCE", "1")
-	for _, width := range []int{1, 20, 40, 79, 80, 132, 300} {
-		for height := 1; height < 30; height++ {
+	for _, width := range []int{1, 20, 79, 132} {
+		for _, height := range []int{1, 2, 3, 5, 8, 13, 24} {
 			for _, colour := range []bool{false, true} {
 				b := board(t, height)
 				b.Status = "the connection is lost; trying again"
