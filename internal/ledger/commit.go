@@ -83,7 +83,7 @@ func (u *update) change(at loaded, j Judgement) (change, error) {
 	c.pairs = append(c.pairs, "v", c.to, "s", body)
 	c.open = u.names.open(next.tenant)
 	c.list(u.write, at.state.customer.Open, j.Customer)
-	return c, c.stream(u.write.Key, next)
+	return c, c.stream(origin{u.write.Key, next.tenant, now}, next)
 }
 
 // answers records what the fresh requests are answered.
@@ -130,11 +130,11 @@ func (c *change) file(next *state, kept []int64) error {
 }
 
 // stream adds one event for each transition of this change, case by case.
-func (c *change) stream(key Key, next state) error {
+func (c *change) stream(at origin, next state) error {
 	for _, list := range [][]recovery.Case{next.customer.Open, next.customer.Closed} {
 		for i := range list {
 			for _, t := range list[i].Fresh {
-				body, err := encodeEvent(key, next.tenant, list[i], t)
+				body, err := encodeEvent(at, &list[i], t)
 				if err != nil {
 					return err
 				}

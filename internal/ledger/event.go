@@ -27,7 +27,8 @@ type Event struct {
 	Revision   int64
 	Band       recovery.Band // if nobody answers
 	RespondBy  time.Time     // zero: nobody had been promised an answer
-	sum        uint16        // of the bytes that it is stored as
+	RecordedAt time.Time
+	sum        uint16 // of the bytes that it is stored as
 }
 
 // Mark says how far the events of one bucket were read. The zero Mark stands
@@ -43,12 +44,19 @@ type Mark struct {
 // After is the mark behind the event.
 func (e *Event) After() Mark { return Mark{Next: e.Number + 1, Sum: e.sum} }
 
+// origin is what the events of one change have in common.
+type origin struct {
+	key    Key
+	tenant string
+	now    time.Time
+}
+
 // encodeEvent makes the stream entry of one transition of a case; the case is
 // the one after the change.
-func encodeEvent(key Key, tenant string, k recovery.Case, t recovery.Transition) ([]byte, error) {
+func encodeEvent(at origin, k *recovery.Case, t recovery.Transition) ([]byte, error) {
 	return marshal.Marshal(ledgerv1.Event_builder{
-		Key:        string(key),
-		Tenant:     tenant,
+		Key:        string(at.key),
+		Tenant:     at.tenant,
 		CaseNumber: k.Number,
 		At:         nanos(t.At),
 		Change:     uint32(t.Change),
@@ -57,6 +65,7 @@ func encodeEvent(key Key, tenant string, k recovery.Case, t recovery.Transition)
 		Revision:   k.Revision,
 		Band:       uint32(k.Assessment.Risk.Band),
 		RespondBy:  nanos(k.RespondBy()),
+		RecordedAt: nanos(at.now),
 	}.Build())
 }
 
@@ -88,11 +97,12 @@ func decodeEvent(bucket int, entry redis.XMessage) (Event, error) {
 			Change:    recovery.Change(m.GetChange()),
 			Milestone: recovery.Milestone(m.GetMilestone()),
 		},
-		State:     recovery.State(m.GetState()),
-		Revision:  m.GetRevision(),
-		Band:      recovery.Band(m.GetBand()),
-		RespondBy: moment(m.GetRespondBy()),
-		sum:       uint16(crc32.ChecksumIEEE([]byte(body))),
+		State:      recovery.State(m.GetState()),
+		Revision:   m.GetRevision(),
+		Band:       recovery.Band(m.GetBand()),
+		RespondBy:  moment(m.GetRespondBy()),
+		RecordedAt: moment(m.GetRecordedAt()),
+		sum:        uint16(crc32.ChecksumIEEE([]byte(body))),
 	}, nil
 }
 

@@ -173,7 +173,7 @@ func addEvents(t *testing.T, c *redis.Client, n names, events int) error {
 	t.Helper()
 	pipe := c.Pipeline()
 	for range events {
-		body, err := encodeEvent("key", "shop", recovery.Case{Number: nextCase()}, recovery.Transition{Change: recovery.ChangeOpened})
+		body, err := encodeEvent(origin{key: "key", tenant: "shop"}, &recovery.Case{Number: nextCase()}, recovery.Transition{Change: recovery.ChangeOpened})
 		if err != nil {
 			return err
 		}

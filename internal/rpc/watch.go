@@ -157,11 +157,12 @@ func caseEvent(e *watch.Event, token string) *recoveryv1.CaseEvent {
 			Kind:      recoveryv1.TransitionKind(e.Transition.Change),
 			Milestone: recoveryv1.Milestone(e.Transition.Milestone),
 		}.Build(),
-		Band:      recoveryv1.Band(e.Band),
-		Case:      e.Now,
-		State:     recoveryv1.CaseState(e.State),
-		Revision:  e.Revision,
-		RespondBy: timestamp(e.RespondBy),
+		Band:       recoveryv1.Band(e.Band),
+		Case:       e.Now,
+		State:      recoveryv1.CaseState(e.State),
+		Revision:   e.Revision,
+		RespondBy:  timestamp(e.RespondBy),
+		RecordedAt: timestamp(e.RecordedAt),
 	}.Build()
 }
 

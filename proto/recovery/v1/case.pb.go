@@ -1076,6 +1076,7 @@ type CaseEvent struct {
 	xxx_hidden_State      CaseState              `protobuf:"varint,8,opt,name=state,proto3,enum=recovery.v1.CaseState"`
 	xxx_hidden_Revision   int64                  `protobuf:"varint,9,opt,name=revision,proto3"`
 	xxx_hidden_RespondBy  *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=respond_by,json=respondBy,proto3"`
+	xxx_hidden_RecordedAt *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=recorded_at,json=recordedAt,proto3"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -1175,6 +1176,13 @@ func (x *CaseEvent) GetRespondBy() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *CaseEvent) GetRecordedAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.xxx_hidden_RecordedAt
+	}
+	return nil
+}
+
 func (x *CaseEvent) SetEventId(v string) {
 	x.xxx_hidden_EventId = v
 }
@@ -1215,6 +1223,10 @@ func (x *CaseEvent) SetRespondBy(v *timestamppb.Timestamp) {
 	x.xxx_hidden_RespondBy = v
 }
 
+func (x *CaseEvent) SetRecordedAt(v *timestamppb.Timestamp) {
+	x.xxx_hidden_RecordedAt = v
+}
+
 func (x *CaseEvent) HasTransition() bool {
 	if x == nil {
 		return false
@@ -1236,6 +1248,13 @@ func (x *CaseEvent) HasRespondBy() bool {
 	return x.xxx_hidden_RespondBy != nil
 }
 
+func (x *CaseEvent) HasRecordedAt() bool {
+	if x == nil {
+		return false
+	}
+	return x.xxx_hidden_RecordedAt != nil
+}
+
 func (x *CaseEvent) ClearTransition() {
 	x.xxx_hidden_Transition = nil
 }
@@ -1246,6 +1265,10 @@ func (x *CaseEvent) ClearCase() {
 
 func (x *CaseEvent) ClearRespondBy() {
 	x.xxx_hidden_RespondBy = nil
+}
+
+func (x *CaseEvent) ClearRecordedAt() {
+	x.xxx_hidden_RecordedAt = nil
 }
 
 type CaseEvent_builder struct {
@@ -1271,6 +1294,8 @@ type CaseEvent_builder struct {
 	Revision int64
 	// When a person must have answered, as of then; not set if nobody had been promised that.
 	RespondBy *timestamppb.Timestamp
+	// When it was recorded. What time does, such as a missed deadline, is recorded as much after transition.at as the service was late to notice.
+	RecordedAt *timestamppb.Timestamp
 }
 
 func (b0 CaseEvent_builder) Build() *CaseEvent {
@@ -1287,6 +1312,7 @@ func (b0 CaseEvent_builder) Build() *CaseEvent {
 	x.xxx_hidden_State = b.State
 	x.xxx_hidden_Revision = b.Revision
 	x.xxx_hidden_RespondBy = b.RespondBy
+	x.xxx_hidden_RecordedAt = b.RecordedAt
 	return m0
 }
 
@@ -1331,7 +1357,7 @@ const file_recovery_v1_case_proto_rawDesc = "" +
 	"\vresolved_at\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"resolvedAt\x12>\n" +
 	"\n" +
-	"held_since\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\theldSince\"\xf9\x02\n" +
+	"held_since\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\theldSince\"\xb6\x03\n" +
 	"\tCaseEvent\x12\x19\n" +
 	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12\x14\n" +
 	"\x05token\x18\x02 \x01(\tR\x05token\x12\x16\n" +
@@ -1346,7 +1372,9 @@ const file_recovery_v1_case_proto_rawDesc = "" +
 	"\brevision\x18\t \x01(\x03R\brevision\x129\n" +
 	"\n" +
 	"respond_by\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\trespondBy*\xa6\x01\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\trespondBy\x12;\n" +
+	"\vrecorded_at\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordedAt*\xa6\x01\n" +
 	"\tCaseState\x12\x1a\n" +
 	"\x16CASE_STATE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fCASE_STATE_OPEN\x10\x01\x12\x1b\n" +
@@ -1451,11 +1479,12 @@ var file_recovery_v1_case_proto_depIdxs = []int32{
 	8,  // 22: recovery.v1.CaseEvent.case:type_name -> recovery.v1.Case
 	0,  // 23: recovery.v1.CaseEvent.state:type_name -> recovery.v1.CaseState
 	10, // 24: recovery.v1.CaseEvent.respond_by:type_name -> google.protobuf.Timestamp
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	10, // 25: recovery.v1.CaseEvent.recorded_at:type_name -> google.protobuf.Timestamp
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_recovery_v1_case_proto_init() }
