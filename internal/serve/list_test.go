@@ -196,7 +196,7 @@ func TestListFollowsTheLifeOfACase(t *testing.T) {
 }
 
 // TestAListLooksAtSoMuch: a filter that refuses nearly all ends the call all
-// the same, and the pages come to the end.
+// the same, and the pages come to the end. No page is too large for a client.
 func TestAListLooksAtSoMuch(t *testing.T) {
 	store := redistest.Shared(t).URL()
 	s := start(t, serve.Config{Redis: store})
@@ -206,11 +206,12 @@ func TestAListLooksAtSoMuch(t *testing.T) {
 	}
 	defer l.Close()
 	const customers, each = 42, 50
+	large := strings.Repeat("x", 4_000)
 	for i := range customers {
 		key := l.Key("default", fmt.Sprint(i))
 		if _, err := l.Update(context.Background(), ledger.Write{Key: key, Tenant: "default"}, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
 			for n := range int64(each) {
-				k := recovery.Case{Number: n + 1, State: recovery.Open, OpenedAt: noon, Assessment: recovery.Assessment{Risk: recovery.Risk{Band: 1}}}
+				k := recovery.Case{Number: n + 1, State: recovery.Open, OpenedAt: noon, TraceParent: large, Assessment: recovery.Assessment{Risk: recovery.Risk{Band: 1}}}
 				c.Cases, c.Open = n+1, append(c.Open, k)
 			}
 			return ledger.Judgement{Customer: c}, nil
@@ -229,7 +230,34 @@ func TestAListLooksAtSoMuch(t *testing.T) {
 		t.Errorf("%d of %d cases are looked at, and token %q comes, %v", 2*2000, customers*each, last.GetNextPageToken(), err)
 	}
 	whole, err := s.recovery.ListCases(t.Context(), recoveryv1.ListCasesRequest_builder{PageSize: 1000}.Build())
-	if err != nil || len(whole.GetCases()) == 0 || proto.Size(whole) > 4<<20 {
-		t.Errorf("a page of %d cases and %d bytes, %v", len(whole.GetCases()), proto.Size(whole), err)
+	if n := len(whole.GetCases()); err != nil || n == 0 || n == 1000 || proto.Size(whole) > 4<<20 || whole.GetNextPageToken() == "" {
+		t.Errorf("a page of %d cases and %d bytes, token %q, %v", n, proto.Size(whole), whole.GetNextPageToken(), err)
+	}
+}
+
+// TestAMissedFollowUpIsSeen: nobody asked after the customer of a resolved
+// case; a reader sees it before anything is written.
+func TestAMissedFollowUpIsSeen(t *testing.T) {
+	s := start(t, serve.Config{Sweep: time.Hour})
+	opened := s.mustReport(t, event("e", "c"))
+	if _, err := s.recovery.ResolveCase(t.Context(), recoveryv1.ResolveCaseRequest_builder{
+		CaseId: opened.GetCaseId(), RequestId: "r", Outcome: recoveryv1.Outcome_OUTCOME_SATISFIED}.Build()); err != nil {
+		t.Fatal(err)
+	}
+	missed := func(k *recoveryv1.Case) bool {
+		return slices.ContainsFunc(k.GetDeadlines(), func(d *recoveryv1.Deadline) bool {
+			return d.GetMilestone() == recoveryv1.Milestone_MILESTONE_FOLLOW_UP && d.GetState() == recoveryv1.DeadlineState_DEADLINE_STATE_MISSED
+		})
+	}
+	for _, want := range []bool{false, true} {
+		for name, request := range map[string]*recoveryv1.ListCasesRequest{
+			"tenant":   {},
+			"customer": recoveryv1.ListCasesRequest_builder{CustomerId: "c"}.Build(),
+		} {
+			if all := s.list(t, request); len(all) != 1 || missed(all[0]) != want {
+				t.Errorf("cases of the %s: %v; want one, its follow-up missed: %t", name, all, want)
+			}
+		}
+		s.clock.move(31 * 24 * time.Hour)
 	}
 }
