@@ -32,8 +32,8 @@ bench: ## Print what a decision and a call cost, beside an empty gRPC echo in th
 	go test -run '^$$' -bench 'Decide|Report' -benchmem ./internal/recovery ./internal/serve
 
 .PHONY: pictures
-pictures: ## Draw the pictures of the docs anew.
-	go run ./internal/picture docs/pictures
+pictures: ## Make what the docs show of the rules anew: pictures and tables.
+	go run ./internal/picture docs
 
 .PHONY: generate
 generate: third_party/proto ## Generate the Go code beside the .proto files.

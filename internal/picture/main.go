@@ -1,117 +1,43 @@
-// Command picture draws the score into the folder that it is given, from the
-// default policy and the real decision: go run ./internal/picture docs/pictures
+// Command picture makes what the docs show of the rules, from the rules
+// themselves, in the folder of the docs: go run ./internal/picture docs
 package main
 
 import (
 	"cmp"
 	"fmt"
-	"image/color"
 	"os"
 	"path/filepath"
-	"time"
-
-	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-
-	"github.com/makeamends/amends/internal/policy"
-	"github.com/makeamends/amends/internal/recovery"
 )
 
 func main() {
-	dir := cmp.Or(append(os.Args[1:], "")[0], ".")
-	if err := score(filepath.Join(dir, "score.svg")); err != nil {
+	if err := draw(cmp.Or(append(os.Args[1:], "")[0], "docs")); err != nil {
 		fmt.Fprintln(os.Stderr, "picture:", err)
 		os.Exit(1)
 	}
 }
 
-var (
-	rules = recovery.Rules{Active: policy.Default().Rules}
-	now   = time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
-
-	red   = color.RGBA{R: 0xc0, G: 0x39, B: 0x2b, A: 0xff}
-	amber = color.RGBA{R: 0xd6, G: 0x8a, B: 0x10, A: 0xff}
-	green = color.RGBA{R: 0x1e, G: 0x84, B: 0x49, A: 0xff}
-	grey  = color.RGBA{R: 0x88, G: 0x88, B: 0x88, A: 0xff}
-)
-
-// score draws the three risks of a customer who complained to us in private,
-// by how bad the failure was: for a first failure, and after a refusal.
-func score(file string) error {
-	p := plot.New()
-	p.Title.Text = "Risk of losing a customer who complained (dashed: after a refusal)"
-	p.Title.Padding = vg.Points(8)
-	p.X.Label.Text = "severity of the failure"
-	p.Y.Label.Text = "risk"
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1.03, 0, 1
-	p.X.Tick.Marker, p.Y.Tick.Marker = fifths, fifths
-	p.Legend.Top, p.Legend.Left = true, true
-	for _, line := range []struct {
-		name  string
-		paint color.Color
-		of    func(recovery.Risk) float64
-	}{
-		{"nobody answers", red, func(r recovery.Risk) float64 { return r.Ignored }},
-		{"a good answer, late", amber, func(r recovery.Risk) float64 { return r.Late }},
-		{"a good answer, on time", green, func(r recovery.Risk) float64 { return r.OnTime }},
-	} {
-		first, err := curve(line.of, recovery.Late)
-		if err != nil {
-			return err
-		}
-		first.Color, first.Width = line.paint, vg.Points(2)
-		twice, err := curve(line.of, recovery.Late, recovery.Refused)
-		if err != nil {
-			return err
-		}
-		twice.Color, twice.Width, twice.Dashes = line.paint, vg.Points(2), []vg.Length{vg.Points(6), vg.Points(4)}
-		p.Add(first, twice)
-		p.Legend.Add(line.name, first)
-	}
-	if err := bands(p); err != nil {
+// draw makes everything anew in the folder of the docs. The pages must be there
+// already: only what stands between their markers is made.
+func draw(docs string) error {
+	if err := score(filepath.Join(docs, "pictures", "score.svg")); err != nil {
 		return err
 	}
-	return p.Save(20*vg.Centimeter, 13*vg.Centimeter, file)
-}
-
-// fifths mark every fifth of the scale with its number.
-var fifths = plot.ConstantTicks{{Value: 0, Label: "0"}, {Value: 0.2, Label: "0.2"}, {Value: 0.4, Label: "0.4"},
-	{Value: 0.6, Label: "0.6"}, {Value: 0.8, Label: "0.8"}, {Value: 1, Label: "1"}}
-
-// curve asks the decision itself for every point.
-func curve(of func(recovery.Risk) float64, kinds ...recovery.Kind) (*plotter.Line, error) {
-	points := make(plotter.XYs, 0, 101)
-	for i := range 101 {
-		severity := float64(i) / 100
-		k := recovery.Case{Number: 1, Failure: recovery.Failure{
-			OccurredAt: now, Kinds: recovery.Kinds(kinds...), Stated: &severity,
-			Voice: recovery.Private, Channel: recovery.Phone,
-		}}
-		d := recovery.Decide(rules.Active, &recovery.Customer{}, &k, now)
-		points = append(points, plotter.XY{X: severity, Y: of(d.Assessment.Risk)})
-	}
-	return plotter.NewLine(points)
-}
-
-// bands draws where each band begins.
-func bands(p *plot.Plot) error {
-	labels := plotter.XYLabels{}
-	for b := recovery.Moderate; b <= recovery.Critical; b++ {
-		from := rules.Active.Risk.Bands[b]
-		line, err := plotter.NewLine(plotter.XYs{{X: 0, Y: from}, {X: 1, Y: from}})
-		if err != nil {
-			return err
-		}
-		line.Color, line.Dashes = grey, []vg.Length{vg.Points(1), vg.Points(3)}
-		p.Add(line)
-		labels.XYs = append(labels.XYs, plotter.XY{X: 0.01, Y: from + 0.008})
-		labels.Labels = append(labels.Labels, b.String())
-	}
-	text, err := plotter.NewLabels(labels)
+	picture, err := life()
 	if err != nil {
 		return err
 	}
-	p.Add(text)
-	return nil
+	if err := os.WriteFile(filepath.Join(docs, "pictures", "case.svg"), picture, 0o644); err != nil {
+		return err
+	}
+	page := filepath.Join(docs, "life-of-a-case.md")
+	text, err := os.ReadFile(page)
+	if err != nil {
+		return err
+	}
+	for _, part := range []part{{"steps", steps()}, {"numbers", numbers()}} {
+		if text, err = part.into(text); err != nil {
+			return fmt.Errorf("%s: %w", page, err)
+		}
+	}
+	return os.WriteFile(page, text, 0o644)
 }

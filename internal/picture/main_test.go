@@ -1,0 +1,54 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const docs = "../../docs"
+
+// What the docs show is what the rules say now.
+func TestTheDocsShowTheRules(t *testing.T) {
+	made := t.TempDir()
+	if err := os.Mkdir(filepath.Join(made, "pictures"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const page = "life-of-a-case.md"
+	if err := os.WriteFile(filepath.Join(made, page), []byte(read(t, docs, page)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := draw(made); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{page, "pictures/case.svg", "pictures/score.svg"} {
+		if diff := cmp.Diff(read(t, docs, name), read(t, made, name)); diff != "" {
+			t.Errorf("docs/%s is not what the rules say (- there, + made); run: make pictures\n%s", name, diff)
+		}
+	}
+}
+
+// A page whose markers were lost is not passed over in silence.
+func TestAPageWithoutMarkers(t *testing.T) {
+	const start, end = "<!-- x: made by `make pictures` -->\n", "<!-- end of x -->"
+	for _, page := range []string{"", start, end, end + start} {
+		if got, err := (part{"x", "text"}).into([]byte(page)); err == nil {
+			t.Errorf("into %q: %q", page, got)
+		}
+	}
+	got, err := part{"x", "new\n"}.into([]byte("a\n" + start + "\nold\n\n" + end + "\nb\n"))
+	if want := "a\n" + start + "\nnew\n\n" + end + "\nb\n"; err != nil || string(got) != want {
+		t.Errorf("got %q, %v; want %q", got, err, want)
+	}
+}
+
+func read(t *testing.T, dir, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
