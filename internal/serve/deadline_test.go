@@ -34,11 +34,13 @@ const (
 // or not at all, none early, and none of a case that was resolved.
 func TestDeadlinesOfThreeReplicas(t *testing.T) {
 	server := redistest.Server(t)
-	c := childConfig{Redis: server.URL(), Sweep: sweepTest}
-	replicas := []*process{spawn(t, c), spawn(t, c), spawn(t, c)}
+	binary := build(t)
+	var replicas []*replica
 	var desks []recoveryv1.RecoveryServiceClient
-	for _, p := range replicas {
-		desks = append(desks, recoveryv1.NewRecoveryServiceClient(dial(t, p.addr)))
+	for range 3 {
+		r := run(t, binary, "--redis", server.URL(), "--sweep", sweepTest.String())
+		replicas = append(replicas, r)
+		desks = append(desks, recoveryv1.NewRecoveryServiceClient(dial(t, r.addr)))
 	}
 	begin := time.Now().Add(3*time.Second + 2*dueCases*reportCost(t, desks[0]))
 	cases := openCases(t, desks, begin)
@@ -47,7 +49,7 @@ func TestDeadlinesOfThreeReplicas(t *testing.T) {
 	}
 	time.AfterFunc(time.Until(begin.Add(dueWithin/3)), func() { _ = replicas[2].Process.Signal(syscall.SIGKILL) })
 	resolveHalf(t, desks, cases)
-	time.Sleep(time.Until(begin.Add(dueWithin + 2*time.Second)))
+	time.Sleep(time.Until(begin.Add(dueWithin + 3*time.Second)))
 	told := storedEvents(t, server.Addr(), cases)
 	judgeDeadlines(t, cases, told)
 }
@@ -131,8 +133,8 @@ func resolveHalf(t *testing.T, desks []recoveryv1.RecoveryServiceClient, cases [
 				switch status.Code(err) {
 				case codes.OK:
 					return
-				case codes.Unavailable, codes.DeadlineExceeded:
-					continue
+				case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted:
+					time.Sleep(time.Duration(try) * 10 * time.Millisecond)
 				default:
 					t.Errorf("resolve case %d: %v", i, err)
 					return

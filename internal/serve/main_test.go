@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -63,7 +62,6 @@ func child(settings string) int {
 type childConfig struct {
 	Redis string
 	Echo  bool
-	Sweep time.Duration
 	// DieAt kills the process when it logs its nth call: after the change was
 	// made and before the caller is told.
 	DieAt int
@@ -74,7 +72,7 @@ func (c childConfig) run() (stop func(), addr string, err error) {
 		return serveEcho()
 	}
 	s, err := serve.Start(context.Background(), serve.Config{
-		Listen: "127.0.0.1:0", Redis: c.Redis, Secret: secret, Sweep: c.Sweep, Logger: c.logger(),
+		Listen: "127.0.0.1:0", Redis: c.Redis, Secret: secret, Logger: c.logger(),
 	})
 	if err != nil {
 		return nil, "", err
