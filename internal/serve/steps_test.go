@@ -256,3 +256,39 @@ func TestApproverRole(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A clock that is set forward a day makes what it says: what is due is missed,
+// once. Set back again, and an hour more, it takes nothing back and stops nobody.
+func TestClockThatJumps(t *testing.T) {
+	r := start(t, serve.Config{Sweep: 10 * time.Millisecond})
+	d := r.desk(t, "c")
+	read := func() *recoveryv1.Case {
+		t.Helper()
+		answer, err := r.recovery.GetCase(t.Context(), recoveryv1.GetCaseRequest_builder{CaseId: d.id}.Build())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return answer.GetCase()
+	}
+	missed := func(k *recoveryv1.Case) int { return strings.Count(deadlines(k), "MISSED") }
+	r.clock.move(-time.Hour)
+	if k := must[*recoveryv1.Case](t)(d.ack(t.Context())); k.GetState() != recoveryv1.CaseState_CASE_STATE_ACKNOWLEDGED {
+		t.Errorf("%s", k.GetState())
+	}
+	r.clock.move(24 * time.Hour)
+	// A reader sees time passed at once; what was committed is seen when the
+	// clock is back.
+	eventually(t, 5*time.Second, "the sweep commits what the jump made due", func() bool {
+		r.clock.move(-25 * time.Hour)
+		defer r.clock.move(25 * time.Hour)
+		return missed(read()) == 2
+	})
+	before := read()
+	r.clock.move(-25 * time.Hour)
+	if k := must[*recoveryv1.Case](t)(d.contact(t.Context(), recoveryv1.ContactDirection_CONTACT_DIRECTION_OUTBOUND, false)); missed(k) != 2 {
+		t.Errorf("%s after %s", deadlines(k), deadlines(before))
+	}
+	if k := must[*recoveryv1.Case](t)(d.resolve(t.Context(), recoveryv1.Outcome_OUTCOME_SATISFIED)); k.GetState() != recoveryv1.CaseState_CASE_STATE_RESOLVED {
+		t.Errorf("%s", k.GetState())
+	}
+}
