@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -32,14 +31,18 @@ type feed struct {
 	events     recoveryv1.WatchCasesRequest_builder
 	// list asks for the cases as they stand, with which a feed begins that has no token; nil if only events are wanted.
 	list *recoveryv1.ListCasesRequest_builder
+	// anew is after how long the cases are listed again: no event tells of an erased customer. 0: never.
+	anew time.Duration
 	to   viewer
+
+	listedAt time.Time
 }
 
 // A feed hears of the service every few seconds, if only that nothing happened. When it does not for so long, the connection is dead.
 const mostSilence = time.Minute
 
 // longestPause is how long a feed waits at most, on average, before it tries to connect again.
-const longestPause = 10 * time.Second
+const longestPause = 5 * time.Second
 
 var errEnded = status.Error(codes.Unavailable, "the service ended the stream")
 
@@ -56,19 +59,36 @@ func (f *feed) run(ctx context.Context) error {
 		switch failures++; {
 		case !isStatus:
 			return err
-		case reason(s) == "RESYNC_REQUIRED" && (isReached || failures < tries):
+		case f.isLost(s, isReached) && (isReached || failures < tries):
+			if isReached && f.events.ResumeToken != "" {
+				failures = 1 // it answers: no need to wait long
+			}
 			f.events.ResumeToken = ""
 			f.to.told(f.resync())
 		case !isPassing(s.Code()), !isReached && failures == tries:
 			return &callError{err: err, server: f.connection.server}
 		default:
-			f.to.told(fmt.Sprintf("the connection is lost (%s); trying again", headline(s)))
+			f.to.told("the connection is lost (" + lostCause(s) + "); trying again")
 		}
 		pause := min(firstPause<<min(failures-1, 10), longestPause)
 		if !wait(ctx, pause/2+rand.N(pause)) {
 			return nil
 		}
 	}
+}
+
+// isLost tells that the service cannot go on after the last token: what followed is gone, or the service has another store than the one that
+// gave the token.
+func (f *feed) isLost(s *status.Status, isReached bool) bool {
+	return reason(s) == "RESYNC_REQUIRED" || isReached && s.Code() == codes.InvalidArgument && f.events.ResumeToken != ""
+}
+
+// lostCause is why there is no connection. What gRPC says of a failed dial is mostly about gRPC.
+func lostCause(s *status.Status) string {
+	if unreachable(s) {
+		return dialCause(s.Message())
+	}
+	return headline(s)
 }
 
 func (f *feed) resync() string {
@@ -103,9 +123,12 @@ func (f *feed) follow(ctx context.Context, alive func()) error {
 			break
 		}
 		silence.Stop()
-		if isFirst {
+		switch {
+		case isFirst:
 			alive()
 			err = f.begin(ctx, message.GetToken())
+		case f.list != nil && f.anew > 0 && time.Since(f.listedAt) > f.anew:
+			err = f.standing(ctx, message.GetToken())
 		}
 		if err == nil && message.HasEvent() {
 			err = f.to.happened(message.GetEvent())
@@ -126,14 +149,19 @@ func (f *feed) follow(ctx context.Context, alive func()) error {
 // begun, so that nothing falls between the two.
 func (f *feed) begin(ctx context.Context, token string) error {
 	if f.list != nil && f.events.ResumeToken == "" {
-		cases, _, err := f.connection.cases(ctx, f.client, *f.list, math.MaxInt32)
-		if err != nil {
-			return err
-		}
-		if err := f.to.listed(cases, token); err != nil {
+		if err := f.standing(ctx, token); err != nil {
 			return err
 		}
 	}
 	f.to.told("")
 	return nil
+}
+
+func (f *feed) standing(ctx context.Context, token string) error {
+	cases, _, err := f.connection.cases(ctx, f.client, *f.list, math.MaxInt32)
+	if err != nil {
+		return err
+	}
+	f.listedAt = time.Now()
+	return f.to.listed(cases, token)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -96,11 +97,14 @@ func (w *watching) standing() *recoveryv1.ListCasesRequest_builder {
 	}
 }
 
+// relist is how often a board asks for all cases again.
+const relist = 5 * time.Minute
+
 // board draws on the terminal. The service is asked for more than is shown: an event by which a case leaves a band, or one of another kind,
 // changes the board, too.
 func (w *watching) board(cmd *cobra.Command, f *feed) error {
 	view := newBoardView(w.filter.Bands, w.filter.Transitions)
-	f.to = view
+	f.to, f.anew = view, relist
 	f.events.Bands, f.events.Transitions = nil, nil
 	if f.list != nil {
 		f.list.Bands = nil

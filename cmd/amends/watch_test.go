@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/makeamends/amends/internal/show"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -111,7 +112,7 @@ func TestWatchGoesOn(t *testing.T) {
 	if diff := cmp.Diff([]string{"", "12", "22", "32"}, tokens); diff != "" {
 		t.Errorf("it goes on with other tokens (-want +got):\n%s", diff)
 	}
-	if n := strings.Count(o.stderr, "connected again"); n != 3 || !strings.Contains(o.stderr, "UNAVAILABLE: going away") {
+	if n := strings.Count(o.stderr, "connected again"); n != 3 || !strings.Contains(o.stderr, "lost (going away)") {
 		t.Errorf("it says\n%s", o.stderr)
 	}
 	if n := len(d.asked()); n != 1 {
@@ -158,6 +159,25 @@ func TestWatchResync(t *testing.T) {
 				t.Errorf("the cases were listed %d times", len(d.asked()))
 			}
 		})
+	}
+}
+
+// A service that comes back with another store does not know the token that it gave.
+func TestWatchOfAnotherStore(t *testing.T) {
+	one := urgent("c.1", high, time.Hour)
+	d := newDesk(t, &desk{
+		answer: listOf(one),
+		watch: func(_ int, request *recoveryv1.WatchCasesRequest, send func(*recoveryv1.WatchCasesResponse), _ context.Context) error {
+			if request.GetResumeToken() != "" {
+				return status.Error(codes.InvalidArgument, "no token of mine")
+			}
+			send(heartbeat("0"))
+			return nil
+		},
+	})
+	o := command{until: after(2)}.works(t, "watch", "--server", d.address)
+	if n := len(idsOf(t, o.stdout)); n < 2 || !strings.Contains(o.stderr, "listing the cases anew") {
+		t.Errorf("%d lines; it says\n%s", n, o.stderr)
 	}
 }
 
@@ -264,7 +284,7 @@ func TestBoard(t *testing.T) {
 	}
 	for word, want := range map[string]bool{
 		"2 cases": true, "c.third  HIGH": true, "c.first  HIGH  open   offer  ": true, "c.second  followed up": true, "c.second  HIGH": false,
-		"c.third  opened": false, "UNAVAILABLE: going away": true,
+		"c.third  opened": false, "lost (going away)": true,
 	} {
 		if strings.Contains(last, word) != want {
 			t.Errorf("%q is on the board: %v, want %v\n%s", word, !want, want, last)
@@ -273,6 +293,50 @@ func TestBoard(t *testing.T) {
 	if o.stderr != "" {
 		t.Errorf("the board is written over by %q", o.stderr)
 	}
+}
+
+// A case that no event takes away is gone with the next list.
+func TestBoardListsAnew(t *testing.T) {
+	d := newDesk(t, &desk{
+		answer: func(n int, request proto.Message) (proto.Message, error) {
+			return listOf([]*recoveryv1.Case{urgent("c.2", high, time.Hour), urgent("c.1", high, time.Hour)}[:max(3-n, 1)]...)(n, request)
+		},
+		watch: func(_ int, _ *recoveryv1.WatchCasesRequest, send func(*recoveryv1.WatchCasesResponse), ctx context.Context) error {
+			send(heartbeat("0"))
+			send(heartbeat("1"))
+			send(incident("2", missed, urgent("c.2", high, time.Hour)))
+			<-ctx.Done()
+			return nil
+		},
+	})
+	view := newBoardView(nil, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	conn, err := (&connection{server: d.address, timeout: time.Minute}).dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	f := &feed{
+		connection: &connection{server: d.address, timeout: time.Minute}, client: recoveryv1.NewRecoveryServiceClient(conn),
+		list: &recoveryv1.ListCasesRequest_builder{}, anew: time.Nanosecond, to: interrupted{view, cancel},
+	}
+	if err := f.run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(view.lines(show.Page{Width: 80, Now: time.Now()}, 10), "\n"); !strings.Contains(text, "1 case ·") {
+		t.Errorf("the board is\n%s", text)
+	}
+}
+
+// interrupted ends a feed with its first event.
+type interrupted struct {
+	*boardView
+	cancel context.CancelFunc
+}
+
+func (i interrupted) happened(event *recoveryv1.CaseEvent) error {
+	defer i.cancel()
+	return i.boardView.happened(event)
 }
 
 // A terminal that was entered is left also when the watch fails.
@@ -287,5 +351,36 @@ func TestBoardFails(t *testing.T) {
 	dumb := command{terminal: true, env: map[string]string{"TERM": "dumb"}}
 	if o := dumb.fails(t, exitDenied, nil, "watch", "--server", d.address); o.stdout != "" {
 		t.Errorf("a dumb terminal is written on: %q", o.stdout)
+	}
+}
+
+// What a desk does is told to who watches the real service, and an erased customer is gone.
+func TestWatchTheService(t *testing.T) {
+	c := command{env: map[string]string{"AMENDS_SERVER": service(t)}}
+	c.works(t, "report", "--customer", "c-1", "--kind", "rude", "--channel", "phone")
+	id := parse(t, c.works(t, "cases", "-o", "json").stdout, &recoveryv1.Case{}).GetCaseId()
+	isAcknowledged := false
+	watch := c
+	watch.until = func(stdout string) bool {
+		if !isAcknowledged {
+			isAcknowledged = true
+			c.works(t, "ack", id)
+		}
+		return strings.Count(stdout, "\n") >= 2
+	}
+	var seen []string
+	for line := range strings.Lines(watch.works(t, "watch").stdout) {
+		event := parse(t, line, &recoveryv1.CaseEvent{})
+		seen = append(seen, fmt.Sprintf("%s is %s, %s", event.GetCaseId(), joinEnums([]recoveryv1.CaseState{event.GetState()}), event.GetTransition().GetKind()))
+	}
+	want := []string{id + " is OPEN, TRANSITION_KIND_UNSPECIFIED", id + " is ACKNOWLEDGED, TRANSITION_KIND_ACKNOWLEDGED"}
+	if diff := cmp.Diff(want, seen); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if text := c.works(t, "erase", "--customer", "c-1", "--yes").stdout; !strings.Contains(text, "1 case ") {
+		t.Errorf("it says\n%s", text)
+	}
+	if text := c.works(t, "cases").stdout; text != "No cases.\n" {
+		t.Errorf("after the erasure there is\n%s", text)
 	}
 }

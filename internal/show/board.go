@@ -91,7 +91,10 @@ func (w *writer) heading(cases []*recoveryv1.Case) string {
 
 // rows are the headings and the cases, as many as there is room for.
 func (b Board) rows(w *writer, cases []*recoveryv1.Case, room int) []string {
-	if len(cases) == 0 {
+	switch {
+	case len(cases) == 0 && b.Status != "": // nobody knows
+		return nil
+	case len(cases) == 0:
 		return []string{"No open cases."}
 	}
 	shown, hidden := cases, 0
