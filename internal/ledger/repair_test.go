@@ -126,7 +126,7 @@ func repairRace(t *testing.T, open opener) {
 // A walk ends with its context, soon.
 func TestRepairEnds(t *testing.T) {
 	l := openAt(t, Embedded)
-	for i := range 300 {
+	for i := range 250 {
 		keep(t, l, "shop", fmt.Sprint(i), at(1, 7))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -135,7 +135,7 @@ func TestRepairEnds(t *testing.T) {
 		n++
 		cancel()
 	})
-	if err == nil || n == 0 || n == 300 {
+	if err == nil || n == 0 || n == 250 {
 		t.Errorf("%d customers were told of, %v", n, err)
 	}
 }
