@@ -181,10 +181,12 @@ func ShowCases(book Rulebook) func(context.Context, []ledger.Event, []*recovery.
 			return nil, err
 		}
 		shown := make([]*recoveryv1.Case, len(cases))
+		once := make(map[*recovery.Case]*recoveryv1.Case, len(cases))
 		for i, k := range cases {
-			if k != nil {
-				shown[i] = encode(origin{events[i].Tenant, events[i].Key}, k, rules)
+			if k != nil && once[k] == nil {
+				once[k] = encode(origin{events[i].Tenant, events[i].Key}, k, rules)
 			}
+			shown[i] = once[k]
 		}
 		return shown, nil
 	}

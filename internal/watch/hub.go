@@ -125,13 +125,7 @@ func (h *Hub) Watch(ctx context.Context, at Place, want func(*ledger.Event) bool
 		hub: h, tenant: at.tenant, want: want, epoch: at.epoch, marks: slices.Clone(at.marks),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
-	var err error
-	if w.marks == nil {
-		w.epoch, w.marks, err = h.config.Stream.Ends(ctx)
-	} else {
-		err = h.config.Stream.Check(ctx, w.epoch, w.marks)
-	}
-	if err != nil {
+	if err := w.begin(ctx); err != nil {
 		return nil, resync(err)
 	}
 	h.config.Watching(1)

@@ -29,6 +29,18 @@ type Watcher struct {
 	reason error // why it is over
 }
 
+// begin finds out where the watch stands, and whether it can go on from there.
+func (w *Watcher) begin(ctx context.Context) (err error) {
+	if w.marks == nil {
+		w.epoch, w.marks, err = w.hub.config.Stream.Ends(ctx)
+		return err
+	}
+	if err := w.hub.config.Stream.Check(ctx, w.epoch, w.marks); err != nil {
+		return err
+	}
+	return w.readOn(ctx)
+}
+
 // Next waits for the next event that is wanted. It gives none, which is a
 // heartbeat, at first and whenever there was nothing to tell for Config.Silence.
 // It fails with ErrResync or ErrSlow, an error of the store, or that of the context.
@@ -147,6 +159,12 @@ func (w *Watcher) catchUp(ctx context.Context) error {
 		w.live = true
 		return nil
 	}
+	return w.readOn(ctx)
+}
+
+// readOn reads what comes next in its turn: not everybody at once who comes
+// back from a server that has ended.
+func (w *Watcher) readOn(ctx context.Context) error {
 	select {
 	case w.hub.catchUps <- struct{}{}:
 	case <-ctx.Done():
