@@ -99,7 +99,7 @@ func commands(c *recoveryv1.Case) []string {
 	add(is(recoveryv1.OfferState_OFFER_STATE_APPROVAL_REQUIRED), "approve", "--approver NAME")
 	add(is(recoveryv1.OfferState_OFFER_STATE_PROPOSED, recoveryv1.OfferState_OFFER_STATE_APPROVED), "make", "")
 	add(is(recoveryv1.OfferState_OFFER_STATE_MADE), "answer", "accepted")
-	add(isSettled, "resolve", "satisfied")
+	add(isSettled && pending(c, recoveryv1.Milestone_MILESTONE_RESOLVE), "resolve", "satisfied")
 	add(pending(c, recoveryv1.Milestone_MILESTONE_ACKNOWLEDGE), "ack", "")
 	add(pending(c, recoveryv1.Milestone_MILESTONE_FIRST_RESPONSE), "contact", "--out --channel "+channelOf(c))
 	add(pending(c, recoveryv1.Milestone_MILESTONE_OFFER) && !isWaiting && !isSettled, "offer", "")
