@@ -61,7 +61,7 @@ func fillTenants(t *testing.T, s *running) {
 }
 
 func TestListCasesOfATenant(t *testing.T) {
-	s := start(t, serve.Config{})
+	s := start(t, serve.Config{Redis: redistest.Shared(t).URL()})
 	fillTenants(t, s)
 	ask := func() *recoveryv1.ListCasesRequest { return &recoveryv1.ListCasesRequest{} }
 	all := s.list(t, ask())
