@@ -71,9 +71,13 @@ func (l *Ledger) read(ctx context.Context, q Query, shelves []shelf, wanting []i
 		for n, i := range wanting {
 			s, before := &shelves[i], len(found)
 			for _, e := range ranges[n] {
-				if at := (Cursor{int64(e.Score), i, e.Member.(string)}); s.last.compare(at) < 0 {
+				at := Cursor{int64(e.Score), i, e.Member.(string)}
+				if s.last.compare(at) >= 0 {
+					continue
+				}
+				s.last = at
+				if l.ours(at) {
 					found = append(found, at)
-					s.last = at
 				}
 			}
 			s.whole = len(ranges[n]) < count
@@ -111,4 +115,15 @@ func (l *Ledger) ranges(ctx context.Context, q Query, shelves []shelf, wanting [
 		return nil
 	})
 	return ranges, err
+}
+
+// ours reports whether an entry can have been written by the ledger: one that
+// was not must not stop a list.
+func (l *Ledger) ours(at Cursor) bool {
+	key, _, err := parseOpenMember(at.member)
+	if err != nil {
+		return false
+	}
+	bucket, err := l.buckets.index(key)
+	return err == nil && bucket == at.bucket
 }

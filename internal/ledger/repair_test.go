@@ -74,6 +74,9 @@ func repairs(t *testing.T, open opener) {
 	zadd(of.due, 7, string(stranger))
 	zadd(of.open(tenant), 7, "nonsense")
 
+	if got := pages(t, l, Query{Tenant: tenant, Most: 3}); len(got) != 15 {
+		t.Errorf("%d cases are listed, want all but the one that was lost: %v", len(got), ids(got))
+	}
 	told := repaired(t, l, tenant)
 	want := slices.Sorted(slices.Values(all[:4]))
 	if !slices.Equal(told, want) {
