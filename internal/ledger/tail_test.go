@@ -251,3 +251,19 @@ func TestBrokenEvent(t *testing.T) {
 		r.Client().Del(t.Context(), args.Stream)
 	}
 }
+
+// BenchmarkTailIdle is what one look at 256 streams costs when nothing is new.
+func BenchmarkTailIdle(b *testing.B) {
+	l := openAt(b, redistest.Server(b).URL())
+	t := l.Tail()
+	defer t.Close()
+	_, marks, err := t.Ends(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, _, err := t.After(b.Context(), marks, 8); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

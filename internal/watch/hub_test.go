@@ -401,3 +401,29 @@ func TestNobodyWatches(t *testing.T) {
 		t.Errorf("%s reads when the last one went, %s a while later", before, after)
 	}
 }
+
+// TestJoinedMeanwhile: an event that was read while nobody wanted it has its
+// case, and its name, for a watcher that came just then.
+func TestJoinedMeanwhile(t *testing.T) {
+	o := openOffice(t, redistest.Shared(t).URL())
+	var wants atomic.Bool
+	w := watchFrom(t, o.hub(t), "", func(*ledger.Event) bool { return wants.Load() })
+	defer w.Close()
+	done := make(chan *Event)
+	go func() {
+		e, err := w.Next(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		done <- e
+	}()
+	time.Sleep(2 * pollEvery) // it follows the common reading now
+	w.mu.Lock()               // and cannot take what is queued
+	w.queue = append(w.queue, &Event{Event: ledger.Event{Tenant: "shop", Key: o.Key("shop", "c"), Case: 1}})
+	wants.Store(true)
+	w.wake <- struct{}{}
+	w.mu.Unlock()
+	if e := <-done; e == nil || e.ID == "" || e.Number != 0 {
+		t.Errorf("%+v, want it named", e)
+	}
+}
