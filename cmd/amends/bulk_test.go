@@ -139,7 +139,7 @@ func TestFaultyLines(t *testing.T) {
 	if want := strings.Join(broken, "\n") + "\n"; string(kept) != want {
 		t.Errorf("kept were\n%swant\n%s", kept, want)
 	}
-	if text := amends(t, "case", "--server", server, "--tenant", "shop", "--customer", "c-1").stdout; !strings.Contains(text, "amends case") {
+	if text := amends(t, "cases", "--server", server, "--tenant", "shop", "--customer", "c-1").stdout; !strings.Contains(text, "amends case") {
 		t.Errorf("the tenant of --tenant was not used:\n%s", text)
 	}
 }
@@ -168,7 +168,7 @@ func TestFileLayouts(t *testing.T) {
 		if text == "" {
 			path = "../../examples/events.ndjson"
 		}
-		if o := c.works(t, "report", "--server", server, "-f", path, "--validate-only"); o.stdout == "" {
+		if o := c.works(t, "report", "--server", server, "-f", path, "--dry-run"); o.stdout == "" {
 			t.Errorf("%s: no answer", name)
 		}
 	}

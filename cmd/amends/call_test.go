@@ -66,7 +66,7 @@ func TestReportFlags(t *testing.T) {
 		"--entitlement", "0.000000001 usd", "--severity", "0", "--locus", "partner", "--controllability", "0.5", "--recurring", "--motive", "greed",
 		"--rejected", "--voice", "public", "--channel", "review_site", "--reach", "900", "--departs-at", "2026-01-02T09:00:00Z",
 		"--resource", "time", "--evidence", "evidenced", "--locale", "de-AT", "--relationship", "steady", "--lifetime-value", "400 USD",
-		"--orders", "14", "--loyalty", "--validate-only")
+		"--orders", "14", "--loyalty", "--dry-run")
 	want := parse(t, `{"validateOnly": true, "event": {"eventId": "e-1", "tenant": "shop", "customerId": "c-1", "occurredAt": "2026-01-02T03:04:05Z",
 		"kinds": ["FAILURE_KIND_LATE", "FAILURE_KIND_HIDDEN_FEE"], "delay": "93600s", "orderId": "o-1", "incidentId": "i-1",
 		"orderValue": {"currencyCode": "USD", "units": 18, "nanos": 500000000}, "loss": {"currencyCode": "USD", "units": 7},
@@ -174,7 +174,7 @@ func TestPolicyOfAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	command{}.fails(t, exitUsage, []string{"amends policy check " + candidate}, args...)
-	if got := amends(t, "case", "--server", server, "--customer", "c-1").stdout; !strings.Contains(got, "No cases.") {
+	if got := amends(t, "cases", "--server", server, "--customer", "c-1").stdout; !strings.Contains(got, "No cases.") {
 		t.Errorf("simulate has stored something:\n%s", got)
 	}
 	command{}.fails(t, exitUsage, []string{"--server"}, "policy", "show", "--version", "p-1")

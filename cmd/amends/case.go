@@ -26,22 +26,11 @@ far. "amends cases" lists them with their ids.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	l.connection, l.format = addConnection(cmd), addFormat(cmd)
-	// What was said before there was a command for lists.
-	l.addCustomer(cmd)
-	for _, name := range []string{"customer", "tenant"} {
-		cmd.Flag(name).Hidden = true
-	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		switch {
-		case len(args) == 1 && l.filter.CustomerId != "":
-			return &usageError{err: errors.New("a CASE is enough: --customer is for amends cases"), command: cmd.CommandPath()}
-		case len(args) == 1:
-			return l.one(cmd, args[0])
-		case l.filter.CustomerId != "":
-			return l.run(cmd)
-		default:
+		if len(args) == 0 {
 			return &usageError{err: errors.New(`the id of a CASE is missing: "amends cases" lists them`), command: cmd.CommandPath()}
 		}
+		return l.one(cmd, args[0])
 	}
 	return cmd
 }

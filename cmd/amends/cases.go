@@ -53,7 +53,8 @@ A narrow screen shows fewer columns. With -o json a line is one case with all of
 	}
 	l.connection, l.format = addConnection(cmd), addFormat(cmd)
 	flags := cmd.Flags()
-	l.addCustomer(cmd)
+	flags.StringVar(&l.filter.CustomerId, "customer", "", "only cases of the customer of this `ID`, closed ones too")
+	flags.StringVar(&l.filter.Tenant, "tenant", "", "`NAME` of the tenant (default: default)")
 	addEnums(cmd, &l.filter.States, "state", "only cases in these states")
 	addEnums(cmd, &l.filter.Bands, "band", "only cases of these bands")
 	flags.Var(spanValue{&l.dueIn}, "due-in", "only cases of which something is due within, such as 2h")
@@ -61,11 +62,6 @@ A narrow screen shows fewer columns. With -o json a line is one case with all of
 	cmd.MarkFlagsMutuallyExclusive("due-in", "due-before")
 	flags.IntVar(&l.limit, "limit", 50, "list at most this `MANY`")
 	return cmd
-}
-
-func (l *listing) addCustomer(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&l.filter.CustomerId, "customer", "", "only cases of the customer of this `ID`, closed ones too")
-	cmd.Flags().StringVar(&l.filter.Tenant, "tenant", "", "`NAME` of the tenant (default: default)")
 }
 
 func (l *listing) run(cmd *cobra.Command) error {

@@ -91,7 +91,6 @@ func TestUsage(t *testing.T) {
 		"no customer to assess":    {[]string{"assess"}, []string{"CUSTOMER is missing"}},
 		"too many customers":       {[]string{"assess", "a", "b"}, []string{`"b" is too much`}},
 		"neither case nor list":    {[]string{"case"}, []string{"a CASE is missing", "amends cases"}},
-		"case and list":            {[]string{"case", "x", "--customer", "c"}, []string{"a CASE is enough"}},
 		"no time":                  {[]string{"assess", "c", "--timeout", "0s"}, []string{"--timeout"}},
 		"praise of nobody":         {[]string{"praise"}, []string{"--customer is missing"}},
 		"no policy to check":       {[]string{"policy", "check"}, []string{"FILE is missing"}},

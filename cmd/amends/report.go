@@ -57,7 +57,7 @@ again.`,
   amends report --customer room-204 --kind rude --channel social --departs-in 3h --value "180 EUR"
 
   # try it without storing anything, and look at one figure
-  amends report --customer c-1042 --kind LATE --delay 45m --validate-only -o json | jq .case.assessment.risk
+  amends report --customer c-1042 --kind LATE --delay 45m --dry-run -o json | jq .case.assessment.risk
 
   # a day's worth of events; what fails is kept for tomorrow
   amends report -f examples/events.ndjson --failed failed.ndjson`,
@@ -69,7 +69,7 @@ again.`,
 	r.format = addFormat(cmd)
 	r.flags.add(cmd)
 	cmd.Flags().StringVar(&r.tenant, "tenant", "", "`NAME` of the tenant; with -f for the records that name none (default: default)")
-	cmd.Flags().BoolVar(&r.validateOnly, "validate-only", false, "answer as if, and store nothing")
+	cmd.Flags().BoolVar(&r.validateOnly, "dry-run", false, "answer as if, and store nothing")
 	return cmd
 }
 

@@ -47,7 +47,7 @@ func TestWidth(t *testing.T) {
 	amends(t, "report", "--server", server, "--customer", "c-1", "--kind", "late,rude", "--delay", "2h", "--channel", "social")
 	for columns, want := range map[string]int{"": 100, "90": 90, "20": 80, "500": 120, "x": 100} {
 		c := command{env: map[string]string{"COLUMNS": columns}}
-		text := c.works(t, "case", "--server", server, parse(t, amends(t, "case", "--server", server, "--customer", "c-1", "-o", "json").stdout, &recoveryv1.Case{}).GetCaseId()).stdout
+		text := c.works(t, "case", "--server", server, parse(t, amends(t, "cases", "--server", server, "--customer", "c-1", "-o", "json").stdout, &recoveryv1.Case{}).GetCaseId()).stdout
 		widest := 0
 		for line := range strings.Lines(text) {
 			widest = max(widest, len([]rune(strings.TrimRight(line, "\n"))))
