@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/makeamends/amends/internal/redistest"
 	"github.com/makeamends/amends/internal/serve"
@@ -102,6 +103,7 @@ func TestWatch(t *testing.T) {
 		EventId: got.GetEventId(), Token: w.token, Tenant: "default", CaseId: kase.GetCaseId(),
 		Transition: kase.GetHistory()[0], Band: kase.GetAssessment().GetRisk().GetBand(),
 		Case: kase, State: recoveryv1.CaseState_CASE_STATE_OPEN, Revision: 1, RespondBy: kase.GetRespondBy(),
+		RecordedAt: timestamppb.New(noon),
 	}.Build()
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" || got.GetEventId() == "" {
 		t.Errorf("event %q (-want +got):\n%s", got.GetEventId(), diff)
