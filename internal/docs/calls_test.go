@@ -26,7 +26,6 @@ const inTheDocs = "127.0.0.1:7070"
 // otherwise says how methods end for which OK is not the end to expect.
 var otherwise = map[string][]string{
 	"recovery.v1.RecoveryService/WatchCases": {"DeadlineExceeded", "Canceled"}, // after some seconds, by whoever is first
-	"recovery.v1.RecoveryService/Ingest":     {"Unimplemented"},                // as the page says
 }
 
 // Every call of the contract stands in the page, and answers when the page is

@@ -1,0 +1,68 @@
+package rpc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// itemTime bounds one item of a bulk load; the stream itself may last.
+const itemTime = 5 * time.Second
+
+// Ingest takes in failures and good experiences in bulk, and answers each in
+// the order in which they came. It takes the next item when it has answered
+// the one before, so a caller who sends faster is held up by flow control.
+func (s *Service) Ingest(stream grpc.BidiStreamingServer[recoveryv1.IngestRequest, recoveryv1.IngestResponse]) error {
+	for n := int64(0); ; n++ {
+		item, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		answer := s.ingest(stream.Context(), item)
+		answer.SetSequence(n)
+		if err := stream.Send(answer); err != nil {
+			return err
+		}
+	}
+}
+
+// ingest deals with one item as the call for it alone does. What is wrong with
+// it is part of the answer.
+func (s *Service) ingest(ctx context.Context, item *recoveryv1.IngestRequest) *recoveryv1.IngestResponse {
+	ctx, cancel := context.WithTimeout(ctx, itemTime)
+	defer cancel()
+	answer := &recoveryv1.IngestResponse{}
+	var err error
+	switch {
+	case item.HasFailure():
+		var failure *recoveryv1.ReportFailureResponse
+		req := recoveryv1.ReportFailureRequest_builder{Event: item.GetFailure()}.Build()
+		if err = s.inspect.request(ctx, req); err == nil {
+			failure, err = s.ReportFailure(ctx, req)
+		}
+		answer.SetFailure(failure)
+	case item.HasInteraction():
+		var results *recoveryv1.RecordInteractionsResponse
+		results, err = s.RecordInteractions(ctx, recoveryv1.RecordInteractionsRequest_builder{
+			Interactions: []*recoveryv1.Interaction{item.GetInteraction()},
+		}.Build())
+		if err == nil {
+			answer.SetInteraction(results.GetResults()[0])
+		}
+	default:
+		err = s.inspect.request(ctx, item)
+	}
+	if err != nil {
+		answer.SetError(status.Convert(Refuse(ctx, err)).Proto())
+	}
+	return answer
+}

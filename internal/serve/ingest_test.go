@@ -1,0 +1,77 @@
+package serve_test
+
+import (
+	"io"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/makeamends/amends/internal/serve"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// A bulk load answers every item in order; a faulty one does not end it.
+func TestIngest(t *testing.T) {
+	r := start(t, serve.Config{})
+	stream, err := r.recovery.Ingest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	faulty := event("e2", "c")
+	faulty.SetKinds(nil)
+	faulty.SetCustomerId("")
+	items := []*recoveryv1.IngestRequest{
+		recoveryv1.IngestRequest_builder{Failure: event("e1", "c")}.Build(),
+		recoveryv1.IngestRequest_builder{Failure: faulty}.Build(),
+		recoveryv1.IngestRequest_builder{Interaction: praise("i1", "c")}.Build(),
+		{},
+		recoveryv1.IngestRequest_builder{Failure: event("e1", "c")}.Build(),
+		recoveryv1.IngestRequest_builder{Interaction: praise("", "c")}.Build(),
+	}
+	go func() {
+		for _, item := range items {
+			_ = stream.Send(item) // the answers tell
+		}
+		_ = stream.CloseSend()
+	}()
+	var got []*recoveryv1.IngestResponse
+	for {
+		answer, err := stream.Recv()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.GetSequence() != int64(len(got)) {
+			t.Errorf("answer %d stands at %d", answer.GetSequence(), len(got))
+		}
+		got = append(got, answer)
+	}
+	if len(got) != len(items) {
+		t.Fatalf("%d answers to %d items", len(got), len(items))
+	}
+	if k := got[0].GetFailure().GetCase(); k.GetCaseId() == "" || k.GetCustomerId() != "c" {
+		t.Errorf("case %v", k)
+	}
+	code, reason, faults := takeApart(t, status.FromProto(got[1].GetError()))
+	if code != codes.InvalidArgument || reason != "INVALID_REQUEST" || len(faults) != 2 {
+		t.Errorf("faulty item: %s %s %v", code, reason, faults)
+	}
+	if s := got[2].GetInteraction().GetStatus(); s != recoveryv1.InteractionStatus_INTERACTION_STATUS_RECORDED {
+		t.Errorf("praise: %s", s)
+	}
+	if code, _, _ := takeApart(t, status.FromProto(got[3].GetError())); code != codes.InvalidArgument {
+		t.Errorf("nothing at all: %s", code)
+	}
+	if !got[4].GetFailure().GetReplayed() {
+		t.Errorf("the same event again: %v", got[4])
+	}
+	if s := got[5].GetInteraction().GetStatus(); s != recoveryv1.InteractionStatus_INTERACTION_STATUS_REJECTED {
+		t.Errorf("praise without an id: %s", s)
+	}
+	if a := r.assess(t, "c"); a.GetPositiveMass() != 1 || a.GetFailuresRemembered() != 1 {
+		t.Errorf("%v positives, %d failures", a.GetPositiveMass(), a.GetFailuresRemembered())
+	}
+}
