@@ -15,7 +15,7 @@ for _, key in ipairs({bucket, own}) do
     {'hset', key, 'f', 'v'}, {'hsetnx', key, 'f', 'v'}, {'hdel', key, 'f'},
     {'persist', key}, {'pexpire', key, '1'}, {'pttl', key}, {'scan', '0'}, {'set', key, 'v'},
     {'zscore', key, 'm'}, {'zadd', key, '1', 'm'}, {'zrem', key, 'm'}, {'zrange', key, '0', '0'}, {'zscan', key, '0'},
-    {'xadd', key, '*', 'f', 'v'}, {'xrange', key, '-', '+'}, {'xlen', key}, {'xdel', key, '1-1'}, {'unlink', key},
+    {'xadd', key, '*', 'f', 'v'}, {'xrange', key, '-', '+'}, {'xrevrange', key, '+', '-'}, {'xread', 'STREAMS', key, '0'}, {'xlen', key}, {'xdel', key, '1-1'}, {'unlink', key},
     {'zcard', key}, {'zremrangebyscore', key, '0', '0'}, {'zremrangebyrank', key, '0', '0'}, {'hincrby', key, 'f', '1'},
     {'evalsha', 'sha', '1', key}, {'eval', 'script', '1', key}, {'wait', '0', '0'}, {'time'}, {'info'}, {'ping'},
   }) do

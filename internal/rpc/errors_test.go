@@ -50,7 +50,7 @@ func TestErrors(t *testing.T) {
 		"store broken":       {ledger.ErrBroken, codes.Internal, "INTERNAL", "fault of the service", false},
 		"resync":             {watch.ErrResync, codes.FailedPrecondition, "RESYNC_REQUIRED", "without a token", false},
 		"slow watcher":       {watch.ErrSlow, codes.ResourceExhausted, "OVERLOADED", "with the last token", true},
-		"ending":             {ErrEnding, codes.Unavailable, "STORE_UNAVAILABLE", "with the last token", true},
+		"ending":             {ErrEnding, codes.Unavailable, "SERVER_ENDING", "from the last token", true},
 		"deadline":           {context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "repeat with the same id", false},
 		"gave up":            {context.Canceled, codes.Canceled, "CANCELLED", "may have been made", false},
 		"not offered":        {status.Error(codes.Unimplemented, "method X not implemented"), codes.Unimplemented, "NOT_IMPLEMENTED", "does not offer", false},

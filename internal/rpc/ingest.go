@@ -17,22 +17,56 @@ const itemTime = 5 * time.Second
 
 // Ingest takes in failures and good experiences in bulk, and answers each in
 // the order in which they came. It takes the next item when it has answered
-// the one before, so a caller who sends faster is held up by flow control.
+// the one before, so a caller who sends faster is held up by flow control. What
+// was not answered when the server ends is sent again, under the same ids.
 func (s *Service) Ingest(stream grpc.BidiStreamingServer[recoveryv1.IngestRequest, recoveryv1.IngestResponse]) error {
+	ctx := stream.Context()
+	items := receive(ctx, stream)
 	for n := int64(0); ; n++ {
-		item, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
+		var next received
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case next = <-items:
+		}
+		if errors.Is(next.err, io.EOF) {
 			return nil
 		}
-		if err != nil {
-			return err
+		if next.err != nil {
+			return next.err
 		}
-		answer := s.ingest(stream.Context(), item)
+		answer := s.ingest(ctx, next.item)
 		answer.SetSequence(n)
 		if err := stream.Send(answer); err != nil {
 			return err
 		}
 	}
+}
+
+// received is one item, or why there is none.
+type received struct {
+	item *recoveryv1.IngestRequest
+	err  error
+}
+
+// receive takes items in a goroutine of its own, since a caller who sends
+// nothing must not keep the server from ending. It ends with the stream.
+func receive(ctx context.Context, stream grpc.BidiStreamingServer[recoveryv1.IngestRequest, recoveryv1.IngestResponse]) <-chan received {
+	items := make(chan received)
+	go func() {
+		for {
+			item, err := stream.Recv()
+			select {
+			case items <- received{item, err}:
+			case <-ctx.Done():
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	return items
 }
 
 // ingest deals with one item as the call for it alone does. What is wrong with

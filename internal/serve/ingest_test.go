@@ -3,6 +3,7 @@ package serve_test
 import (
 	"io"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -73,5 +74,28 @@ func TestIngest(t *testing.T) {
 	}
 	if a := r.assess(t, "c"); a.GetPositiveMass() != 1 || a.GetFailuresRemembered() != 1 {
 		t.Errorf("%v positives, %d failures", a.GetPositiveMass(), a.GetFailuresRemembered())
+	}
+}
+
+// A bulk load that says nothing does not keep the server from ending.
+func TestIngestEndsWithTheServer(t *testing.T) {
+	r := start(t, serve.Config{Drain: time.Minute})
+	stream, err := r.recovery.Ingest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(recoveryv1.IngestRequest_builder{Failure: event("e1", "c")}.Build()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := r.Stop(t.Context()); err != nil || time.Since(began) > 10*time.Second {
+		t.Errorf("stopped after %s: %v", time.Since(began), err)
+	}
+	_, err = stream.Recv()
+	if code, reason, _ := refused(t, err); code != codes.Unavailable || reason != "SERVER_ENDING" {
+		t.Errorf("%v", err)
 	}
 }

@@ -372,7 +372,7 @@ func TestWatchDrain(t *testing.T) {
 		t.Errorf("last %v, %v; want a token alone", last, err)
 	}
 	_, err = w.next()
-	if code, _, _ := refused(t, err); code != codes.Unavailable || retryDelay(err) <= 0 || !strings.Contains(err.Error(), "with the last token") {
+	if code, reason, _ := refused(t, err); code != codes.Unavailable || reason != "SERVER_ENDING" || retryDelay(err) <= 0 {
 		t.Errorf("ended with %v, want Unavailable, a delay and what to do", err)
 	}
 	if err := <-stopped; err != nil || time.Since(began) > 3*time.Second {

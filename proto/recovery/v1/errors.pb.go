@@ -77,6 +77,8 @@ const (
 	ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE ErrorReason = 24
 	// FAILED_PRECONDITION: nothing is left to offer for this case.
 	ErrorReason_ERROR_REASON_NOTHING_TO_OFFER ErrorReason = 25
+	// UNAVAILABLE: this server ends. Watch again with the last token; another server goes on.
+	ErrorReason_ERROR_REASON_SERVER_ENDING ErrorReason = 26
 )
 
 // Enum value maps for ErrorReason.
@@ -108,6 +110,7 @@ var (
 		23: "ERROR_REASON_MALFORMED_MESSAGE",
 		24: "ERROR_REASON_MESSAGE_TOO_LARGE",
 		25: "ERROR_REASON_NOTHING_TO_OFFER",
+		26: "ERROR_REASON_SERVER_ENDING",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":         0,
@@ -136,6 +139,7 @@ var (
 		"ERROR_REASON_MALFORMED_MESSAGE":   23,
 		"ERROR_REASON_MESSAGE_TOO_LARGE":   24,
 		"ERROR_REASON_NOTHING_TO_OFFER":    25,
+		"ERROR_REASON_SERVER_ENDING":       26,
 	}
 )
 
@@ -165,7 +169,7 @@ var File_recovery_v1_errors_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x18recovery/v1/errors.proto\x12\vrecovery.v1*\xe6\x06\n" +
+	"\x18recovery/v1/errors.proto\x12\vrecovery.v1*\x86\a\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12\x1a\n" +
@@ -193,7 +197,8 @@ const file_recovery_v1_errors_proto_rawDesc = "" +
 	"\x15ERROR_REASON_INTERNAL\x10\x16\x12\"\n" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x17\x12\"\n" +
 	"\x1eERROR_REASON_MESSAGE_TOO_LARGE\x10\x18\x12!\n" +
-	"\x1dERROR_REASON_NOTHING_TO_OFFER\x10\x19B;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
+	"\x1dERROR_REASON_NOTHING_TO_OFFER\x10\x19\x12\x1e\n" +
+	"\x1aERROR_REASON_SERVER_ENDING\x10\x1aB;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
 
 var file_recovery_v1_errors_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_recovery_v1_errors_proto_goTypes = []any{
