@@ -174,12 +174,14 @@ func TestReservation(t *testing.T) {
 	if k.Offers[0].State != recovery.Expired || booked(again) != reserved {
 		t.Errorf("replaced: %s, %d booked", k.Offers[0].State, booked(again))
 	}
-	if gone := recovery.Tick(c, rules, noon.Add(8*day)); booked(gone) != 0 || gone.Open[0].Offers[0].State != recovery.Expired {
+	held, _ := take(t, c, 1, do(recovery.StepHold), noon) // or a broken promise would be made anew, and recommend anew
+	if gone := recovery.Tick(held, rules, noon.Add(8*day)); booked(gone) != 0 || gone.Open[0].Offers[0].State != recovery.Expired {
 		t.Errorf("expired: %d booked", booked(gone))
 	}
 	made, _ := take(t, c, 1, do(recovery.StepMakeOffer), noon)
-	if no, _ := take(t, made, 1, do(recovery.StepRefuseOffer), noon); booked(no) != 0 {
-		t.Errorf("refused: %d booked", booked(no))
+	no, k := take(t, made, 1, do(recovery.StepRefuseOffer), noon.Add(time.Second))
+	if _, anew := k.Recommendation.Goodwill(); booked(no) != anew {
+		t.Errorf("refused: %d booked, what is recommended now gives %d", booked(no), anew)
 	}
 	yes, _ := take(t, made, 1, do(recovery.StepAcceptOffer), noon)
 	if booked(yes) != reserved {

@@ -115,10 +115,11 @@ func (c *Customer) similar(p *Policy, k *Case, now time.Time) bool {
 
 // book keeps the goodwill that a case is given without approval against the
 // customer's cap. Until an offer is drawn up that is the most that was ever
-// recommended, in whatever currency, since a caller may have given it; from
-// then on it is what the offers hold that were neither refused nor expired.
+// recommended, in whatever currency, since a caller may have given it. From
+// then on it is what the offers hold that were neither refused nor expired, or
+// what was recommended after the last of them.
 func (c *Customer) book(p *Policy, k *Case, now time.Time) {
-	g := Grant{Case: k.Number, At: now, Currency: k.Recommendation.Currency, Minor: k.automatic()}
+	g := Grant{Case: k.Number, At: now, Currency: k.Recommendation.Currency, Minor: k.automatic(p)}
 	g.Units = p.units(g.Minor, g.Currency)
 	list := slices.Clone(c.Grants)
 	i := slices.IndexFunc(list, func(old Grant) bool { return old.Case == k.Number })
@@ -140,15 +141,17 @@ func (c *Customer) book(p *Policy, k *Case, now time.Time) {
 }
 
 // automatic is the goodwill that the case is given without approval.
-func (k *Case) automatic() (minor int64) {
-	if len(k.Offers) == 0 {
-		_, minor = k.Recommendation.Goodwill()
-		return minor
-	}
+func (k *Case) automatic(p *Policy) (minor int64) {
+	offered := time.Time{}
 	for _, o := range k.Offers {
+		offered = o.CreatedAt
 		if o.Live() || o.State == OfferAccepted {
 			minor += o.Reserved
 		}
+	}
+	if recommended := k.Recommendation.ExpiresAt.Add(-p.Compensation.ValidFor); recommended.After(offered) {
+		_, automatic := k.Recommendation.Goodwill()
+		minor = max(minor, automatic)
 	}
 	return minor
 }
