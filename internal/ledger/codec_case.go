@@ -47,6 +47,8 @@ func caseRecord(k recovery.Case) *ledgerv1.Case {
 		Offers:         convert(k.Offers, offerRecord),
 		HeldSince:      nanos(k.HeldSince),
 		ReopenedAt:     nanos(k.ReopenedAt),
+		SpokenAt:       nanos(k.SpokenAt),
+		ResidualBefore: k.Before,
 	}.Build()
 }
 
@@ -67,7 +69,7 @@ func caseOf(m *ledgerv1.Case) recovery.Case {
 		VoicedAt:       moment(m.GetVoicedAt()),
 		AnsweredAt:     moment(m.GetAnsweredAt()),
 		Refused:        m.GetRefused(),
-		Renewals:       int(m.GetRenewals()),
+		Renewals:       recovery.Renewals(m.GetRenewals()),
 		TraceParent:    m.GetTraceParent(),
 		Assessment:     assessmentOf(m.GetAssessment()),
 		Recommendation: recommendationOf(m.GetRecommendation()),
@@ -76,6 +78,8 @@ func caseOf(m *ledgerv1.Case) recovery.Case {
 		Offers:         convert(m.GetOffers(), offerOf),
 		HeldSince:      moment(m.GetHeldSince()),
 		ReopenedAt:     moment(m.GetReopenedAt()),
+		SpokenAt:       moment(m.GetSpokenAt()),
+		Before:         m.GetResidualBefore(),
 	}
 }
 
@@ -196,6 +200,7 @@ func transitionRecord(t recovery.Transition) *ledgerv1.Transition {
 		At:        nanos(t.At),
 		Change:    uint32(t.Change),
 		Milestone: uint32(t.Milestone),
+		Offer:     t.Offer,
 	}.Build()
 }
 
@@ -204,5 +209,6 @@ func transitionOf(m *ledgerv1.Transition) recovery.Transition {
 		At:        moment(m.GetAt()),
 		Change:    recovery.Change(m.GetChange()),
 		Milestone: recovery.Milestone(m.GetMilestone()),
+		Offer:     m.GetOffer(),
 	}
 }

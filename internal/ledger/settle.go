@@ -2,7 +2,9 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,34 +15,47 @@ import (
 // again: by then the sweep has let it expire.
 const bookingGrace = time.Minute
 
-// BookingName names a booking by what asked for it and by the day that it counts
-// in, so that it can be found whenever the offer was kept.
-func BookingName(now time.Time, hash string) string {
-	return now.UTC().Format(time.DateOnly) + "." + hash
+// BookingName names a booking by the day that it counts in, by the request that
+// asked for it, and by a nonce: each attempt books for itself, so that none can
+// cancel what another has kept.
+func BookingName(now time.Time, request string) string {
+	var nonce [8]byte
+	_, _ = rand.Read(nonce[:]) // never fails
+	return strings.Join([]string{now.UTC().Format(time.DateOnly), request, nonceText(nonce[:])}, ".")
 }
 
-// SameBooking reports whether two names were made for the same request, on
-// whatever day.
+// SameBooking reports whether two names were made for the same request.
 func SameBooking(a, b string) bool {
-	_, x, _ := strings.Cut(a, ".")
-	_, y, _ := strings.Cut(b, ".")
-	return x != "" && x == y
+	return bookingPart(a, 1) != "" && bookingPart(a, 1) == bookingPart(b, 1)
+}
+
+// SameDay reports whether two bookings count in the same day.
+func SameDay(a, b string) bool { return bookedOn(a).Equal(bookedOn(b)) }
+
+func bookingPart(name string, part int) string {
+	parts := strings.Split(name, ".")
+	if part >= len(parts) {
+		return ""
+	}
+	return parts[part]
 }
 
 // bookedOn is the day that a booking counts in.
 func bookedOn(name string) time.Time {
-	day, _, _ := strings.Cut(name, ".")
-	t, _ := time.Parse(time.DateOnly, day) // our own writing
+	t, _ := time.Parse(time.DateOnly, bookingPart(name, 0)) // our own writing
 	return t
 }
 
-// SettleOffers brings the bookings of a case in line with its offers: what was
-// refused or has expired goes back to the budget, what was accepted is spent,
-// and what can still be answered is looked at again when it has ended.
+// SettleOffers brings the bookings of the offers that have just changed in line
+// with them: what was refused or has expired goes back to the budget, what was
+// accepted is spent, and what can still be answered is looked at again when it
+// has ended.
 func (l *Ledger) SettleOffers(ctx context.Context, tenant string, key Key, k *recovery.Case) error {
 	var err error
 	for i := range k.Offers {
-		if o := &k.Offers[i]; o.Booking != "" {
+		o := &k.Offers[i]
+		changed := slices.ContainsFunc(k.Fresh, func(t recovery.Transition) bool { return t.Offer == o.Number })
+		if o.Booking != "" && changed {
 			err = errors.Join(err, l.settleOffer(ctx, BookingOf(tenant, CaseID(key, k.Number), o), o))
 		}
 	}

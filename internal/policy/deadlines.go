@@ -38,6 +38,11 @@ func (c *compiler) deadlines() {
 		bound{at.to("on_premises", "value"), r.OnPremises.Hours()})
 	c.require(r.WideReach >= 1, at.to("wide_reach", "value"), "must be 1 or more")
 	c.require(r.Renewals <= 10, at.to("renewals", "value"), "must be 0 to 10")
+	r.RenewedShare = 1
+	if m.HasRenewedShare() {
+		r.RenewedShare = m.GetRenewedShare().GetValue()
+		c.require(r.RenewedShare > 0 && r.RenewedShare <= 1, at.to("renewed_share", "value"), "must be above 0 and up to 1")
+	}
 	last := 0.0
 	for i, w := range m.GetWarnings() {
 		share := w.GetValue()

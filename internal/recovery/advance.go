@@ -22,7 +22,7 @@ type Action struct {
 	Offer    int64  // number of the offer; of RequestOffer: of the new one, by itself
 	Goodwill *Price // other than the recommended or the offered one
 	Approver string
-	Budget   int64  // automatic goodwill that the tenant's budget grants to a new offer
+	Budget   Price  // automatic goodwill that the tenant's budget grants to a new offer; without a currency: of any
 	Booking  string // by which the budget knows it
 }
 
@@ -101,7 +101,7 @@ func (e *CapError) Error() string {
 func Advance(c Customer, number int64, a Action, rules Rules, now time.Time) (Customer, Case, error) {
 	before := c
 	c = Tick(c, rules, now)
-	k, err := c.find(number, a.Step)
+	k, err := c.find(number, a.Step, rules, now)
 	if err != nil {
 		return before, Case{}, err
 	}
@@ -111,7 +111,7 @@ func Advance(c Customer, number int64, a Action, rules Rules, now time.Time) (Cu
 	if !k.allows(a.Step) {
 		return before, Case{}, &StepError{State: k.State, Held: k.held(), Allowed: k.allowed()}
 	}
-	t := turn{&c, k, rules.For(k.Policy), now}
+	t := turn{&c, k, rules.For(k.Policy), rules, now}
 	if err := t.take(a); err != nil {
 		return before, Case{}, err
 	}
@@ -124,7 +124,7 @@ func Advance(c Customer, number int64, a Action, rules Rules, now time.Time) (Cu
 
 // find gives a case of the customer's own. A filed one is taken out when it is
 // to be opened again.
-func (c *Customer) find(number int64, step Step) (*Case, error) {
+func (c *Customer) find(number int64, step Step, rules Rules, now time.Time) (*Case, error) {
 	is := func(k Case) bool { return k.Number == number }
 	if i := slices.IndexFunc(c.Open, is); i >= 0 {
 		return &c.Open[i], nil
@@ -138,6 +138,7 @@ func (c *Customer) find(number int64, step Step) (*Case, error) {
 		return &k, nil
 	}
 	c.Closed = slices.Delete(slices.Clone(c.Closed), i, i+1)
+	c.makeRoom(rules, now)
 	at, _ := slices.BinarySearchFunc(c.Open, number, func(o Case, n int64) int { return int(o.Number - n) })
 	c.Open = slices.Insert(c.Open, at, k)
 	return &c.Open[at], nil
@@ -152,10 +153,11 @@ func (c *Customer) file(number int64) {
 
 // turn is one step under way.
 type turn struct {
-	c   *Customer
-	k   *Case
-	p   *Policy
-	now time.Time
+	c     *Customer
+	k     *Case
+	p     *Policy // of the case
+	rules Rules
+	now   time.Time
 }
 
 // take does what the step is about and moves the case on.
@@ -203,12 +205,8 @@ func (t turn) take(a Action) error {
 
 func (t turn) note(what Change) { t.k.note(Transition{At: t.now, Change: what}) }
 
-// judge decides anew and promises the named milestones anew where they were
-// kept before.
-func (t turn) judge(anew milestones) {
-	t.k.Renewals = 0
-	t.c.judge(t.p, t.k, anew, t.now)
-}
+// judge decides anew and promises the named milestones anew.
+func (t turn) judge(anew milestones) { t.c.judge(t.p, t.k, anew, t.now) }
 
 // answer takes note that a human spoke to the customer.
 func (t turn) answer() {
@@ -234,7 +232,9 @@ func (t turn) spoke(voice Voice, channel Channel) {
 	if k.VoicedAt.IsZero() {
 		k.VoicedAt = t.now
 	}
+	k.SpokenAt = later(k.SpokenAt, t.now)
 	t.c.countClaim(&was, k)
+	t.c.releaseAll(t.rules, t.now)
 }
 
 // hear takes in what the customer says: it ends a hold and asks for an answer.
@@ -250,8 +250,7 @@ func (t turn) hear(a Action) {
 		t.note(ChangeContacted)
 		return
 	}
-	t.spoke(voice, a.Channel)
 	t.note(ChangeContacted)
-	t.k.release(t.p, t.now)
-	t.judge(only(FirstResponse))
+	t.spoke(voice, a.Channel)
+	t.judge(only(FirstResponse) | t.k.missedMilestones())
 }

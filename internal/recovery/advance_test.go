@@ -12,7 +12,7 @@ import (
 )
 
 func do(s recovery.Step) recovery.Action {
-	return recovery.Action{Step: s, Channel: recovery.Email, Offer: 1, Budget: recovery.NoBudget, Booking: "b", Approver: "somebody"}
+	return recovery.Action{Step: s, Channel: recovery.Email, Offer: 1, Budget: recovery.Price{Minor: recovery.NoBudget}, Booking: "b", Approver: "somebody"}
 }
 
 func outcome(o recovery.Outcome) recovery.Action {
@@ -191,7 +191,7 @@ func TestReservation(t *testing.T) {
 		t.Errorf("a second offer of the same: %v", err)
 	}
 	poor := do(recovery.StepRequestOffer)
-	poor.Budget = 1_00
+	poor.Budget = recovery.Price{Minor: 1_00}
 	if _, k := take(t, c, 1, poor, noon); k.Offers[1].Reserved != 1_00 || k.Offers[1].State != recovery.ApprovalRequired {
 		t.Errorf("an empty budget: %+v", k.Offers[1])
 	}
@@ -261,7 +261,7 @@ func TestEntitlementIsOutsideTheCaps(t *testing.T) {
 	e := complaint(order("o"), func(e *recovery.Event) { e.Currency, e.Value, e.Loss, e.Entitlement = "USD", 600_00, 600_00, 600_00 })
 	c, _ := report(t, recovery.Customer{}, e, noon)
 	a := do(recovery.StepRequestOffer)
-	a.Budget = 0
+	a.Budget = recovery.Price{}
 	_, k := take(t, c, 1, a, noon)
 	for _, it := range k.Offers[0].Items {
 		if it.Kind == recovery.Entitlement && (it.Amount != 600_00 || it.Approval != 0) {

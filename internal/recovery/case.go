@@ -1,6 +1,9 @@
 package recovery
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Case is one effort to win a failed customer back.
 type Case struct {
@@ -19,9 +22,11 @@ type Case struct {
 	VoicedAt    time.Time // when we first heard the customer; zero while unvoiced
 	AnsweredAt  time.Time // last human answer; zero while none
 	Refused     bool      // the case was answered with a refusal
-	Renewals    int       // promises made anew since the last event
+	SpokenAt    time.Time // when the customer last spoke about it; zero while unvoiced
+	Renewals    Renewals  // promises made anew by time since the last event
 	HeldSince   time.Time // since when its clocks stand still; zero while they run
 	ReopenedAt  time.Time // last time; zero if never
+	Before      float64   // residual risk of the customer before the case was ended
 	TraceParent string    // of the call that opened it
 
 	Offers         []Offer // oldest first, at most [MostOffers]
@@ -164,6 +169,7 @@ type Transition struct {
 	At        time.Time
 	Change    Change
 	Milestone Milestone // of MISSED and WARNED
+	Offer     int64     // number of the offer that it is about; 0: none
 }
 
 // note appends to the history, the oldest entry giving way.
@@ -185,15 +191,34 @@ func (k *Case) RespondBy() (at time.Time) {
 	return at
 }
 
-// NextDeadline is when the next pending deadline is due whose clock runs; zero
-// when there is none.
+// NextDeadline is when the next deadline is due whose clock runs, or was due
+// when it was missed and nobody has made up for it; zero when there is none.
 func (k *Case) NextDeadline() (at time.Time) {
 	for i := range k.Deadlines {
-		if d := &k.Deadlines[i]; d.Verdict == Pending && !k.stopped(d) && (at.IsZero() || d.DueAt.Before(at)) {
+		d := &k.Deadlines[i]
+		if (d.Verdict == Pending && !k.stopped(d) || k.overdue(d)) && (at.IsZero() || d.DueAt.Before(at)) {
 			at = d.DueAt
 		}
 	}
 	return at
+}
+
+// overdue reports whether a deadline was missed and nobody has done since what
+// it was about.
+func (k *Case) overdue(d *Deadline) bool {
+	if d.Verdict != Missed || k.State >= Resolved {
+		return false
+	}
+	switch d.Milestone {
+	case Acknowledge:
+		return k.State == Open && k.AnsweredAt.Before(d.DueAt)
+	case FirstResponse:
+		return k.AnsweredAt.Before(d.DueAt)
+	case MakeOffer:
+		return !slices.ContainsFunc(k.Offers, func(o Offer) bool { return o.MadeAt.After(d.DueAt) })
+	default:
+		return d.DueAt.After(k.ReopenedAt)
+	}
 }
 
 // voiced reports whether the customer has spoken.

@@ -9,7 +9,7 @@ import (
 // full; goodwill comes on top, within its ceilings.
 func recommend(p *Policy, s *situation, a *Assessment) Recommendation {
 	f := &s.kase.Failure
-	currency := cmp.Or(f.Currency, p.Compensation.DefaultCurrency)
+	currency := cmp.Or(s.kase.currency(), p.Compensation.DefaultCurrency)
 	rec := Recommendation{
 		Items:     make([]Item, 0, 3+p.Compensation.MaxGestures),
 		Currency:  currency,

@@ -36,6 +36,20 @@ func (r *DeadlineRules) followUp(k *Case, now time.Time) Deadline {
 	return list[0]
 }
 
+// hasten leaves a share of the band's time to promises that are made anew
+// because they were broken.
+func (r *DeadlineRules) hasten(list []Deadline, which milestones, now time.Time) {
+	for i := range list {
+		d := &list[i]
+		if which&(1<<d.Milestone) == 0 || d.BoundBy != ByBand && d.BoundBy != ByPatienceCeiling {
+			continue
+		}
+		c := r.clock(d)
+		d.DueAt = c.add(now, time.Duration(r.RenewedShare*float64(c.between(now, d.DueAt))))
+	}
+	r.announce(list, now)
+}
+
 // announce sets when to warn of each deadline: at shares of its time, on its
 // own clock.
 func (r *DeadlineRules) announce(list []Deadline, now time.Time) {
@@ -119,6 +133,14 @@ func earlier(d Deadline, at time.Time, by Bound) Deadline {
 	return d
 }
 
+// Renewals counts, for each milestone, how often time has made a promise anew
+// since the last event: four bits a milestone.
+type Renewals int64
+
+func (r Renewals) of(m Milestone) int { return int(r>>(4*m)) & 0xf }
+
+func (r *Renewals) add(m Milestone) { *r += 1 << (4 * m) }
+
 // milestones is a set: bit m stands for milestone m.
 type milestones uint8
 
@@ -132,21 +154,44 @@ func only(list ...Milestone) (set milestones) {
 }
 
 // merge brings a new promise into the deadlines of a case. A pending deadline
-// is only ever tightened. A verdict stands for good: a milestone that was
-// missed is promised anew beside it, and one that was met only when that is
-// asked for.
+// is only ever tightened. A verdict stands for good: what was met or missed is
+// promised anew beside it, where that is asked for.
 func merge(old, promised []Deadline, anew milestones) []Deadline {
 	out := slices.Clone(old)
 	for _, d := range promised {
 		i := latest(out, d.Milestone)
 		switch {
-		case i < 0, out[i].Verdict == Missed, out[i].Verdict == Met && anew&(1<<d.Milestone) != 0:
-			out = appendBounded(out, d, MostDeadlines)
-		case out[i].Verdict == Pending:
+		case i >= 0 && out[i].Verdict == Pending:
 			out[i] = out[i].tighten(d)
+		case i < 0, anew&(1<<d.Milestone) != 0:
+			out = append(makeRoom(out), d)
 		}
 	}
 	return out
+}
+
+// makeRoom drops the oldest kept promise of a list that is full, or the oldest
+// broken one; never one that is pending.
+func makeRoom(list []Deadline) []Deadline {
+	if len(list) < MostDeadlines {
+		return list
+	}
+	for _, verdict := range []Verdict{Met, Missed} {
+		if i := slices.IndexFunc(list, func(d Deadline) bool { return d.Verdict == verdict }); i >= 0 {
+			return slices.Delete(list, i, i+1)
+		}
+	}
+	return list
+}
+
+// missedMilestones are those whose newest promise was broken.
+func (k *Case) missedMilestones() (set milestones) {
+	for m := Acknowledge; m <= FollowUp; m++ {
+		if i := latest(k.Deadlines, m); i >= 0 && k.Deadlines[i].Verdict == Missed {
+			set |= 1 << m
+		}
+	}
+	return set
 }
 
 // tighten takes over an earlier promise. Warnings that were given are not

@@ -51,9 +51,12 @@ func Report(c Customer, e Event, rules Rules, now time.Time) (Customer, Case, er
 		c.reopen(p, k, StepReport, now)
 	}
 	c.rememberFailure(p, &was, k, e)
-	anew := milestones(0)
+	anew := k.missedMilestones()
 	if e.Voice >= Private || was.State == Resolved {
 		anew = everything
+	}
+	if e.Voice >= Private {
+		c.releaseAll(rules, now)
 	}
 	c.judge(p, k, anew, now)
 	return c, *k, nil
@@ -61,6 +64,7 @@ func Report(c Customer, e Event, rules Rules, now time.Time) (Customer, Case, er
 
 // judge decides on a case and makes the decision its own.
 func (c *Customer) judge(p *Policy, k *Case, anew milestones, now time.Time) {
+	k.Renewals = 0
 	k.adopt(Decide(p, c, k, now), anew)
 	c.book(p, k, now)
 }
@@ -109,24 +113,30 @@ func (c *Customer) join(e Event, rules Rules) *Case {
 	return nil
 }
 
-// begin opens a case. When there are too many, the one lapses whose failure is
-// the oldest, of those that were resolved if there are any.
+// begin opens a case.
 func (c *Customer) begin(e Event, rules Rules, now time.Time) *Case {
-	if len(c.Open) >= rules.Active.Memory.OpenCases {
-		oldest := 0
-		for i := range c.Open {
-			if c.Open[i].before(&c.Open[oldest]) {
-				oldest = i
-			}
-		}
-		c.lapse(rules.For(c.Open[oldest].Policy), &c.Open[oldest], now)
-	}
+	c.makeRoom(rules, now)
 	c.Cases++
 	c.Open = append(c.Open, Case{
 		Number: c.Cases, Order: e.Order, Incident: e.Incident, Policy: rules.Active.Version,
 		State: Open, OpenedAt: now, TraceParent: e.TraceParent,
 	})
 	return &c.Open[len(c.Open)-1]
+}
+
+// makeRoom lets a case lapse when there are too many: the one whose failure is
+// the oldest, of those that were resolved if there are any.
+func (c *Customer) makeRoom(rules Rules, now time.Time) {
+	if len(c.Open) < rules.Active.Memory.OpenCases {
+		return
+	}
+	oldest := 0
+	for i := range c.Open {
+		if c.Open[i].before(&c.Open[oldest]) {
+			oldest = i
+		}
+	}
+	c.lapse(rules.For(c.Open[oldest].Policy), &c.Open[oldest], now)
 }
 
 // before orders the cases by how little is lost when they lapse.
@@ -142,10 +152,19 @@ func (k *Case) admit(p *Policy, f Failure) error {
 	if _, listed := p.Currencies[f.Currency]; f.Currency != "" && !listed {
 		return ErrUnlisted
 	}
-	if f.Currency != "" && k.Failure.Currency != "" && f.Currency != k.Failure.Currency {
+	if own := k.currency(); f.Currency != "" && own != "" && f.Currency != own {
 		return ErrCurrency
 	}
 	return nil
+}
+
+// currency is the one of the case: of the failure, or of what was offered when
+// no money was at stake; empty while it may be any.
+func (k *Case) currency() string {
+	if k.Failure.Currency == "" && len(k.Offers) > 0 {
+		return k.Offers[0].Currency
+	}
+	return k.Failure.Currency
 }
 
 // take adds one account of the failure to the case.
@@ -159,13 +178,15 @@ func (k *Case) take(p *Policy, e Event, now time.Time) {
 		k.Order, k.Incident = cmp.Or(k.Order, e.Order), cmp.Or(k.Incident, e.Incident)
 		k.Failure = combine(k.Failure, e.Failure)
 		k.Profile = combineProfiles(k.Profile, e.Profile)
-		k.Renewals = 0
 		k.note(Transition{At: now, Change: ChangeJoined})
 		k.release(p, now) // there is more to answer than what we wait for
 	}
 	k.Accounts = appendBounded(k.Accounts, e.Failure, MostAccounts)
 	if k.voiced() && k.VoicedAt.IsZero() {
 		k.VoicedAt = now
+	}
+	if e.Voice >= Private {
+		k.SpokenAt = later(k.SpokenAt, e.OccurredAt)
 	}
 }
 

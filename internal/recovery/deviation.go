@@ -48,10 +48,10 @@ func level(p *Policy, s *situation) ServiceLevel {
 	c, k := s.customer, s.kase
 	overdue := false
 	for i := range c.Open {
-		overdue = overdue || c.Open[i].overdue(s.now)
+		overdue = overdue || c.Open[i].unanswered(s.now)
 	}
 	switch {
-	case overdue || k.overdue(s.now), s.greed() && (k.Refused || k.Failure.Kinds.Has(Refused)):
+	case overdue || k.unanswered(s.now), s.greed() && (k.Refused || k.Failure.Kinds.Has(Refused)):
 		return LevelFailure
 	case !k.voiced() && !k.AnsweredAt.IsZero():
 		return LevelTransformational
@@ -62,10 +62,11 @@ func level(p *Policy, s *situation) ServiceLevel {
 	}
 }
 
-// overdue reports whether nobody has answered although the first response was due.
-func (k *Case) overdue(now time.Time) bool {
-	return k.State < Resolved && k.AnsweredAt.IsZero() && slices.ContainsFunc(k.Deadlines, func(d Deadline) bool {
-		return d.Milestone == FirstResponse && !now.Before(d.DueAt)
+// unanswered reports whether a first response was due and nobody has answered
+// since.
+func (k *Case) unanswered(now time.Time) bool {
+	return k.State < Resolved && slices.ContainsFunc(k.Deadlines, func(d Deadline) bool {
+		return d.Milestone == FirstResponse && d.Verdict != Met && !k.stopped(&d) && !now.Before(d.DueAt) && k.AnsweredAt.Before(d.DueAt)
 	})
 }
 

@@ -38,6 +38,13 @@ func (k *Case) release(p *Policy, now time.Time) {
 	k.note(Transition{At: now, Change: ChangeReleased})
 }
 
+// releaseAll ends the holds of all cases of a customer who has spoken.
+func (c *Customer) releaseAll(rules Rules, now time.Time) {
+	for i := range c.Open {
+		c.Open[i].release(rules.For(c.Open[i].Policy), now)
+	}
+}
+
 // clock is the calendar that a deadline runs on; nil: the wall clock.
 type clock struct{ Calendar }
 

@@ -119,48 +119,56 @@ func (c *Customer) similar(p *Policy, k *Case, now time.Time) bool {
 // then on it is what the offers hold that were neither refused nor expired, or
 // what was recommended after the last of them.
 func (c *Customer) book(p *Policy, k *Case, now time.Time) {
-	g := Grant{Case: k.Number, At: now, Currency: k.Recommendation.Currency, Minor: k.automatic(p)}
+	minor, at := k.automatic(p, now)
+	g := Grant{Case: k.Number, At: at, Currency: k.Recommendation.Currency, Minor: minor}
 	g.Units = p.units(g.Minor, g.Currency)
 	list := slices.Clone(c.Grants)
 	i := slices.IndexFunc(list, func(old Grant) bool { return old.Case == k.Number })
 	switch {
-	case i >= 0 && g.Units > list[i].Units:
-		list[i] = g
 	case i < 0 && g.Minor > 0:
 		list = append(list, g)
-	case i >= 0 && len(k.Offers) > 0 && g.Minor == 0:
+	case i < 0, len(k.Offers) == 0 && g.Units <= list[i].Units:
+		return
+	case g.Minor == 0:
 		list = slices.Delete(list, i, i+1)
-	case i >= 0 && len(k.Offers) > 0:
-		g.At = list[i].At
+	default:
 		list[i] = g
 	}
 	if len(list) > MostGrants {
 		list = foldOldest(list)
 	}
 	c.Grants = list
+	c.forget(p, now) // what was given long ago is not booked anew
 }
 
-// automatic is the goodwill that the case is given without approval.
-func (k *Case) automatic(p *Policy) (minor int64) {
-	offered := time.Time{}
+// automatic is the goodwill that the case is given without approval, and when
+// it was given: a refused or expired offer gives nothing, an accepted one gave
+// when it was answered. What was recommended after the last offer counts where
+// it is more.
+func (k *Case) automatic(p *Policy, now time.Time) (minor int64, at time.Time) {
+	var offered time.Time
 	for _, o := range k.Offers {
 		offered = o.CreatedAt
 		if o.Live() || o.State == OfferAccepted {
 			minor += o.Reserved
+			at = later(at, later(o.CreatedAt, o.AnsweredAt))
 		}
 	}
-	if recommended := k.Recommendation.ExpiresAt.Add(-p.Compensation.ValidFor); recommended.After(offered) {
-		_, automatic := k.Recommendation.Goodwill()
-		minor = max(minor, automatic)
+	recommended := k.Recommendation.ExpiresAt.Add(-p.Compensation.ValidFor)
+	if _, automatic := k.Recommendation.Goodwill(); automatic > minor && recommended.After(offered) {
+		return automatic, now
 	}
-	return minor
+	return minor, at
 }
 
-// foldOldest books the oldest grant together with the next of its currency,
-// under the later time, so that a bounded list never forgets money early.
+// foldOldest books the oldest grant together with the next of its currency, as
+// of no case in particular and under the later time, so that a bounded list
+// never forgets money early.
 func foldOldest(list []Grant) []Grant {
 	for i := 1; i < len(list); i++ {
 		if list[i].Currency == list[0].Currency {
+			list[i].Case = 0
+			list[i].At = later(list[i].At, list[0].At)
 			list[i].Minor += list[0].Minor
 			list[i].Units += list[0].Units
 			return list[1:]

@@ -10,10 +10,11 @@ func (p *Policy) minorPerUnit(currency string) float64 {
 
 // units converts minor units into reference units; 0 for no currency.
 func (p *Policy) units(minor int64, currency string) float64 {
-	if minor == 0 || currency == "" {
+	per := p.minorPerUnit(currency)
+	if per == 0 { // no currency, or one that the policy does not list
 		return 0
 	}
-	return float64(minor) / p.minorPerUnit(currency)
+	return float64(minor) / per
 }
 
 // minor converts reference units into whole minor units, downwards.

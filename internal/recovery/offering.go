@@ -9,9 +9,6 @@ import (
 // does not know of yet gives way to it.
 func (t turn) requestOffer(a Action) error {
 	c, k := t.c, t.k
-	if len(k.Offers) == MostOffers {
-		return ErrNothing
-	}
 	d := Decide(t.p, c, k, t.now)
 	o, err := t.price(&d, a)
 	if err != nil {
@@ -23,20 +20,52 @@ func (t turn) requestOffer(a Action) error {
 			k.endOffer(i, Expired, t.now)
 		}
 	}
-	k.Offers = append(slices.Clip(k.Offers), o)
+	if !k.makeRoomForOffer() {
+		return ErrNothing
+	}
+	k.Offers = append(k.Offers, o)
 	c.book(t.p, k, t.now)
-	t.note(ChangeOfferRequested)
+	t.noteOffer(ChangeOfferRequested, &o)
 	return nil
+}
+
+func (t turn) noteOffer(what Change, o *Offer) {
+	t.k.note(Transition{At: t.now, Change: what, Offer: o.Number})
+}
+
+// makeRoomForOffer drops the oldest offer that came to nothing when there are
+// too many; false when all of them count.
+func (k *Case) makeRoomForOffer() bool {
+	if len(k.Offers) < MostOffers {
+		return true
+	}
+	i := slices.IndexFunc(k.Offers, func(o Offer) bool { return o.State == Expired || o.State == OfferRefused })
+	if i >= 0 {
+		k.Offers = slices.Delete(slices.Clone(k.Offers), i, i+1)
+	}
+	return i >= 0
+}
+
+// nextOffer is the number of the offer to come.
+func (k *Case) nextOffer() int64 {
+	if len(k.Offers) == 0 {
+		return 1
+	}
+	return k.Offers[len(k.Offers)-1].Number + 1
 }
 
 // price makes an offer of what is recommended, less what was accepted already,
 // and reserves what of its goodwill needs no approval.
 func (t turn) price(d *Decision, a Action) (Offer, error) {
 	o := Offer{
-		Number: int64(len(t.k.Offers)) + 1, State: Proposed, Items: t.k.outstanding(d.Recommendation.Items),
+		Number: t.k.nextOffer(), State: Proposed, Items: t.k.outstanding(d.Recommendation.Items),
 		Currency: d.Recommendation.Currency, CreatedAt: t.now, ExpiresAt: t.now.Add(t.p.Compensation.ValidFor),
 	}
-	limit := min(t.automaticLeft(o.Currency), a.Budget)
+	limit := t.automaticLeft(o.Currency)
+	if a.Budget.Currency != "" && a.Budget.Currency != o.Currency {
+		limit = 0 // what the budget grants is of another currency
+	}
+	limit = min(limit, a.Budget.Minor)
 	if a.Goodwill != nil {
 		if err := t.admitGoodwill(*a.Goodwill, o.Currency); err != nil {
 			return Offer{}, err
@@ -47,9 +76,7 @@ func (t turn) price(d *Decision, a Action) (Offer, error) {
 		return Offer{}, ErrNothing
 	}
 	o.reserve(limit)
-	if o.Reserved > 0 {
-		o.Booking = a.Booking
-	}
+	o.Booking = a.Booking
 	if slices.ContainsFunc(o.Items, func(it Item) bool { return it.Approval > 0 }) {
 		o.State = ApprovalRequired
 	}
@@ -83,7 +110,7 @@ func (t turn) approveOffer(a Action) error {
 	}
 	o.State, o.ApprovedAt, o.Approver = Approved, t.now, a.Approver
 	t.c.book(t.p, t.k, t.now)
-	t.note(ChangeOfferApproved)
+	t.noteOffer(ChangeOfferApproved, o)
 	return nil
 }
 
@@ -96,7 +123,7 @@ func (t turn) makeOffer(a Action) error {
 	o.State, o.MadeAt = Made, t.now
 	t.answer()
 	t.k.meet(t.p, t.now, MakeOffer)
-	t.note(ChangeOfferMade)
+	t.noteOffer(ChangeOfferMade, o)
 	return nil
 }
 
@@ -108,10 +135,10 @@ func (t turn) acceptOffer(a Action) error {
 		return err
 	}
 	o.State, o.AnsweredAt = OfferAccepted, t.now
+	t.noteOffer(ChangeOfferAnswered, o)
 	t.spoke(Private, t.k.Failure.Channel)
 	t.k.AnsweredAt = later(t.k.AnsweredAt, t.now)
-	t.note(ChangeOfferAnswered)
-	t.k.release(t.p, t.now)
+	t.c.book(t.p, t.k, t.now)
 	return nil
 }
 
@@ -123,11 +150,10 @@ func (t turn) refuseOffer(a Action) error {
 		return err
 	}
 	o.State, o.AnsweredAt = OfferRefused, t.now
+	t.noteOffer(ChangeOfferAnswered, o)
 	t.spoke(Private, t.k.Failure.Channel)
 	t.k.Refused = true
-	t.note(ChangeOfferAnswered)
-	t.k.release(t.p, t.now)
-	t.judge(only(FirstResponse, MakeOffer))
+	t.judge(only(FirstResponse, MakeOffer) | t.k.missedMilestones())
 	t.note(ChangeReassessed)
 	return nil
 }
@@ -152,7 +178,7 @@ func (k *Case) offer(number int64, in ...OfferState) (*Offer, error) {
 func (k *Case) endOffer(i int, how OfferState, now time.Time) {
 	k.Offers = slices.Clone(k.Offers)
 	k.Offers[i].State = how
-	k.note(Transition{At: now, Change: ChangeOfferExpired})
+	k.note(Transition{At: now, Change: ChangeOfferExpired, Offer: k.Offers[i].Number})
 }
 
 // expireOffers ends the offers whose time is over at one moment.

@@ -163,6 +163,7 @@ type DeadlineRules struct {
 	Resolve         time.Duration        // 5 d
 	FollowUp        time.Duration        // 7 d after the resolution
 	Warnings        []float64            // shares of the time to a deadline, ascending: 0.5, 0.8
+	RenewedShare    float64              // of the band's time that a promise has that is made anew after it was missed: 0.5
 	Renewals        int                  // times that a missed promise is made anew without a new event: 1
 	Limits          []Limit              // of law, contract or house rule
 }

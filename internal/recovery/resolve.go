@@ -18,7 +18,7 @@ func (c *Customer) settle(p *Policy, k *Case, how Outcome, now time.Time) {
 	c.book(p, k, now)
 	s := situate(p, c, k, now)
 	k.Assessment = assess(p, &s)
-	k.Outcome, k.ClosedAt = how, now
+	k.Outcome, k.ClosedAt, k.Before = how, now, c.residualAt(p, now)
 	if left := k.leaves(how); left > c.residualAt(p, now) {
 		c.Residual, c.ResidualAt = left, later(c.ResidualAt, now)
 	}
@@ -32,7 +32,7 @@ func (c *Customer) settle(p *Policy, k *Case, how Outcome, now time.Time) {
 		c.addPositive(p, SatisfiedRecovery, now)
 	}
 	if how != Withdrawn {
-		k.Deadlines = appendBounded(k.Deadlines, p.Deadlines.followUp(k, now), MostDeadlines)
+		k.Deadlines = append(makeRoom(slices.Clone(k.Deadlines)), p.Deadlines.followUp(k, now))
 	}
 }
 
@@ -63,15 +63,18 @@ func (c *Customer) recovered(k *Case, yes bool) {
 	}
 }
 
-// reopen takes back that the case was ended.
+// reopen takes back that the case was ended, and what that has left.
 func (c *Customer) reopen(p *Policy, k *Case, by Step, now time.Time) {
 	if k.Outcome == Satisfied {
 		c.recovered(k, false)
 		c.takeBack(p, SatisfiedRecovery, k.ClosedAt)
 	}
+	if c.ResidualAt.Equal(k.ClosedAt) {
+		c.Residual = min(c.Residual, k.Before)
+	}
 	k.Deadlines = slices.DeleteFunc(slices.Clone(k.Deadlines), func(d Deadline) bool { return d.Verdict == Pending })
 	k.enter(by)
-	k.Outcome, k.ClosedAt, k.ReopenedAt, k.Renewals = 0, time.Time{}, now, 0
+	k.Outcome, k.ClosedAt, k.ReopenedAt = 0, time.Time{}, now
 	k.note(Transition{At: now, Change: ChangeReopened})
 }
 

@@ -64,13 +64,14 @@ func controllability(p *Policy, f *Failure) float64 {
 }
 
 // waiting is how long the customer has gone without a human answer since they
-// last spoke or did anything. Only those who spoke wait for an answer.
+// last spoke or did anything. Only those wait who spoke about this case and were
+// not answered since; what they do elsewhere lets a wait begin anew, but begins none.
 func (c *Customer) waiting(k *Case, now time.Time) time.Duration {
-	since := later(c.LastContact, c.LastActivity)
-	if !k.voiced() || !k.AnsweredAt.Before(since) {
+	answered := !k.AnsweredAt.IsZero() && !k.AnsweredAt.Before(k.SpokenAt)
+	if !k.voiced() || answered {
 		return 0
 	}
-	return max(now.Sub(since), 0)
+	return max(now.Sub(later(c.LastContact, c.LastActivity)), 0)
 }
 
 // assess scores the risk that the customer leaves. The score is a sum of

@@ -88,11 +88,12 @@ func (k *Case) warn(at time.Time) {
 }
 
 // miss marks the deadlines that go by at one moment. A missed follow-up opens
-// the case again. The first time that any other promise to somebody who spoke
-// is broken, the promise is made anew, from that moment on; a hold ends then,
-// since it is we who are late.
+// the case again. A broken promise to somebody who spoke is a second failure:
+// the case is judged anew, and what was broken is promised anew, with less time,
+// unless that has happened too often already. A hold ends then, since it is we
+// who are late.
 func (c *Customer) miss(p *Policy, k *Case, at time.Time) {
-	any, followUp := false, false
+	var broken, anew milestones
 	k.Deadlines = slices.Clone(k.Deadlines)
 	for i := range k.Deadlines {
 		d := &k.Deadlines[i]
@@ -100,25 +101,32 @@ func (c *Customer) miss(p *Policy, k *Case, at time.Time) {
 			continue
 		}
 		d.Verdict, d.Warnings = Missed, nil
-		any, followUp = true, followUp || d.Milestone == FollowUp
+		broken |= 1 << d.Milestone
+		if k.Renewals.of(d.Milestone) < p.Deadlines.Renewals {
+			k.Renewals.add(d.Milestone)
+			anew |= 1 << d.Milestone
+		}
 		c.LastMiss = later(c.LastMiss, d.DueAt)
 		k.note(Transition{At: at, Change: ChangeMissed, Milestone: d.Milestone})
 	}
 	switch {
-	case followUp:
+	case broken&(1<<FollowUp) != 0:
 		c.reopen(p, k, StepMissFollowUp, at)
 		c.judge(p, k, everything, at)
-		k.note(Transition{At: at, Change: ChangeReassessed})
-	case any && k.voiced() && k.Renewals < p.Deadlines.Renewals:
+	case broken != 0 && k.voiced():
 		k.release(p, at)
-		k.Renewals++
-		c.judge(p, k, 0, at)
-		k.note(Transition{At: at, Change: ChangeReassessed})
+		d := Decide(p, c, k, at)
+		p.Deadlines.hasten(d.Promise, anew, at)
+		k.adopt(d, anew)
+		c.book(p, k, at)
+	default:
+		return
 	}
+	k.note(Transition{At: at, Change: ChangeReassessed})
 }
 
 // lapsesAt is when a case lapses that the customer never spoke about and that
-// nobody touched; zero for every other case.
+// nobody answered; zero for every other case.
 func (k *Case) lapsesAt(p *Policy) time.Time {
 	if k.State >= Resolved || k.voiced() || !k.AnsweredAt.IsZero() {
 		return time.Time{}

@@ -36,7 +36,7 @@ func encode(at origin, k *recovery.Case, rules recovery.Rules) *recoveryv1.Case 
 		Recommendation: e.recommendation(k),
 		Deadlines:      deadlines(k.Deadlines),
 		RespondBy:      timestamp(k.RespondBy()),
-		History:        history(k.History),
+		History:        history(id, k.History),
 		PolicyVersion:  k.Policy,
 		TraceParent:    k.TraceParent,
 		Outcome:        recoveryv1.Outcome(k.Outcome),
@@ -140,12 +140,18 @@ func deadlines(all []recovery.Deadline) []*recoveryv1.Deadline {
 	})
 }
 
-func history(all []recovery.Transition) []*recoveryv1.Transition {
-	return list(all, func(t *recovery.Transition) *recoveryv1.Transition {
-		return recoveryv1.Transition_builder{
-			At:        timestamp(t.At),
-			Kind:      recoveryv1.TransitionKind(t.Change),
-			Milestone: recoveryv1.Milestone(t.Milestone),
-		}.Build()
-	})
+func history(caseID string, all []recovery.Transition) []*recoveryv1.Transition {
+	return list(all, func(t *recovery.Transition) *recoveryv1.Transition { return transition(caseID, t) })
+}
+
+func transition(caseID string, t *recovery.Transition) *recoveryv1.Transition {
+	out := recoveryv1.Transition_builder{
+		At:        timestamp(t.At),
+		Kind:      recoveryv1.TransitionKind(t.Change),
+		Milestone: recoveryv1.Milestone(t.Milestone),
+	}.Build()
+	if t.Offer > 0 {
+		out.SetOfferId(OfferID(caseID, t.Offer))
+	}
+	return out
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,19 +45,21 @@ type offering struct {
 func (o *offering) carryOut(ctx context.Context) (*recoveryv1.RequestOfferResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, offerTime)
 	defer cancel()
-	booking, granted, err := o.book(ctx)
+	b, granted, err := o.book(ctx)
 	if err != nil {
 		return nil, err
 	}
-	stored, err := o.service.step(ctx, o.req, func(c recovery.Customer, rules recovery.Rules) (recovery.Action, error) {
+	stored, replayed, err := o.service.step(ctx, o.req, func(rules recovery.Rules) (recovery.Action, error) {
 		a, err := action(recovery.StepRequestOffer, o.req.GetGoodwill(), rules)
-		a.Budget, a.Booking = granted, booking.Name
+		a.Budget, a.Booking = granted, b.Name
 		return a, err
 	})
+	// No offer was kept with this booking, which is this call's alone. Where that
+	// is not known, the sweep finds out.
+	if b.Name != "" && (replayed || err != nil && !unknown(err)) {
+		_ = o.service.ledger.SettleBooking(context.WithoutCancel(ctx), b, 0, time.Time{})
+	}
 	if err != nil {
-		if booking.Name != "" && !unknown(err) {
-			_ = o.service.ledger.SettleBooking(context.WithoutCancel(ctx), booking, 0, time.Time{}) // else the sweep does
-		}
 		return nil, err
 	}
 	kase := &recoveryv1.Case{}
@@ -87,37 +90,52 @@ const (
 )
 
 // book takes what the offer would give without approval out of the tenant's
-// budget. Nothing is taken for a request that was carried out before, nor for
-// one that will be refused: both are told so by the step.
-func (o *offering) book(ctx context.Context) (ledger.Booking, int64, error) {
+// budget, under a name that no other call has. Nothing is taken for a request
+// that was carried out before, nor for one that will be refused: both are told
+// so by the step. What an offer holds that gives way to this one is counted as
+// free: only one of the two can be answered.
+func (o *offering) book(ctx context.Context) (b ledger.Booking, granted recovery.Price, err error) {
 	s := o.service
 	at, was, err := s.ledger.Case(ctx, o.req.GetCaseId())
 	if err != nil {
-		return ledger.Booking{}, 0, err
+		return b, granted, err
 	}
-	rules, err := s.rulesFor(ctx, withCase(at.Customer, was))
+	c := withCase(at.Customer, was)
+	rules, err := s.rulesFor(ctx, c)
 	if err != nil {
-		return ledger.Booking{}, 0, err
+		return b, granted, err
 	}
 	now := s.now()
 	name := ledger.BookingName(now, s.ledger.Hash("booking", o.req.GetCaseId()+" "+o.req.GetRequestId()))
-	for _, old := range was.Offers {
-		if ledger.SameBooking(old.Booking, name) {
-			return ledger.Booking{}, 0, nil
-		}
+	wish, err := o.preview(c, was.Number, rules, anyBudget)
+	if err != nil || slices.ContainsFunc(was.Offers, func(old recovery.Offer) bool { return ledger.SameBooking(old.Booking, name) }) {
+		return b, granted, nil
 	}
-	wish, err := o.preview(withCase(at.Customer, was), was.Number, rules, recovery.NoBudget)
-	if err != nil || wish.Reserved == 0 {
-		return ledger.Booking{}, 0, nil
-	}
+	granted = recovery.Price{Currency: wish.Currency, Minor: wish.Reserved}
 	limit := budget(rules, wish.Currency)
-	if limit == recovery.NoBudget {
-		return ledger.Booking{}, limit, nil
+	switch {
+	case limit == recovery.NoBudget:
+		return b, anyBudget, nil
+	case wish.Reserved == 0:
+		return b, granted, nil
 	}
-	b := ledger.Booking{Tenant: at.Tenant, Currency: wish.Currency, Day: now, CaseID: o.req.GetCaseId(), Name: name}
-	granted, err := s.ledger.Book(ctx, b, wish.Reserved, limit, now.Add(doubtAfter))
+	b = ledger.Booking{Tenant: at.Tenant, Currency: wish.Currency, Day: now, CaseID: o.req.GetCaseId(), Name: name}
+	granted.Minor, err = s.ledger.Book(ctx, b, wish.Reserved, limit+replaced(&was, b), now.Add(doubtAfter))
 	return b, granted, err
 }
+
+// replaced is what a live offer of the case holds of the same budget.
+func replaced(k *recovery.Case, b ledger.Booking) (held int64) {
+	for i := range k.Offers {
+		if o := &k.Offers[i]; o.Live() && o.Currency == b.Currency && ledger.SameDay(o.Booking, b.Name) {
+			held += o.Reserved
+		}
+	}
+	return held
+}
+
+// anyBudget bounds nothing.
+var anyBudget = recovery.Price{Minor: recovery.NoBudget}
 
 // withCase adds a case that is filed away, so that a step with it is refused
 // for what it is.
@@ -142,7 +160,7 @@ func budget(rules recovery.Rules, currency string) int64 {
 }
 
 // preview is the offer as it would be drawn up now.
-func (o *offering) preview(c recovery.Customer, number int64, rules recovery.Rules, budget int64) (recovery.Offer, error) {
+func (o *offering) preview(c recovery.Customer, number int64, rules recovery.Rules, budget recovery.Price) (recovery.Offer, error) {
 	_, k, err := o.imagine(c, number, rules, budget)
 	if err != nil {
 		return recovery.Offer{}, err
@@ -150,7 +168,7 @@ func (o *offering) preview(c recovery.Customer, number int64, rules recovery.Rul
 	return k.Offers[len(k.Offers)-1], nil
 }
 
-func (o *offering) imagine(c recovery.Customer, number int64, rules recovery.Rules, budget int64) (recovery.Customer, recovery.Case, error) {
+func (o *offering) imagine(c recovery.Customer, number int64, rules recovery.Rules, budget recovery.Price) (recovery.Customer, recovery.Case, error) {
 	a, err := action(recovery.StepRequestOffer, o.req.GetGoodwill(), rules)
 	if err != nil {
 		return c, recovery.Case{}, err
@@ -175,7 +193,7 @@ func (o *offering) rehearse(ctx context.Context) (*recoveryv1.RequestOfferRespon
 
 // suppose prices the offer with what is left of the tenant's budget.
 func (o *offering) suppose(ctx context.Context, at origin, c recovery.Customer, number int64, rules recovery.Rules) (*recoveryv1.RequestOfferResponse, error) {
-	wish, err := o.preview(c, number, rules, recovery.NoBudget)
+	wish, err := o.preview(c, number, rules, anyBudget)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +205,7 @@ func (o *offering) suppose(ctx context.Context, at origin, c recovery.Customer, 
 		}
 		left = max(left-used, 0)
 	}
-	_, k, err := o.imagine(c, number, rules, left)
+	_, k, err := o.imagine(c, number, rules, recovery.Price{Currency: wish.Currency, Minor: left})
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +284,7 @@ func stepOffer[R interface {
 	if !ok {
 		return none, recovery.ErrNoOffer
 	}
-	stored, err := s.step(ctx, req, func(_ recovery.Customer, rules recovery.Rules) (recovery.Action, error) {
+	stored, _, err := s.step(ctx, req, func(rules recovery.Rules) (recovery.Action, error) {
 		a, err := how(rules)
 		a.Offer = number
 		return a, err

@@ -63,7 +63,7 @@ func (s *Service) ReopenCase(ctx context.Context, req *recoveryv1.ReopenCaseRequ
 // answered takes one step and puts the case into the answer, as field 1, which
 // it is in every one.
 func answered[A proto.Message](s *Service, ctx context.Context, req stepRequest, a recovery.Action, answer A) (A, error) {
-	stored, err := s.step(ctx, req, func(recovery.Customer, recovery.Rules) (recovery.Action, error) { return a, nil })
+	stored, _, err := s.step(ctx, req, func(recovery.Rules) (recovery.Action, error) { return a, nil })
 	if err != nil {
 		var none A
 		return none, err
@@ -79,15 +79,15 @@ func withStored[A proto.Message](answer A, stored []byte) A {
 
 // step takes one step with a case and gives the case as it is answered: the
 // same bytes for the same request id, whatever has changed since. How makes the
-// action out of the request, as the customer and the policies stand.
-func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.Customer, recovery.Rules) (recovery.Action, error)) ([]byte, error) {
+// action out of the request, as the policies stand.
+func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.Rules) (recovery.Action, error)) (stored []byte, replayed bool, err error) {
 	key, number, err := ledger.ParseCaseID(req.GetCaseId())
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ledger.ErrNotFound, err)
+		return nil, false, fmt.Errorf("%w: %w", ledger.ErrNotFound, err)
 	}
 	content, err := payload.Marshal(req)
 	if err != nil {
-		return nil, fmt.Errorf("encode the step: %w", err)
+		return nil, false, fmt.Errorf("encode the step: %w", err)
 	}
 	name := string(req.ProtoReflect().Descriptor().Name())
 	write := ledger.Write{
@@ -100,7 +100,7 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.C
 		if err != nil {
 			return ledger.Judgement{}, err
 		}
-		a, err := how(c, rules)
+		a, err := how(rules)
 		if err != nil {
 			return ledger.Judgement{}, err
 		}
@@ -117,16 +117,16 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.C
 		return ledger.Judgement{Customer: c, Answers: [][]byte{answer}, Due: c.NextDue(rules)}, nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if err := results[0].Err; err != nil {
-		return nil, err
+	result := results[0]
+	if result.Err != nil {
+		return nil, false, result.Err
 	}
-	tenant := results[0].Tenant
-	if !results[0].Replayed {
-		s.settle(ctx, tenant, key, &last)
+	if !result.Replayed {
+		s.settle(ctx, result.Tenant, key, &last)
 	}
-	return protowire.AppendString(protowire.AppendTag(results[0].Answer, caseTenant, protowire.BytesType), tenant), nil
+	return protowire.AppendString(protowire.AppendTag(result.Answer, caseTenant, protowire.BytesType), result.Tenant), result.Replayed, nil
 }
 
 // advance judges the step.
@@ -140,9 +140,9 @@ func (s *Service) advance(ctx context.Context, c recovery.Customer, number int64
 	return c, k, err
 }
 
-// settle gives back to the tenant's budget what the offers of a case no longer
-// hold. What fails here is made good by the sweep, which looks at every booking
-// again.
+// settle brings the tenant's budget in line with the offers that have just
+// changed. What fails here is made good by the sweep, which looks at every
+// booking again.
 func (s *Service) settle(ctx context.Context, tenant string, key ledger.Key, k *recovery.Case) {
 	_ = s.ledger.SettleOffers(ctx, tenant, key, k)
 }

@@ -147,16 +147,13 @@ func (d *delivery) gone(err error) error {
 }
 
 func caseEvent(e *watch.Event, token string) *recoveryv1.CaseEvent {
+	id := ledger.CaseID(e.Key, e.Case)
 	return recoveryv1.CaseEvent_builder{
-		EventId: e.ID,
-		Token:   token,
-		Tenant:  e.Tenant,
-		CaseId:  ledger.CaseID(e.Key, e.Case),
-		Transition: recoveryv1.Transition_builder{
-			At:        timestamp(e.Transition.At),
-			Kind:      recoveryv1.TransitionKind(e.Transition.Change),
-			Milestone: recoveryv1.Milestone(e.Transition.Milestone),
-		}.Build(),
+		EventId:    e.ID,
+		Token:      token,
+		Tenant:     e.Tenant,
+		CaseId:     id,
+		Transition: transition(id, &e.Transition),
 		Band:       recoveryv1.Band(e.Band),
 		Case:       e.Now,
 		State:      recoveryv1.CaseState(e.State),

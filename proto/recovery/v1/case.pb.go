@@ -96,7 +96,7 @@ const (
 	Outcome_OUTCOME_NO_RESPONSE Outcome = 3
 	// There was nothing to recover, or the customer took it back.
 	Outcome_OUTCOME_WITHDRAWN Outcome = 4
-	// An unvoiced case without contact for 30 days. Set by the service only.
+	// An unvoiced case that nobody answered for 30 days, or the oldest of more than 100 open cases. Set by the service only.
 	Outcome_OUTCOME_LAPSED Outcome = 5
 )
 
@@ -360,7 +360,7 @@ const (
 	TransitionKind_TRANSITION_KIND_FOLLOWED_UP TransitionKind = 15
 	// It was opened again.
 	TransitionKind_TRANSITION_KIND_REOPENED TransitionKind = 16
-	// It was closed by the service after 30 days without contact.
+	// It was closed by the service: unvoiced and unanswered for 30 days, or the oldest of more than 100 open ones.
 	TransitionKind_TRANSITION_KIND_LAPSED TransitionKind = 17
 	// An offer ended without an answer; what was reserved for it is free again.
 	TransitionKind_TRANSITION_KIND_OFFER_EXPIRED TransitionKind = 18
@@ -581,6 +581,7 @@ type Transition struct {
 	xxx_hidden_At        *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=at,proto3"`
 	xxx_hidden_Kind      TransitionKind         `protobuf:"varint,2,opt,name=kind,proto3,enum=recovery.v1.TransitionKind"`
 	xxx_hidden_Milestone Milestone              `protobuf:"varint,3,opt,name=milestone,proto3,enum=recovery.v1.Milestone"`
+	xxx_hidden_OfferId   string                 `protobuf:"bytes,4,opt,name=offer_id,json=offerId,proto3"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -631,6 +632,13 @@ func (x *Transition) GetMilestone() Milestone {
 	return Milestone_MILESTONE_UNSPECIFIED
 }
 
+func (x *Transition) GetOfferId() string {
+	if x != nil {
+		return x.xxx_hidden_OfferId
+	}
+	return ""
+}
+
 func (x *Transition) SetAt(v *timestamppb.Timestamp) {
 	x.xxx_hidden_At = v
 }
@@ -641,6 +649,10 @@ func (x *Transition) SetKind(v TransitionKind) {
 
 func (x *Transition) SetMilestone(v Milestone) {
 	x.xxx_hidden_Milestone = v
+}
+
+func (x *Transition) SetOfferId(v string) {
+	x.xxx_hidden_OfferId = v
 }
 
 func (x *Transition) HasAt() bool {
@@ -663,6 +675,8 @@ type Transition_builder struct {
 	Kind TransitionKind
 	// Which milestone it is about; unspecified if none.
 	Milestone Milestone
+	// Which offer of the case it is about; empty if none.
+	OfferId string
 }
 
 func (b0 Transition_builder) Build() *Transition {
@@ -672,6 +686,7 @@ func (b0 Transition_builder) Build() *Transition {
 	x.xxx_hidden_At = b.At
 	x.xxx_hidden_Kind = b.Kind
 	x.xxx_hidden_Milestone = b.Milestone
+	x.xxx_hidden_OfferId = b.OfferId
 	return m0
 }
 
@@ -1326,12 +1341,13 @@ const file_recovery_v1_case_proto_rawDesc = "" +
 	"\x06due_at\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05dueAt\x12-\n" +
 	"\bbound_by\x18\x03 \x01(\x0e2\x12.recovery.v1.BoundR\aboundBy\x120\n" +
 	"\x05state\x18\x04 \x01(\x0e2\x1a.recovery.v1.DeadlineStateR\x05state\x121\n" +
-	"\x06met_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05metAt\"\x9f\x01\n" +
+	"\x06met_at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05metAt\"\xba\x01\n" +
 	"\n" +
 	"Transition\x12*\n" +
 	"\x02at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\x12/\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x1b.recovery.v1.TransitionKindR\x04kind\x124\n" +
-	"\tmilestone\x18\x03 \x01(\x0e2\x16.recovery.v1.MilestoneR\tmilestone\"\xa6\a\n" +
+	"\tmilestone\x18\x03 \x01(\x0e2\x16.recovery.v1.MilestoneR\tmilestone\x12\x19\n" +
+	"\boffer_id\x18\x04 \x01(\tR\aofferId\"\xa6\a\n" +
 	"\x04Case\x12\x1c\n" +
 	"\acase_id\x18\x01 \x01(\tB\x03\xe0A\x03R\x06caseId\x12\x1b\n" +
 	"\x06tenant\x18\x02 \x01(\tB\x03\xe0A\x03R\x06tenant\x12$\n" +

@@ -200,7 +200,7 @@ func (b0 GetCaseResponse_builder) Build() *GetCaseResponse {
 	return m0
 }
 
-// ListCasesRequest asks for cases of one tenant, in the order in which something is due next; those for which nothing is due come last.
+// ListCasesRequest asks for cases of one tenant, in the order in which something is due next, what is overdue first; those for which nothing is due come last.
 // All filters must hold at once. Without customer_id it finds the cases that are not closed: open ones and those that await their follow-up.
 // With customer_id it finds the closed ones that are kept as well, the newest 100.
 type ListCasesRequest struct {
@@ -340,7 +340,8 @@ type ListCasesRequest_builder struct {
 	States []CaseState
 	// Set by the caller: only cases in one of these bands. Empty means all.
 	Bands []Band
-	// Set by the caller: only cases that have a pending deadline before this moment, between the years 2000 and 2100. Not given means any.
+	// Set by the caller: only cases that have a deadline before this moment which is pending, or was missed and nobody has made up for; between
+	// the years 2000 and 2100. Not given means any.
 	DueBefore *timestamppb.Timestamp
 	// Set by the caller: how many cases to answer at most, up to 1000; 0 means 50.
 	PageSize int32
@@ -1400,7 +1401,7 @@ func (b0 ReleaseCaseResponse_builder) Build() *ReleaseCaseResponse {
 	return m0
 }
 
-// ResolveCaseRequest closes a case.
+// ResolveCaseRequest ends a case; its follow-up closes it.
 type ResolveCaseRequest struct {
 	state                  protoimpl.MessageState `protogen:"opaque.v1"`
 	xxx_hidden_CaseId      string                 `protobuf:"bytes,1,opt,name=case_id,json=caseId,proto3"`

@@ -40,7 +40,7 @@ const (
 	OfferState_OFFER_STATE_ACCEPTED OfferState = 5
 	// The customer refused it: a double deviation.
 	OfferState_OFFER_STATE_REFUSED OfferState = 6
-	// Nobody answered in time; what was reserved is free again.
+	// It ended without an answer: its time was over, another one took its place, or the case was resolved. What was reserved is free again.
 	OfferState_OFFER_STATE_EXPIRED OfferState = 7
 )
 

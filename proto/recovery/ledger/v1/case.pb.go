@@ -47,6 +47,8 @@ type Case struct {
 	xxx_hidden_Offers         *[]*Offer              `protobuf:"bytes,22,rep,name=offers,proto3"`
 	xxx_hidden_HeldSince      int64                  `protobuf:"fixed64,23,opt,name=held_since,json=heldSince,proto3"`
 	xxx_hidden_ReopenedAt     int64                  `protobuf:"fixed64,24,opt,name=reopened_at,json=reopenedAt,proto3"`
+	xxx_hidden_SpokenAt       int64                  `protobuf:"fixed64,25,opt,name=spoken_at,json=spokenAt,proto3"`
+	xxx_hidden_ResidualBefore float64                `protobuf:"fixed64,26,opt,name=residual_before,json=residualBefore,proto3"`
 	unknownFields             protoimpl.UnknownFields
 	sizeCache                 protoimpl.SizeCache
 }
@@ -252,6 +254,20 @@ func (x *Case) GetReopenedAt() int64 {
 	return 0
 }
 
+func (x *Case) GetSpokenAt() int64 {
+	if x != nil {
+		return x.xxx_hidden_SpokenAt
+	}
+	return 0
+}
+
+func (x *Case) GetResidualBefore() float64 {
+	if x != nil {
+		return x.xxx_hidden_ResidualBefore
+	}
+	return 0
+}
+
 func (x *Case) SetNumber(v int64) {
 	x.xxx_hidden_Number = v
 }
@@ -348,6 +364,14 @@ func (x *Case) SetReopenedAt(v int64) {
 	x.xxx_hidden_ReopenedAt = v
 }
 
+func (x *Case) SetSpokenAt(v int64) {
+	x.xxx_hidden_SpokenAt = v
+}
+
+func (x *Case) SetResidualBefore(v float64) {
+	x.xxx_hidden_ResidualBefore = v
+}
+
 func (x *Case) HasFailure() bool {
 	if x == nil {
 		return false
@@ -425,7 +449,7 @@ type Case_builder struct {
 	AnsweredAt int64
 	// Whether the case was answered with a refusal.
 	Refused bool
-	// Promises made anew since the last event.
+	// Promises made anew since the last event: four bits a milestone, those of milestone n from bit 4n on.
 	Renewals int64
 	// W3C traceparent of the call that opened the case.
 	TraceParent string
@@ -443,6 +467,10 @@ type Case_builder struct {
 	HeldSince int64
 	// When it was last opened again; zero if never.
 	ReopenedAt int64
+	// When the customer last spoke about it; zero if never.
+	SpokenAt int64
+	// Residual risk of the customer before the case was ended, 0..1.
+	ResidualBefore float64
 }
 
 func (b0 Case_builder) Build() *Case {
@@ -473,6 +501,8 @@ func (b0 Case_builder) Build() *Case {
 	x.xxx_hidden_Offers = &b.Offers
 	x.xxx_hidden_HeldSince = b.HeldSince
 	x.xxx_hidden_ReopenedAt = b.ReopenedAt
+	x.xxx_hidden_SpokenAt = b.SpokenAt
+	x.xxx_hidden_ResidualBefore = b.ResidualBefore
 	return m0
 }
 
@@ -1456,6 +1486,7 @@ type Transition struct {
 	xxx_hidden_At        int64                  `protobuf:"fixed64,1,opt,name=at,proto3"`
 	xxx_hidden_Change    uint32                 `protobuf:"varint,2,opt,name=change,proto3"`
 	xxx_hidden_Milestone uint32                 `protobuf:"varint,3,opt,name=milestone,proto3"`
+	xxx_hidden_Offer     int64                  `protobuf:"varint,4,opt,name=offer,proto3"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -1506,6 +1537,13 @@ func (x *Transition) GetMilestone() uint32 {
 	return 0
 }
 
+func (x *Transition) GetOffer() int64 {
+	if x != nil {
+		return x.xxx_hidden_Offer
+	}
+	return 0
+}
+
 func (x *Transition) SetAt(v int64) {
 	x.xxx_hidden_At = v
 }
@@ -1518,6 +1556,10 @@ func (x *Transition) SetMilestone(v uint32) {
 	x.xxx_hidden_Milestone = v
 }
 
+func (x *Transition) SetOffer(v int64) {
+	x.xxx_hidden_Offer = v
+}
+
 type Transition_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -1527,6 +1569,8 @@ type Transition_builder struct {
 	Change uint32
 	// The deadline concerned, of a miss or a warning.
 	Milestone uint32
+	// Number of the offer concerned; zero when none.
+	Offer int64
 }
 
 func (b0 Transition_builder) Build() *Transition {
@@ -1536,6 +1580,7 @@ func (b0 Transition_builder) Build() *Transition {
 	x.xxx_hidden_At = b.At
 	x.xxx_hidden_Change = b.Change
 	x.xxx_hidden_Milestone = b.Milestone
+	x.xxx_hidden_Offer = b.Offer
 	return m0
 }
 
@@ -1543,7 +1588,7 @@ var File_recovery_ledger_v1_case_proto protoreflect.FileDescriptor
 
 const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"\n" +
-	"\x1drecovery/ledger/v1/case.proto\x12\x12recovery.ledger.v1\x1a!recovery/ledger/v1/decision.proto\"\xa1\a\n" +
+	"\x1drecovery/ledger/v1/case.proto\x12\x12recovery.ledger.v1\x1a!recovery/ledger/v1/decision.proto\"\xe7\a\n" +
 	"\x04Case\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x14\n" +
 	"\x05order\x18\x02 \x01(\tR\x05order\x12\x1a\n" +
@@ -1574,7 +1619,9 @@ const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"\n" +
 	"held_since\x18\x17 \x01(\x10R\theldSince\x12\x1f\n" +
 	"\vreopened_at\x18\x18 \x01(\x10R\n" +
-	"reopenedAt\"\xec\x02\n" +
+	"reopenedAt\x12\x1b\n" +
+	"\tspoken_at\x18\x19 \x01(\x10R\bspokenAt\x12'\n" +
+	"\x0fresidual_before\x18\x1a \x01(\x01R\x0eresidualBefore\"\xec\x02\n" +
 	"\x05Offer\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x03R\x06number\x12\x14\n" +
 	"\x05state\x18\x02 \x01(\rR\x05state\x12.\n" +
@@ -1640,12 +1687,13 @@ const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"\averdict\x18\x04 \x01(\rR\averdict\x12\x15\n" +
 	"\x06met_at\x18\x05 \x01(\x10R\x05metAt\x12\x1a\n" +
 	"\bbusiness\x18\x06 \x01(\bR\bbusiness\x12\x1a\n" +
-	"\bwarnings\x18\a \x03(\x10R\bwarnings\"R\n" +
+	"\bwarnings\x18\a \x03(\x10R\bwarnings\"h\n" +
 	"\n" +
 	"Transition\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x10R\x02at\x12\x16\n" +
 	"\x06change\x18\x02 \x01(\rR\x06change\x12\x1c\n" +
-	"\tmilestone\x18\x03 \x01(\rR\tmilestoneB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
+	"\tmilestone\x18\x03 \x01(\rR\tmilestone\x12\x14\n" +
+	"\x05offer\x18\x04 \x01(\x03R\x05offerB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
 
 var file_recovery_ledger_v1_case_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_recovery_ledger_v1_case_proto_goTypes = []any{

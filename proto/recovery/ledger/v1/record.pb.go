@@ -253,6 +253,7 @@ type Event struct {
 	xxx_hidden_Band       uint32                 `protobuf:"varint,9,opt,name=band,proto3"`
 	xxx_hidden_RespondBy  int64                  `protobuf:"fixed64,10,opt,name=respond_by,json=respondBy,proto3"`
 	xxx_hidden_RecordedAt int64                  `protobuf:"fixed64,11,opt,name=recorded_at,json=recordedAt,proto3"`
+	xxx_hidden_Offer      int64                  `protobuf:"varint,12,opt,name=offer,proto3"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -359,6 +360,13 @@ func (x *Event) GetRecordedAt() int64 {
 	return 0
 }
 
+func (x *Event) GetOffer() int64 {
+	if x != nil {
+		return x.xxx_hidden_Offer
+	}
+	return 0
+}
+
 func (x *Event) SetKey(v string) {
 	x.xxx_hidden_Key = v
 }
@@ -403,6 +411,10 @@ func (x *Event) SetRecordedAt(v int64) {
 	x.xxx_hidden_RecordedAt = v
 }
 
+func (x *Event) SetOffer(v int64) {
+	x.xxx_hidden_Offer = v
+}
+
 type Event_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -428,6 +440,8 @@ type Event_builder struct {
 	RespondBy int64
 	// When it was committed; later than at by as much as the sweep was late.
 	RecordedAt int64
+	// Number of the offer concerned; zero when none.
+	Offer int64
 }
 
 func (b0 Event_builder) Build() *Event {
@@ -445,6 +459,7 @@ func (b0 Event_builder) Build() *Event {
 	x.xxx_hidden_Band = b.Band
 	x.xxx_hidden_RespondBy = b.RespondBy
 	x.xxx_hidden_RecordedAt = b.RecordedAt
+	x.xxx_hidden_Offer = b.Offer
 	return m0
 }
 
@@ -462,7 +477,7 @@ const file_recovery_ledger_v1_record_proto_rawDesc = "" +
 	"\x05cases\x18\x01 \x01(\x03R\x05cases\x12\x16\n" +
 	"\x06orders\x18\x02 \x01(\x03R\x06orders\x12\x16\n" +
 	"\x06claims\x18\x03 \x01(\x03R\x06claims\x121\n" +
-	"\x06grants\x18\x04 \x03(\v2\x19.recovery.ledger.v1.GrantR\x06grants\"\x9e\x02\n" +
+	"\x06grants\x18\x04 \x03(\v2\x19.recovery.ledger.v1.GrantR\x06grants\"\xb4\x02\n" +
 	"\x05Event\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x1f\n" +
@@ -478,7 +493,8 @@ const file_recovery_ledger_v1_record_proto_rawDesc = "" +
 	"respond_by\x18\n" +
 	" \x01(\x10R\trespondBy\x12\x1f\n" +
 	"\vrecorded_at\x18\v \x01(\x10R\n" +
-	"recordedAtB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
+	"recordedAt\x12\x14\n" +
+	"\x05offer\x18\f \x01(\x03R\x05offerB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
 
 var file_recovery_ledger_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_recovery_ledger_v1_record_proto_goTypes = []any{

@@ -41,6 +41,7 @@ type DeadlineRules struct {
 	xxx_hidden_Renewals        *Count                 `protobuf:"bytes,13,opt,name=renewals"`
 	xxx_hidden_Limits          *[]*Limit              `protobuf:"bytes,14,rep,name=limits"`
 	xxx_hidden_Warnings        *[]*Share              `protobuf:"bytes,15,rep,name=warnings"`
+	xxx_hidden_RenewedShare    *Share                 `protobuf:"bytes,16,opt,name=renewed_share,json=renewedShare"`
 	XXX_raceDetectHookData     protoimpl.RaceDetectHookData
 	XXX_presence               [1]uint32
 	unknownFields              protoimpl.UnknownFields
@@ -184,13 +185,20 @@ func (x *DeadlineRules) GetWarnings() []*Share {
 	return nil
 }
 
+func (x *DeadlineRules) GetRenewedShare() *Share {
+	if x != nil {
+		return x.xxx_hidden_RenewedShare
+	}
+	return nil
+}
+
 func (x *DeadlineRules) SetBand(v *BandTimes) {
 	x.xxx_hidden_Band = v
 }
 
 func (x *DeadlineRules) SetCalendar(v string) {
 	x.xxx_hidden_Calendar = &v
-	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 1, 15)
+	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 1, 16)
 }
 
 func (x *DeadlineRules) SetAcknowledge(v *Period) {
@@ -243,6 +251,10 @@ func (x *DeadlineRules) SetLimits(v []*Limit) {
 
 func (x *DeadlineRules) SetWarnings(v []*Share) {
 	x.xxx_hidden_Warnings = &v
+}
+
+func (x *DeadlineRules) SetRenewedShare(v *Share) {
+	x.xxx_hidden_RenewedShare = v
 }
 
 func (x *DeadlineRules) HasBand() bool {
@@ -336,6 +348,13 @@ func (x *DeadlineRules) HasRenewals() bool {
 	return x.xxx_hidden_Renewals != nil
 }
 
+func (x *DeadlineRules) HasRenewedShare() bool {
+	if x == nil {
+		return false
+	}
+	return x.xxx_hidden_RenewedShare != nil
+}
+
 func (x *DeadlineRules) ClearBand() {
 	x.xxx_hidden_Band = nil
 }
@@ -389,6 +408,10 @@ func (x *DeadlineRules) ClearRenewals() {
 	x.xxx_hidden_Renewals = nil
 }
 
+func (x *DeadlineRules) ClearRenewedShare() {
+	x.xxx_hidden_RenewedShare = nil
+}
+
 type DeadlineRules_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -416,12 +439,14 @@ type DeadlineRules_builder struct {
 	Resolve *Period
 	// Time to ask again after the resolution, by the clock.
 	FollowUp *Period
-	// How often a missed promise is made anew without a new event. 0 to 10.
+	// How often each missed promise is made anew without a new event. 0 to 10.
 	Renewals *Count
 	// Upper bounds that law, a contract or the house sets; may be empty.
 	Limits []*Limit
 	// Shares of the time to a deadline after which the case warns, ascending, above 0 and below 1; may be empty: no warnings.
 	Warnings []*Share
+	// What share of the band's time a promise has that is made anew because it was missed, above 0 and up to 1. Not given means 1.
+	RenewedShare *Share
 }
 
 func (b0 DeadlineRules_builder) Build() *DeadlineRules {
@@ -430,7 +455,7 @@ func (b0 DeadlineRules_builder) Build() *DeadlineRules {
 	_, _ = b, x
 	x.xxx_hidden_Band = b.Band
 	if b.Calendar != nil {
-		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 1, 15)
+		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 1, 16)
 		x.xxx_hidden_Calendar = b.Calendar
 	}
 	x.xxx_hidden_Acknowledge = b.Acknowledge
@@ -446,6 +471,7 @@ func (b0 DeadlineRules_builder) Build() *DeadlineRules {
 	x.xxx_hidden_Renewals = b.Renewals
 	x.xxx_hidden_Limits = &b.Limits
 	x.xxx_hidden_Warnings = &b.Warnings
+	x.xxx_hidden_RenewedShare = b.RenewedShare
 	return m0
 }
 
@@ -788,7 +814,7 @@ var File_recovery_policy_v1_deadlines_proto protoreflect.FileDescriptor
 
 const file_recovery_policy_v1_deadlines_proto_rawDesc = "" +
 	"\n" +
-	"\"recovery/policy/v1/deadlines.proto\x12\x12recovery.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"recovery/policy/v1/parameter.proto\x1a\x16recovery/v1/case.proto\x1a\x1frecovery/v1/failure_terms.proto\"\xe3\a\n" +
+	"\"recovery/policy/v1/deadlines.proto\x12\x12recovery.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"recovery/policy/v1/parameter.proto\x1a\x16recovery/v1/case.proto\x1a\x1frecovery/v1/failure_terms.proto\"\xa3\b\n" +
 	"\rDeadlineRules\x129\n" +
 	"\x04band\x18\x01 \x01(\v2\x1d.recovery.policy.v1.BandTimesB\x06\xbaH\x03\xc8\x01\x01R\x04band\x12(\n" +
 	"\bcalendar\x18\x02 \x01(\tB\f\xbaH\t\xc8\x01\x01r\x04\xb8\xf00\x01R\bcalendar\x12D\n" +
@@ -808,7 +834,8 @@ const file_recovery_policy_v1_deadlines_proto_rawDesc = "" +
 	"\tfollow_up\x18\f \x01(\v2\x1a.recovery.policy.v1.PeriodB\x06\xbaH\x03\xc8\x01\x01R\bfollowUp\x12=\n" +
 	"\brenewals\x18\r \x01(\v2\x19.recovery.policy.v1.CountB\x06\xbaH\x03\xc8\x01\x01R\brenewals\x12;\n" +
 	"\x06limits\x18\x0e \x03(\v2\x19.recovery.policy.v1.LimitB\b\xbaH\x05\x92\x01\x02\x10@R\x06limits\x12?\n" +
-	"\bwarnings\x18\x0f \x03(\v2\x19.recovery.policy.v1.ShareB\b\xbaH\x05\x92\x01\x02\x10\x04R\bwarnings\"\xf9\x01\n" +
+	"\bwarnings\x18\x0f \x03(\v2\x19.recovery.policy.v1.ShareB\b\xbaH\x05\x92\x01\x02\x10\x04R\bwarnings\x12>\n" +
+	"\rrenewed_share\x18\x10 \x01(\v2\x19.recovery.policy.v1.ShareR\frenewedShare\"\xf9\x01\n" +
 	"\tBandTimes\x12>\n" +
 	"\bcritical\x18\x01 \x01(\v2\x1a.recovery.policy.v1.PeriodB\x06\xbaH\x03\xc8\x01\x01R\bcritical\x126\n" +
 	"\x04high\x18\x02 \x01(\v2\x1a.recovery.policy.v1.PeriodB\x06\xbaH\x03\xc8\x01\x01R\x04high\x12>\n" +
@@ -852,19 +879,20 @@ var file_recovery_policy_v1_deadlines_proto_depIdxs = []int32{
 	4,  // 11: recovery.policy.v1.DeadlineRules.renewals:type_name -> recovery.policy.v1.Count
 	2,  // 12: recovery.policy.v1.DeadlineRules.limits:type_name -> recovery.policy.v1.Limit
 	5,  // 13: recovery.policy.v1.DeadlineRules.warnings:type_name -> recovery.policy.v1.Share
-	3,  // 14: recovery.policy.v1.BandTimes.critical:type_name -> recovery.policy.v1.Period
-	3,  // 15: recovery.policy.v1.BandTimes.high:type_name -> recovery.policy.v1.Period
-	3,  // 16: recovery.policy.v1.BandTimes.moderate:type_name -> recovery.policy.v1.Period
-	3,  // 17: recovery.policy.v1.BandTimes.low:type_name -> recovery.policy.v1.Period
-	6,  // 18: recovery.policy.v1.Limit.milestone:type_name -> recovery.v1.Milestone
-	7,  // 19: recovery.policy.v1.Limit.within:type_name -> google.protobuf.Duration
-	8,  // 20: recovery.policy.v1.Limit.bound:type_name -> recovery.v1.Bound
-	9,  // 21: recovery.policy.v1.Limit.kinds:type_name -> recovery.v1.FailureKind
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	5,  // 14: recovery.policy.v1.DeadlineRules.renewed_share:type_name -> recovery.policy.v1.Share
+	3,  // 15: recovery.policy.v1.BandTimes.critical:type_name -> recovery.policy.v1.Period
+	3,  // 16: recovery.policy.v1.BandTimes.high:type_name -> recovery.policy.v1.Period
+	3,  // 17: recovery.policy.v1.BandTimes.moderate:type_name -> recovery.policy.v1.Period
+	3,  // 18: recovery.policy.v1.BandTimes.low:type_name -> recovery.policy.v1.Period
+	6,  // 19: recovery.policy.v1.Limit.milestone:type_name -> recovery.v1.Milestone
+	7,  // 20: recovery.policy.v1.Limit.within:type_name -> google.protobuf.Duration
+	8,  // 21: recovery.policy.v1.Limit.bound:type_name -> recovery.v1.Bound
+	9,  // 22: recovery.policy.v1.Limit.kinds:type_name -> recovery.v1.FailureKind
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_recovery_policy_v1_deadlines_proto_init() }
