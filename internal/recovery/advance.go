@@ -252,5 +252,5 @@ func (t turn) hear(a Action) {
 	}
 	t.note(ChangeContacted)
 	t.spoke(voice, a.Channel)
-	t.judge(only(FirstResponse) | t.k.missedMilestones())
+	t.judge(only(FirstResponse))
 }

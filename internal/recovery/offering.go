@@ -153,7 +153,7 @@ func (t turn) refuseOffer(a Action) error {
 	t.noteOffer(ChangeOfferAnswered, o)
 	t.spoke(Private, t.k.Failure.Channel)
 	t.k.Refused = true
-	t.judge(only(FirstResponse, MakeOffer) | t.k.missedMilestones())
+	t.judge(only(FirstResponse, MakeOffer))
 	t.note(ChangeReassessed)
 	return nil
 }

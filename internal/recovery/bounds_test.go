@@ -1,0 +1,188 @@
+package recovery_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/makeamends/amends/internal/recovery"
+)
+
+// A customer who writes again and again cannot make an old promise slide, nor
+// us forget that we broke one.
+func TestLongTalkForgetsNothing(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o")), noon)
+	c = recovery.Tick(c, rules, noon.Add(6*time.Minute)) // the acknowledgement is missed
+	resolve := newest(c.Open[0], recovery.Resolve).DueAt
+	talk := func(from, to time.Duration) recovery.Case {
+		for now := noon.Add(from); now.Before(noon.Add(to)); now = now.Add(3 * hour) {
+			c, _ = take(t, c, 1, do(recovery.StepContactInbound), now)
+			c, _ = take(t, c, 1, do(recovery.StepContactOutbound), now.Add(hour))
+		}
+		return c.Open[0]
+	}
+	k := talk(hour, 5*day+3*hour)
+	if !slices.ContainsFunc(k.Deadlines, func(d recovery.Deadline) bool {
+		return d.Milestone == recovery.Resolve && d.DueAt.Equal(resolve) && d.Verdict == recovery.Missed
+	}) {
+		t.Errorf("the resolution that was due at %v is not missed: %+v", resolve, k.Deadlines)
+	}
+	if k = talk(6*day, 20*day); len(k.Deadlines) > recovery.MostDeadlines {
+		t.Errorf("%d deadlines are kept", len(k.Deadlines))
+	}
+	if !k.Assessment.Double {
+		t.Error("the double deviation is forgotten")
+	}
+}
+
+func sum(c recovery.Customer) (minor int64) {
+	for _, g := range c.Grants {
+		minor += g.Minor
+	}
+	return minor
+}
+
+// The customer's cap counts what was given within 90 days of the gift, however
+// long before it was recommended.
+func TestCapCountsFromTheGift(t *testing.T) {
+	var c recovery.Customer
+	give := func(number int64, when time.Time) int64 {
+		t.Helper()
+		var k recovery.Case
+		c, _ = take(t, c, number, do(recovery.StepRequestOffer), when)
+		c, _ = take(t, c, number, do(recovery.StepApproveOffer), when)
+		c, _ = take(t, c, number, do(recovery.StepMakeOffer), when)
+		c, k = take(t, c, number, do(recovery.StepAcceptOffer), when)
+		return k.Offers[0].Reserved
+	}
+	for i := range 2 {
+		c, _ = report(t, c, complaint(order(fmt.Sprint(i)), rejected(400_00)), noon)
+	}
+	first := give(1, noon.Add(89*day)) + give(2, noon.Add(89*day))
+	for i := range 2 {
+		now := noon.Add(91 * day)
+		c, _ = report(t, c, complaint(order(fmt.Sprint("late", i)), rejected(400_00), at(now)), now)
+	}
+	second := give(3, noon.Add(91*day)) + give(4, noon.Add(91*day))
+	if first != 100_00 || second != 0 {
+		t.Errorf("%d given on day 89 and %d on day 91, the cap is 100 in 90 days", first, second)
+	}
+	// What was given counts once: opening the case again does not count it anew.
+	c, _ = take(t, c, 1, outcome(recovery.Satisfied), noon.Add(92*day))
+	c = recovery.Tick(c, rules, noon.Add(98*day))
+	c, _ = take(t, c, 1, do(recovery.StepReopen), noon.Add(98*day))
+	if later := recovery.Tick(c, rules, noon.Add(180*day)); slices.ContainsFunc(later.Grants, func(g recovery.Grant) bool { return g.Case == 1 && g.Minor >= 50_00 }) {
+		t.Errorf("the gift of day 89 still counts on day 180: %+v", later.Grants)
+	}
+}
+
+// However many grants are kept, none of their money is forgotten within the window.
+func TestFoldedGrantsAreKept(t *testing.T) {
+	var c recovery.Customer
+	for i := range recovery.MostGrants + 10 {
+		c.Grants = append(c.Grants, recovery.Grant{Case: int64(1000 + i), At: noon, Currency: "USD", Minor: 1, Units: .01})
+	}
+	before := sum(c)
+	c, _ = report(t, c, complaint(order("o"), rejected(20_00)), noon)
+	k := c.Open[0]
+	_, booked := k.Recommendation.Goodwill()
+	c, _ = take(t, c, 1, do(recovery.StepRequestOffer), noon)
+	if got := sum(c); got < before+booked || len(c.Grants) > recovery.MostGrants+10 {
+		t.Errorf("%d booked in %d grants, want %d at least", got, len(c.Grants), before+booked)
+	}
+}
+
+func TestOfferFixesTheCurrency(t *testing.T) {
+	rude := complaint(kinds(recovery.Rude), order("o"))
+	rude.Currency, rude.Value, rude.Loss = "", 0, 0
+	c, _ := report(t, recovery.Customer{}, rude, noon)
+	c, k := take(t, c, 1, do(recovery.StepRequestOffer), noon)
+	if k.Offers[0].Currency != "USD" {
+		t.Fatalf("%+v", k.Offers[0])
+	}
+	yen := complaint(order("o"))
+	yen.Currency, yen.Value, yen.Loss = "JPY", 5000, 5000
+	if _, _, err := recovery.Report(c, yen, rules, noon); !errors.Is(err, recovery.ErrCurrency) {
+		t.Errorf("another currency after an offer: %v", err)
+	}
+	other := do(recovery.StepRequestOffer)
+	other.Budget = recovery.Price{Currency: "EUR", Minor: 100_00}
+	if _, k := take(t, c, 1, other, noon); k.Offers[1].Reserved != 0 {
+		t.Errorf("%d cents are taken from a budget of another currency", k.Offers[1].Reserved)
+	}
+}
+
+// Opening cases again does not go around the bound on open ones.
+func TestReopeningIsBounded(t *testing.T) {
+	var c recovery.Customer
+	most := rules.Active.Memory.OpenCases
+	for i := range most + 1 {
+		c, _ = report(t, c, complaint(order(fmt.Sprint(i)), at(noon.Add(time.Duration(i)*time.Second))), noon.Add(time.Duration(i)*time.Second))
+	}
+	c, _ = take(t, c, 1, do(recovery.StepReopen), noon.Add(time.Hour))
+	if len(c.Open) != most {
+		t.Errorf("%d open cases, at most %d are allowed", len(c.Open), most)
+	}
+}
+
+func TestHeldCaseIsNotOverdue(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o")), noon)
+	c, _ = take(t, c, 1, do(recovery.StepAcknowledge), noon)
+	held, _ := take(t, c, 1, do(recovery.StepHold), noon)
+	if k := recovery.View(held, rules, noon.Add(10*day)).Open[0]; k.Assessment.Level == recovery.LevelFailure {
+		t.Error("a case on hold counts as overdue")
+	}
+	if k := recovery.View(c, rules, noon.Add(10*day)).Open[0]; k.Assessment.Level != recovery.LevelFailure || !k.NextDeadline().Before(noon.Add(10*day)) {
+		t.Errorf("level %s, next deadline %v of a case that nobody answered", k.Assessment.Level, k.NextDeadline())
+	}
+}
+
+func TestReopeningTakesBackWhatWasLeft(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(50_00)), noon)
+	c, _ = take(t, c, 1, outcome(recovery.Unsatisfied), noon)
+	bad := c.Residual
+	c, _ = take(t, c, 1, do(recovery.StepReopen), noon.Add(time.Minute))
+	if c.Residual != 0 {
+		t.Errorf("%v of %v is left after the case was opened again", c.Residual, bad)
+	}
+}
+
+// Whoever was answered does not wait because they buy or praise, or speak about
+// something else.
+func TestActivityBeginsNoWait(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o")), noon)
+	c, _ = take(t, c, 1, do(recovery.StepContactOutbound), noon.Add(time.Minute))
+	c = recovery.Remember(c, recovery.Interaction{OccurredAt: noon.Add(hour), Kind: recovery.Praise}, rules, noon.Add(hour))
+	c, _ = report(t, c, complaint(order("other"), at(noon.Add(2*hour))), noon.Add(2*hour))
+	if p := recovery.View(c, rules, noon.Add(4*day)).Open[0].Assessment.Patience; p != 1 {
+		t.Errorf("patience %v of somebody who was answered", p)
+	}
+	c, _ = take(t, c, 1, do(recovery.StepContactInbound), noon.Add(3*hour))
+	if p := recovery.View(c, rules, noon.Add(4*day)).Open[0].Assessment.Patience; p == 1 {
+		t.Error("who has asked again waits")
+	}
+}
+
+// Offers that came to nothing make room for new ones.
+func TestManyOffers(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(20_00)), noon)
+	var k recovery.Case
+	for range 3 * recovery.MostOffers {
+		c, k = take(t, c, 1, do(recovery.StepRequestOffer), noon)
+	}
+	if last := k.Offers[len(k.Offers)-1]; len(k.Offers) != recovery.MostOffers || last.Number != 3*recovery.MostOffers {
+		t.Errorf("%d offers, the last is number %d", len(k.Offers), last.Number)
+	}
+}
+
+// A customer who speaks about anything ends every hold.
+func TestAnyContactEndsHolds(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o")), noon)
+	c, _ = take(t, c, 1, do(recovery.StepHold), noon)
+	c, _ = report(t, c, complaint(order("other")), noon.Add(time.Minute))
+	if !c.Open[0].HeldSince.IsZero() {
+		t.Error("the hold goes on although the customer wrote about another order")
+	}
+}
