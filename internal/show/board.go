@@ -40,41 +40,53 @@ func (b Board) Lines(p Page) []string {
 	return lines
 }
 
-// sorted are the cases that are not over by what is due next: running clocks, then those that stand still, then nothing.
+// sorted are the cases that are not over, the most urgent first.
 func (b Board) sorted() []*recoveryv1.Case {
 	cases := slices.DeleteFunc(slices.Clone(b.Cases), IsOver)
-	slices.SortFunc(cases, func(x, y *recoveryv1.Case) int {
-		dueX, dueY := Next(x), Next(y)
-		order := cmp.Compare(rank(dueX, x), rank(dueY, y))
-		if order == 0 && dueX != nil {
-			order = dueX.GetDueAt().AsTime().Compare(dueY.GetDueAt().AsTime())
-		}
-		if order == 0 {
-			order = cmp.Compare(y.GetAssessment().GetRisk().GetBand(), x.GetAssessment().GetRisk().GetBand())
-		}
-		return cmp.Or(order, strings.Compare(x.GetCaseId(), y.GetCaseId()))
-	})
+	slices.SortFunc(cases, byUrgency)
 	return cases
 }
 
-func rank(next *recoveryv1.Deadline, c *recoveryv1.Case) int {
+// byUrgency compares cases by what is due next: what is overdue with nothing promised any more, running clocks, those that stand still, then
+// nothing.
+func byUrgency(x, y *recoveryv1.Case) int {
+	rankX, dueX := rank(x)
+	rankY, dueY := rank(y)
+	order := cmp.Compare(rankX, rankY)
+	if order == 0 && dueX != nil {
+		order = dueX.GetDueAt().AsTime().Compare(dueY.GetDueAt().AsTime())
+	}
+	if order == 0 {
+		order = cmp.Compare(y.GetAssessment().GetRisk().GetBand(), x.GetAssessment().GetRisk().GetBand())
+	}
+	return cmp.Or(order, strings.Compare(x.GetCaseId(), y.GetCaseId()))
+}
+
+// rank is how urgent a case is, the least first, and the deadline that makes it so; nil if there is none.
+func rank(c *recoveryv1.Case) (int, *recoveryv1.Deadline) {
+	late, next := overdue(c), Next(c)
 	switch {
+	case late != nil:
+		return 0, late
 	case next == nil:
-		return 2
+		return 3, nil
 	case stopped(next, c):
-		return 1
+		return 2, next
 	default:
-		return 0
+		return 1, next
 	}
 }
 
-// heading counts the cases by band, and those that are late, beside the time.
+// heading counts the cases by band, those that are late, and those with a promise that was broken and not made up for, beside the time.
 func (w *writer) heading(cases []*recoveryv1.Case) string {
-	late, bands := 0, map[recoveryv1.Band]int{}
+	late, missed, bands := 0, 0, map[recoveryv1.Band]int{}
 	for _, c := range cases {
 		bands[c.GetAssessment().GetRisk().GetBand()]++
-		if d := Next(c); d != nil && !stopped(d, c) && d.GetDueAt().AsTime().Before(w.Now) {
+		if rank, d := rank(c); rank < 2 && d.GetDueAt().AsTime().Before(w.Now) {
 			late++
+		}
+		if len(broken(c)) > 0 {
+			missed++
 		}
 	}
 	parts := []string{w.Now.Format("15:04:05") + gap + w.bold(count(int64(len(cases)), "case"))}
@@ -85,6 +97,9 @@ func (w *writer) heading(cases []*recoveryv1.Case) string {
 	}
 	if late > 0 {
 		parts = append(parts, w.in(red, fmt.Sprintf("%d late", late)))
+	}
+	if missed > 0 {
+		parts = append(parts, w.in(red, fmt.Sprintf("%d missed a promise", missed)))
 	}
 	return strings.Join(parts, " · ")
 }

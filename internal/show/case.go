@@ -14,23 +14,33 @@ func Report(r *recoveryv1.ReportFailureResponse, p Page) string {
 		w := p.writer()
 		w.prose(0, w.dim("This event was reported before: here is the answer that it got then. Nothing has changed."))
 		w.line("")
-		return w.String() + text
+		now := p.writer()
+		now.line("")
+		now.grid(2, nextRows([]string{"amends case " + r.GetCase().GetCaseId()}))
+		return w.String() + text + now.String()
 	}
-	return text
+	return text + NextSteps(r.GetCase(), p)
 }
 
-// Case writes one case in full.
+// Case writes one case in full. Of one that was resolved it leaves out what was to be done until then.
 func Case(c *recoveryv1.Case, p Page) string {
 	w := p.writer()
+	isOpen := c.GetState() < recoveryv1.CaseState_CASE_STATE_RESOLVED
 	w.head(c)
 	w.failures(c)
-	w.risk(c.GetAssessment())
+	if isOpen {
+		w.risk(c.GetAssessment())
+	}
 	w.reasons(c.GetAssessment())
-	w.give(c.GetRecommendation())
-	w.review(c.GetRecommendation())
+	if isOpen {
+		w.give(c)
+		w.review(c.GetRecommendation())
+	}
 	w.offers(c.GetOffers())
 	w.deadlines(c)
-	w.apology(c.GetRecommendation().GetApology())
+	if isOpen {
+		w.apology(c.GetRecommendation().GetApology())
+	}
 	w.history(c)
 	return w.String()
 }

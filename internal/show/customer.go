@@ -2,11 +2,12 @@ package show
 
 import (
 	"fmt"
+	"slices"
 
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
-// Customer writes what is remembered of a customer, the risk now, and every open case in short.
+// Customer writes what is remembered of a customer, the risk now, every open case in short, and what takes the most urgent one on.
 func Customer(a *recoveryv1.CustomerAssessment, p Page) string {
 	w := p.writer()
 	name := "customer " + a.GetCustomerId()
@@ -23,7 +24,8 @@ func Customer(a *recoveryv1.CustomerAssessment, p Page) string {
 		return w.String()
 	}
 	w.section("OPEN CASES", "")
-	return w.String() + Cases(a.GetOpenCases(), p)
+	urgent := slices.MinFunc(a.GetOpenCases(), byUrgency)
+	return w.String() + Cases(a.GetOpenCases(), p) + NextSteps(urgent, p)
 }
 
 func (w *writer) memory(a *recoveryv1.CustomerAssessment) [][]string {

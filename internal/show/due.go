@@ -1,6 +1,7 @@
 package show
 
 import (
+	"slices"
 	"time"
 
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -55,6 +56,11 @@ func IsOver(c *recoveryv1.Case) bool {
 	default:
 		return false
 	}
+}
+
+// owed tells whether what a milestone asks for is still to be done, in time or late.
+func owed(c *recoveryv1.Case, milestone recoveryv1.Milestone) bool {
+	return pending(c, milestone) || slices.ContainsFunc(broken(c), func(d *recoveryv1.Deadline) bool { return d.GetMilestone() == milestone })
 }
 
 // pending tells whether a milestone of the case is neither met nor missed.

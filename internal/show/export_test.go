@@ -13,7 +13,7 @@ func Reasons(a *recoveryv1.Assessment, p Page) string {
 }
 
 func Compensation(r *recoveryv1.Recommendation, p Page) string {
-	return part(p, func(w *writer) { w.give(r) })
+	return part(p, func(w *writer) { w.give(recoveryv1.Case_builder{Recommendation: r}.Build()) })
 }
 
 func Review(r *recoveryv1.Recommendation, p Page) string {

@@ -10,14 +10,19 @@ import (
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
-func (w *writer) give(r *recoveryv1.Recommendation) {
-	note := ""
+// give writes what is to be given, less what was accepted already.
+func (w *writer) give(c *recoveryv1.Case) {
+	r, accepted := left(c)
+	note, nothing := "", "Nothing."
 	if r.GetRatio() > 0 {
 		note = fmt.Sprintf("aims at %.2f × the order value", r.GetRatio())
 	}
+	if accepted != nil {
+		note, nothing = "beside the "+Money(accepted)+" that was accepted", "Nothing more."
+	}
 	w.section("GIVE", note)
 	if len(r.GetItems()) == 0 {
-		w.prose(2, "Nothing.")
+		w.prose(2, nothing)
 	}
 	w.items(2, r.GetItems(), r.GetTotal())
 	if len(r.GetOptions()) > 0 {
@@ -28,7 +33,7 @@ func (w *writer) give(r *recoveryv1.Recommendation) {
 		w.prose(2, fmt.Sprintf("%c) %s", 'a'+i, w.bold(option.GetTitle())))
 		w.items(5, option.GetItems(), nil)
 	}
-	if r.GetExpiresAt() != nil {
+	if r.GetExpiresAt() != nil && len(r.GetItems()) > 0 {
 		w.prose(2, w.dim("Holds until "+w.moment(r.GetExpiresAt())+"; after that, ask again."))
 	}
 }

@@ -20,7 +20,7 @@ func Line(event *recoveryv1.FailureEvent, r *recoveryv1.ReportFailureResponse, p
 	text := fmt.Sprintf("%s %s %s %s  %s  %s",
 		pad(event.GetCustomerId(), 16), ink.in(bandColour(band), pad(word(band), 8)),
 		padLeft(percent(c.GetAssessment().GetRisk().GetIgnored()), 7),
-		padLeft(Money(c.GetRecommendation().GetTotal()), 13), pad(p.left(c.GetRespondBy()), 14), note)
+		padLeft(giveInShort(c), 13), pad(p.left(c.GetRespondBy()), 14), note)
 	return strings.TrimRight(text, " ")
 }
 

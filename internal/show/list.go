@@ -1,6 +1,7 @@
 package show
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -36,25 +37,35 @@ type column struct {
 }
 
 var caseColumns = []column{
-	{title: "CASE", worth: 9, cell: func(_ *writer, c *recoveryv1.Case) string { return c.GetCaseId() }},
+	{title: "CASE", worth: 10, cell: func(_ *writer, c *recoveryv1.Case) string { return c.GetCaseId() }},
 	{title: "BAND", worth: 7, cell: func(w *writer, c *recoveryv1.Case) string {
 		band := c.GetAssessment().GetRisk().GetBand()
 		return w.in(bandColour(band), word(band))
 	}},
 	{title: "STATE", worth: 5, cell: func(_ *writer, c *recoveryv1.Case) string { return plain(c.GetState()) }},
-	{title: "NEXT", worth: 6, cell: func(_ *writer, c *recoveryv1.Case) string {
+	{title: "NEXT", worth: 6, cell: func(w *writer, c *recoveryv1.Case) string {
+		if late := overdue(c); late != nil {
+			return w.in(red, "overdue "+plain(late.GetMilestone()))
+		}
 		if d := Next(c); d != nil {
 			return plain(d.GetMilestone())
 		}
 		return ""
 	}},
-	{title: "TIME LEFT", worth: 8, right: true, cell: (*writer).timeLeft},
+	{title: "TIME LEFT", worth: 9, right: true, cell: (*writer).timeLeft},
+	{title: "MISSED", worth: 8, right: true, cell: func(w *writer, c *recoveryv1.Case) string {
+		if n := len(broken(c)); n > 0 {
+			return w.in(red, fmt.Sprint(n))
+		}
+		return ""
+	}},
 	{title: "LEAVES", worth: 4, right: true, cell: func(_ *writer, c *recoveryv1.Case) string {
+		if c.GetState() >= recoveryv1.CaseState_CASE_STATE_RESOLVED {
+			return ""
+		}
 		return percent(c.GetAssessment().GetRisk().GetIgnored())
 	}},
-	{title: "GIVE", worth: 3, right: true, cell: func(_ *writer, c *recoveryv1.Case) string {
-		return Money(c.GetRecommendation().GetTotal())
-	}},
+	{title: "GIVE", worth: 3, right: true, cell: func(_ *writer, c *recoveryv1.Case) string { return giveInShort(c) }},
 	{title: "ABOUT", worth: 2, cell: func(w *writer, c *recoveryv1.Case) string { return w.dim(summary(c)) }},
 }
 
@@ -67,11 +78,13 @@ func (w *writer) table(cases []*recoveryv1.Case, columns int) []string {
 	widths := make([]int, len(caseColumns))
 	for i, column := range caseColumns {
 		rows[0] = append(rows[0], w.bold(column.title))
-		widths[i] = ansi.StringWidth(column.title)
 		for n, c := range cases {
 			cell := column.cell(w, c)
 			rows[n+1] = append(rows[n+1], cell)
 			widths[i] = max(widths[i], ansi.StringWidth(cell))
+		}
+		if widths[i] > 0 { // a column without content is left out
+			widths[i] = max(widths[i], ansi.StringWidth(column.title))
 		}
 	}
 	fit(widths, columns)
@@ -85,13 +98,22 @@ func (w *writer) table(cases []*recoveryv1.Case, columns int) []string {
 // fit makes the widths fit by setting those of columns that are left out to 0.
 func fit(widths []int, columns int) {
 	last := len(widths) - 1
-	total := len(gap) * last
+	total := 0
 	for _, width := range widths[:last] {
-		total += width
+		if width > 0 {
+			total += width + len(gap)
+		}
 	}
-	if widths[last] = min(widths[last], columns-total); widths[last] < leastAbout {
+	// What is short needs no more room than it has.
+	if room := columns - total; room < min(widths[last], leastAbout) {
 		widths[last] = 0
+	} else {
+		widths[last] = min(widths[last], room)
+	}
+	if widths[last] == 0 {
 		total -= len(gap)
+	} else {
+		total += widths[last]
 	}
 	for total > columns {
 		least := 0 // the case itself stays, come what may
@@ -131,6 +153,9 @@ func join(row []string, widths []int) string {
 // timeLeft is how long until the next deadline, or how long it is overdue; a clock that stands still says so.
 func (w *writer) timeLeft(c *recoveryv1.Case) string {
 	d := Next(c)
+	if late := overdue(c); late != nil {
+		d = late
+	}
 	switch {
 	case d == nil:
 		return ""

@@ -1,6 +1,7 @@
 package show
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -39,3 +40,26 @@ func minorDigits(code string) int {
 }
 
 func isZero(m *money.Money) bool { return m.GetUnits() == 0 && m.GetNanos() == 0 }
+
+const nanosOfAUnit = 1_000_000_000
+
+// plus adds two amounts of one currency, neither below 0; nil is nothing.
+func plus(a, b *money.Money) *money.Money {
+	units, nanos := a.GetUnits()+b.GetUnits(), a.GetNanos()+b.GetNanos()
+	if nanos >= nanosOfAUnit {
+		units, nanos = units+1, nanos-nanosOfAUnit
+	}
+	return &money.Money{CurrencyCode: cmp.Or(a.GetCurrencyCode(), b.GetCurrencyCode()), Units: units, Nanos: nanos}
+}
+
+// minus takes b off a, amounts of one currency and neither below 0; what would be below 0 is 0.
+func minus(a, b *money.Money) *money.Money {
+	units, nanos := a.GetUnits()-b.GetUnits(), a.GetNanos()-b.GetNanos()
+	if nanos < 0 {
+		units, nanos = units-1, nanos+nanosOfAUnit
+	}
+	if units < 0 {
+		units, nanos = 0, 0
+	}
+	return &money.Money{CurrencyCode: cmp.Or(a.GetCurrencyCode(), b.GetCurrencyCode()), Units: units, Nanos: nanos}
+}

@@ -54,7 +54,7 @@ func texts(t *testing.T) map[string]func(show.Page) string {
 	closed.GetRecommendation().SetReviewReasons([]string{"ABUSE_GUARD"})
 	unsafe := proto.CloneOf(guitar)
 	unsafe.GetRecommendation().SetReviewRequired(true)
-	unsafe.GetRecommendation().SetReviewReasons([]string{"HUMAN_DECIDES", "CHANNEL", "STALE_EVENT", "OTHER_REASON"})
+	unsafe.GetRecommendation().SetReviewReasons([]string{"HUMAN_DECIDES", "ABUSE_GUARD", "CHANNEL", "STALE_EVENT", "OTHER_REASON"})
 	unsafe.GetAssessment().SetPatience(.5)
 	gestures := unsafe.GetRecommendation().GetItems()
 	unsafe.GetRecommendation().SetItems(gestures[len(gestures)-1:])

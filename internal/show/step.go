@@ -26,12 +26,7 @@ func Step(c *recoveryv1.Case, p Page) string {
 		rows = append(rows, []string{"offer", strings.Join(append([]string{together(w.offerState(o)), together(Money(o.GetTotal()))}, w.aboutOffer(o)...),
 			unbroken+"· ")})
 	}
-	label := "next"
-	for _, command := range commands(c) {
-		rows = append(rows, []string{label, together(command)})
-		label = ""
-	}
-	w.grid(2, rows)
+	w.grid(2, append(rows, nextRows(commands(c))...))
 	return w.String()
 }
 
@@ -46,7 +41,10 @@ func stateOf(c *recoveryv1.Case) string {
 // due tells what comes next and by when.
 func (w *writer) due(c *recoveryv1.Case) string {
 	d := Next(c)
+	late := overdue(c)
 	switch {
+	case late != nil:
+		return w.in(red, "overdue "+plain(late.GetMilestone())) + " since " + together(w.moment(late.GetDueAt())) + ", " + w.in(red, w.left(late.GetDueAt()))
 	case d == nil:
 		return "nothing"
 	case stopped(d, c):
@@ -67,54 +65,4 @@ func lastOffer(c *recoveryv1.Case) (last *recoveryv1.Offer) {
 		}
 	}
 	return last
-}
-
-// mostCommands is how many ways to go on are named: more would not be read.
-const mostCommands = 3
-
-// commands are those that take the case on, the most urgent first.
-func commands(c *recoveryv1.Case) []string {
-	id := c.GetCaseId()
-	var list []string
-	add := func(isFit bool, command, rest string) {
-		if isFit && len(list) < mostCommands {
-			list = append(list, strings.TrimRight("amends "+command+" "+id+" "+rest, " "))
-		}
-	}
-	if IsOver(c) {
-		return []string{"amends reopen " + id}
-	}
-	offer := lastOffer(c)
-	is := func(states ...recoveryv1.OfferState) bool {
-		for _, state := range states {
-			if offer != nil && offer.GetState() == state {
-				return true
-			}
-		}
-		return false
-	}
-	isWaiting := offer != nil && isOpen(offer)
-	isSettled := is(recoveryv1.OfferState_OFFER_STATE_ACCEPTED)
-	add(c.GetHeldSince() != nil, "release", "")
-	add(is(recoveryv1.OfferState_OFFER_STATE_APPROVAL_REQUIRED), "approve", "--approver NAME")
-	add(is(recoveryv1.OfferState_OFFER_STATE_PROPOSED, recoveryv1.OfferState_OFFER_STATE_APPROVED), "make", "")
-	add(is(recoveryv1.OfferState_OFFER_STATE_MADE), "answer", "accepted")
-	add(isSettled && pending(c, recoveryv1.Milestone_MILESTONE_RESOLVE), "resolve", "satisfied")
-	add(pending(c, recoveryv1.Milestone_MILESTONE_ACKNOWLEDGE), "ack", "")
-	add(pending(c, recoveryv1.Milestone_MILESTONE_FIRST_RESPONSE), "contact", "--out --channel "+channelOf(c))
-	add(pending(c, recoveryv1.Milestone_MILESTONE_OFFER) && !isWaiting && !isSettled, "offer", "")
-	add(pending(c, recoveryv1.Milestone_MILESTONE_RESOLVE) && len(list) == 0, "resolve", "satisfied")
-	add(pending(c, recoveryv1.Milestone_MILESTONE_FOLLOW_UP), "follow-up", "")
-	return list
-}
-
-// channelOf is where the customer spoke last, as the flag of a contact takes it; the telephone if nobody knows.
-func channelOf(c *recoveryv1.Case) string {
-	channel := recoveryv1.Channel_CHANNEL_PHONE
-	for _, f := range c.GetFailures() {
-		if f.GetChannel() != recoveryv1.Channel_CHANNEL_UNSPECIFIED {
-			channel = f.GetChannel()
-		}
-	}
-	return strings.ReplaceAll(plain(channel), " ", "-")
 }

@@ -51,6 +51,10 @@ func live(t *testing.T) map[string]func(show.Page) string {
 	held.SetHistory(append(held.GetHistory(),
 		recoveryv1.Transition_builder{At: at(-30 * time.Minute), Kind: recoveryv1.TransitionKind_TRANSITION_KIND_WARNED, Milestone: recoveryv1.Milestone_MILESTONE_OFFER}.Build(),
 		recoveryv1.Transition_builder{At: at(-10 * time.Minute), Kind: recoveryv1.TransitionKind_TRANSITION_KIND_HELD}.Build()))
+	late := working{
+		recoveryv1.CaseState_CASE_STATE_ACKNOWLEDGED, []*recoveryv1.Deadline{promise(firstResponse, -time.Hour, missed), promise(makeOffer, -time.Hour, missed)}, nil,
+		[]*recoveryv1.Offer{accepted(time.Hour, item(recoveryv1.ItemKind_ITEM_KIND_RESTITUTION, "", 18))},
+	}.build()
 	fresh := readCase(t, "pizza")
 	closed := resolved(t, nil)
 	erased := recoveryv1.EraseCustomerResponse_builder{
@@ -65,6 +69,7 @@ func live(t *testing.T) map[string]func(show.Page) string {
 			}
 			return text.String()
 		},
+		"overdue": func(p show.Page) string { return show.Case(late, p) + show.Step(late, p) + show.NextSteps(late, p) },
 		"offer":   func(p show.Page) string { return show.Offer(held.GetOffers()[2], p) },
 		"erasure": func(p show.Page) string { return show.Erasure("c-1042", erased, p) },
 		"nothing-erased": func(p show.Page) string {
@@ -97,7 +102,7 @@ func TestWhatComesNext(t *testing.T) {
 		recoveryv1.OfferState_OFFER_STATE_APPROVAL_REQUIRED: "next   amends approve WAUu4RnS70Lgi0m64njd8Q.1 --approver NAME\n",
 		recoveryv1.OfferState_OFFER_STATE_APPROVED:          "next   amends make WAUu4RnS70Lgi0m64njd8Q.1\n",
 		recoveryv1.OfferState_OFFER_STATE_MADE:              "next   amends answer WAUu4RnS70Lgi0m64njd8Q.1 accepted\n",
-		recoveryv1.OfferState_OFFER_STATE_ACCEPTED:          "next   amends resolve WAUu4RnS70Lgi0m64njd8Q.1 satisfied\n",
+		recoveryv1.OfferState_OFFER_STATE_ACCEPTED:          "next   amends ack WAUu4RnS70Lgi0m64njd8Q.1\n",
 		recoveryv1.OfferState_OFFER_STATE_REFUSED:           "next   amends ack WAUu4RnS70Lgi0m64njd8Q.1\n",
 		recoveryv1.OfferState_OFFER_STATE_EXPIRED:           "next   amends ack WAUu4RnS70Lgi0m64njd8Q.1\n",
 	} {
@@ -136,9 +141,9 @@ func TestColumnsThatFit(t *testing.T) {
 		return strings.Join(strings.Fields(head), " ")
 	}
 	for width, want := range map[int]string{
-		80:  "CASE BAND STATE NEXT TIME LEFT LEAVES",
-		100: "CASE BAND STATE NEXT TIME LEFT LEAVES GIVE",
-		120: "CASE BAND STATE NEXT TIME LEFT LEAVES GIVE ABOUT",
+		80:  "CASE BAND STATE NEXT TIME LEFT MISSED",
+		100: "CASE BAND STATE NEXT TIME LEFT MISSED LEAVES GIVE",
+		120: "CASE BAND STATE NEXT TIME LEFT MISSED LEAVES GIVE ABOUT",
 	} {
 		if got := heads(width); got != want {
 			t.Errorf("%d columns have %q, want %q", width, got, want)

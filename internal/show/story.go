@@ -85,7 +85,7 @@ func Decision(c *recoveryv1.Case, p Page) string {
 	w.failures(c)
 	w.risk(c.GetAssessment())
 	w.reasonsInBrief(c.GetAssessment())
-	w.give(c.GetRecommendation())
+	w.give(c)
 	w.review(c.GetRecommendation())
 	w.deadlines(c)
 	return w.String()
