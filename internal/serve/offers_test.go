@@ -263,3 +263,79 @@ func TestOfferIsRefused(t *testing.T) {
 	}
 	check("answered twice", answer(), codes.FailedPrecondition, "WRONG_STATE", "allows")
 }
+
+// Calls that overlap under one request id, some of them with another content or
+// with no time, never take more from the budget than it has, and lose nothing
+// of it.
+func TestOneRequestIDAtOnce(t *testing.T) {
+	url := redistest.Server(t).URL()
+	file := policyWith(t, dollarBudget, "USD: {scale: 1, round_to: 0.50, daily_budget: 60}")
+	a, b := start(t, serve.Config{Redis: url, Policy: file}), start(t, serve.Config{Redis: url, Policy: file})
+	const cases = 40
+	ids := atOnce(t, cases, func(i int) (string, error) {
+		e := event(fmt.Sprint("e", i), fmt.Sprint("c", i))
+		e.SetAcceptance(recoveryv1.Acceptance_ACCEPTANCE_REJECTED)
+		e.SetCorroboration(recoveryv1.Corroboration_CORROBORATION_SYSTEM_OBSERVED)
+		answer, err := a.report(t.Context(), e)
+		return answer.GetCase().GetCaseId(), err
+	})
+	ask := func(ctx context.Context, r *running, id string, goodwill int64) {
+		_, err := r.recovery.RequestOffer(ctx, recoveryv1.RequestOfferRequest_builder{
+			CaseId: proto.String(id), RequestId: "one", Goodwill: usd(goodwill, 0),
+		}.Build())
+		switch status.Code(err) {
+		case codes.OK, codes.AlreadyExists, codes.DeadlineExceeded, codes.Aborted, codes.Unavailable:
+		default:
+			t.Error(err)
+		}
+	}
+	atOnce(t, 4*cases, func(i int) (struct{}, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		if i%4 == 3 {
+			cancel()
+			ctx, cancel = context.WithTimeout(t.Context(), time.Duration(1+i%5)*time.Millisecond)
+		}
+		defer cancel()
+		ask(ctx, []*running{a, b}[i%2], ids[i/4], int64(1+i%2))
+		return struct{}{}, nil
+	})
+	held := int64(0)
+	for i := range cases {
+		answer, err := a.recovery.GetCase(t.Context(), recoveryv1.GetCaseRequest_builder{CaseId: ids[i]}.Build())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range answer.GetCase().GetOffers() {
+			held += cents(o.GetAutomatic())
+		}
+		if n := len(answer.GetCase().GetOffers()); n > 1 {
+			t.Errorf("%d offers under one request id", n)
+		}
+	}
+	if held > 60_00 {
+		t.Errorf("%d cents are offered without approval, the budget is 60 dollars", held)
+	}
+	rest := int64(0)
+	for i := range 20 {
+		o, err := b.worth(t.Context(), fmt.Sprint("rest", i), "o", 30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rest += cents(o.GetAutomatic())
+	}
+	// A call that was given up may leave a booking for the sweep to return.
+	if held+rest > 60_00 {
+		t.Errorf("%d cents and then %d were offered, the budget is 60 dollars", held, rest)
+	}
+}
+
+// An offer that takes the place of another keeps what that one held.
+func TestReplacedOfferNearTheBudget(t *testing.T) {
+	r := start(t, serve.Config{Policy: policyWith(t, dollarBudget, "USD: {scale: 1, round_to: 0.50, daily_budget: 9}")})
+	first := must[*recoveryv1.Offer](t)(r.worth(t.Context(), "c", "o", 30))
+	d := &desk{running: r, n: 1, id: first.GetOfferId()[:strings.LastIndex(first.GetOfferId(), ".")]}
+	second := must[*recoveryv1.Offer](t)(d.offer(t.Context()))
+	if cents(second.GetAutomatic()) != cents(first.GetAutomatic()) || second.GetState() != first.GetState() {
+		t.Errorf("first %v %s, then %v %s", first.GetAutomatic(), first.GetState(), second.GetAutomatic(), second.GetState())
+	}
+}
