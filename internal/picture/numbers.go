@@ -22,12 +22,13 @@ func numbers() string {
 	add("no later than, on the wall clock", span(d.PatienceCeiling), "deadlines.patience_ceiling")
 	add("first response to a public complaint", fmt.Sprintf("%s; %s when %s people or more may see it",
 		span(d.Public), span(d.PublicWide), count(d.WideReach)), "deadlines.public, public_wide, wide_reach")
-	add("first response to a customer in the house", fmt.Sprintf("%s, and %s before they leave, but not within %s",
+	add("first response to a customer in the house", fmt.Sprintf("%s, and %s before they leave, but not within %s nor after they leave",
 		span(d.OnPremises), span(d.BeforeDeparture), span(d.NeverBefore)), "deadlines.on_premises, before_departure, never_before")
 	add("resolution", span(d.Resolve), "deadlines.resolve")
 	add("follow-up, after the resolution", span(d.FollowUp), "deadlines.follow_up")
 	add("warnings, after these shares of the time", shares(d.Warnings), "deadlines.warnings")
-	add("promises made anew without a new event", strconv.Itoa(d.Renewals), "deadlines.renewals")
+	add("times that each missed promise is made anew without a new event", strconv.Itoa(d.Renewals), "deadlines.renewals")
+	add("and the share of the band's time that it then has", fmt.Sprintf("%g %%", 100*d.RenewedShare), "deadlines.renewed_share")
 	add("an unvoiced case lapses after", span(m.LapseUnvoiced), "memory.lapse_unvoiced")
 	add("reports of one order or incident join one case within", span(m.JoinWithin), "memory.join_within")
 	add("open cases of a customer", strconv.Itoa(m.OpenCases), "memory.open_cases")
