@@ -186,3 +186,19 @@ func TestAnyContactEndsHolds(t *testing.T) {
 		t.Error("the hold goes on although the customer wrote about another order")
 	}
 }
+
+// Where everything was accepted no further offer is promised.
+func TestNothingLeftIsNotPromised(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(20_00)), noon)
+	for _, s := range []recovery.Step{recovery.StepRequestOffer, recovery.StepMakeOffer, recovery.StepAcceptOffer} {
+		c, _ = take(t, c, 1, do(s), noon)
+	}
+	c, _ = take(t, c, 1, outcome(recovery.Satisfied), noon)
+	_, k := take(t, c, 1, do(recovery.StepReopen), noon)
+	if d := newest(k, recovery.MakeOffer); d.Verdict == recovery.Pending {
+		t.Errorf("promised: %+v", d)
+	}
+	if d := newest(k, recovery.FirstResponse); d.Verdict != recovery.Pending {
+		t.Errorf("not promised: %+v", d)
+	}
+}

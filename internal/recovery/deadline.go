@@ -29,6 +29,10 @@ func pending(m Milestone, at time.Time) Deadline {
 	return Deadline{Milestone: m, DueAt: at, BoundBy: ByPolicy, Verdict: Pending}
 }
 
+func without(list []Deadline, m Milestone) []Deadline {
+	return slices.DeleteFunc(list, func(d Deadline) bool { return d.Milestone == m })
+}
+
 // followUp promises to ask again after the resolution.
 func (r *DeadlineRules) followUp(k *Case, now time.Time) Deadline {
 	list := []Deadline{r.limit(pending(FollowUp, now.Add(r.FollowUp)), k, now)}

@@ -20,6 +20,9 @@ func Decide(p *Policy, c *Customer, k *Case, now time.Time) Decision {
 	risk := assess(p, &s)                         // how likely they leave, and why
 	promise := promise(p, k, risk.Risk.Band, now) // by when somebody must answer
 	offer := recommend(p, &s, &risk)              // what to give and what to say
+	if len(k.Offers) > 0 && len(k.outstanding(offer.Items)) == 0 {
+		promise = without(promise, MakeOffer) // all of it was accepted
+	}
 	return Decision{risk, promise, offer}
 }
 
