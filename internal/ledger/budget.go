@@ -91,7 +91,7 @@ func (l *Ledger) ForgetBooking(ctx context.Context, b Booking, spent bool) error
 
 // entry is one change of a booking.
 type entry struct {
-	what          string
+	what          string // of budget.lua
 	amount, limit int64
 	check         time.Time
 }
@@ -139,33 +139,56 @@ func (l *Ledger) BudgetUsed(ctx context.Context, tenant, currency string, day ti
 }
 
 // DoubtfulBookings gives the bookings whose time to be looked at has come, the
-// longest overdue first. Those that are not settled are given again.
-func (l *Ledger) DoubtfulBookings(ctx context.Context, now time.Time, most int) ([]Booking, error) {
-	if most <= 0 {
-		return nil, nil
-	}
-	var members []string
-	err := l.persist(ctx, func(ctx context.Context) (err error) {
-		members, err = l.client.ZRangeArgs(ctx, redis.ZRangeArgs{
-			Key: budgetNames.customer, ByScore: true, Start: "-inf", Stop: strconv.FormatInt(now.UnixMilli(), 10), Count: int64(most),
-		}).Result()
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return l.bookings(members)
-}
-
-func (l *Ledger) bookings(members []string) ([]Booking, error) {
-	list := make([]Booking, len(members))
-	for i, m := range members {
-		var err error
-		if list[i], err = parseBooking(m); err != nil {
-			return nil, l.failed(&fault{kind: ErrBroken, cause: fmt.Errorf("member %q of %s: %w", m, budgetNames.customer, err)}, false)
+// longest overdue first. Those that are not settled are given again. What nobody
+// here wrote is passed over, does not count, and is told in the error, an
+// ErrBroken that comes together with the bookings.
+func (l *Ledger) DoubtfulBookings(ctx context.Context, now time.Time, most int) (list []Booking, err error) {
+	for from := 0; len(list) < most; from += most {
+		var members []string
+		failed := l.persist(ctx, func(ctx context.Context) (err error) {
+			members, err = l.client.ZRangeArgs(ctx, redis.ZRangeArgs{
+				Key: budgetNames.customer, ByScore: true, Start: "-inf", Stop: strconv.FormatInt(now.UnixMilli(), 10),
+				Offset: int64(from), Count: int64(most),
+			}).Result()
+			return err
+		})
+		if failed != nil {
+			return list, failed
+		}
+		found, broken := l.bookings(members)
+		list = append(list, found[:min(len(found), most-len(list))]...)
+		if err == nil {
+			err = broken
+		}
+		if len(members) < most {
+			break
 		}
 	}
-	return list, nil
+	return list, err
+}
+
+// bookings reads what is to be looked at again. The error tells of the first
+// member that cannot be read, and how many there are.
+func (l *Ledger) bookings(members []string) ([]Booking, error) {
+	list := make([]Booking, 0, len(members))
+	var first error
+	var name string
+	for _, m := range members {
+		b, err := parseBooking(m)
+		switch {
+		case err == nil:
+			list = append(list, b)
+		case first == nil:
+			first = err
+			name = m
+		}
+	}
+	if first == nil {
+		return list, nil
+	}
+	// In one piece, since the log is told the innermost reason alone.
+	return list, &fault{kind: ErrBroken, cause: fmt.Errorf("%d members of %s cannot be read, such as %q: %s",
+		len(members)-len(list), budgetNames.customer, name, first.Error())}
 }
 
 // dayKey names the hash of a tenant's day.

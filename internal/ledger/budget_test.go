@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ func budgets(t *testing.T, open opener) {
 		"books and returns at once keep the account":         returnedAtOnce,
 		"a booking is made once and settled once":            bookedOnce,
 		"a booking that nobody settles is given to be seen":  doubtful,
+		"what nobody here wrote hides no booking":            foreignBookings,
 		"tenants, currencies and days have their own budget": ownBudgets,
 		"no amount is too large":                             largeAmounts,
 		"bookings of an erased customer":                     erasedBookings,
@@ -331,6 +333,51 @@ func erasedBookings(t *testing.T, open opener) {
 			t.Errorf("%q is left", k)
 		}
 	}
+}
+
+func foreignBookings(t *testing.T, open opener) {
+	at := newClock()
+	l := open(t, func(o *Options) { o.Now = at.Now })
+	for _, b := range mustDoubt(t, l, at.Now()) { // of other tests
+		mustSettle(t, l, b, 0, time.Time{})
+	}
+	var mine []string
+	for i := range 3 {
+		b := booking(l, t, at, fmt.Sprint(i))
+		mine = append(mine, b.Name)
+		mustBook(t, l, b, 10, 100, at.Now().Add(time.Duration(i-2)*time.Second))
+	}
+	var foreign []any
+	for i := range 7 {
+		foreign = append(foreign, fmt.Sprint("foreign ", i))
+		l.client.ZAdd(t.Context(), budgetNames.customer, redis.Z{Score: float64(i), Member: foreign[i]})
+	}
+	defer l.client.ZRem(t.Context(), budgetNames.customer, foreign...)
+	for most := 1; most < 12; most++ {
+		list, err := l.DoubtfulBookings(t.Context(), at.Now(), most)
+		var names []string
+		for _, b := range list {
+			names = append(names, b.Name)
+		}
+		if !slices.Equal(names, mine[:min(most, len(mine))]) {
+			t.Errorf("at most %d: given %q", most, names)
+		}
+		if !errors.Is(err, ErrBroken) || !strings.Contains(Cause(err).Error(), `"foreign 0"`) {
+			t.Errorf("at most %d: told %v", most, Cause(err))
+		}
+	}
+	if err := l.Ready(t.Context()); err != nil {
+		t.Errorf("an entry that nobody here wrote stops all calls: %v", err)
+	}
+}
+
+func mustDoubt(t testing.TB, l *Ledger, by time.Time) []Booking {
+	t.Helper()
+	list, err := l.DoubtfulBookings(t.Context(), by, 1_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
 }
 
 func brokenBudget(t *testing.T, open opener) {

@@ -49,8 +49,9 @@ type Ledger struct {
 	store    target
 	closers  []io.Closer
 	trouble  trouble
-	warnOnce sync.Once   // about a store that is not durable
-	agreed   atomic.Bool // the record of the ledger was read and found right
+	warnOnce sync.Once              // about a store that is not durable
+	agreed   atomic.Bool            // the record of the ledger was read and found right
+	epoch    atomic.Pointer[string] // of the store when it was last found sound
 	time     storeClock
 	clock    func() time.Time // of this machine, compared with that of Redis
 }

@@ -21,6 +21,8 @@ func indexes(t *testing.T, open opener) {
 		"pages hold while cases come and go":      listStable,
 		"a list ends at a deadline":               listBefore,
 		"what is due comes in order":              dueOrder,
+		"what is put aside hides nobody":          putAside,
+		"who has nothing due leaves the index":    nothingDue,
 		"lost entries are told, orphans go":       repairs,
 		"no orphan goes whose customer came back": repairRace,
 	} {
@@ -283,7 +285,7 @@ func dueOrder(t *testing.T, open opener) {
 	}
 	find := func(ms, most int) (found []int) {
 		t.Helper()
-		all, err := l.Due(t.Context(), time.UnixMilli(int64(ms)).Add(999_999), most)
+		all, err := l.Due(t.Context(), time.UnixMilli(int64(ms)).Add(999_999), most, nil)
 		if err != nil {
 			t.Fatalf("Due: %v (%v)", err, Cause(err))
 		}

@@ -47,7 +47,17 @@ func (l *Ledger) checkMeta(ctx context.Context, sound bool) error {
 			"give the key file that it was born with, or an empty Redis", have["secret"], want["secret"]))
 	}
 	l.agreed.Store(len(faults) == 0)
+	if sound && len(faults) == 0 {
+		l.recognise(have[epochField])
+	}
 	return errors.Join(faults...)
+}
+
+// recognise tells, once, when the store came back as another one.
+func (l *Ledger) recognise(epoch string) {
+	if was := l.epoch.Swap(&epoch); was != nil && *was != epoch {
+		l.opts.Logger.Warn("this store is empty or another one than before: what was kept there is gone", "server", l.store.where())
+	}
 }
 
 // meta reads the record; what is missing in it is written, once for all, or

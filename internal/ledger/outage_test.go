@@ -237,7 +237,7 @@ func lostMaster(t *testing.T, c *redistest.ClusterInstance, open opener) {
 	mustUpdate(t, l, Write{Key: l.Key("shop", kept)}, func(c recovery.Customer, _ []int) (Judgement, error) {
 		return Judgement{Customer: c, Due: time.UnixMilli(1)}, nil
 	})
-	found, err := l.Due(t.Context(), time.UnixMilli(1), 1000)
+	found, err := l.Due(t.Context(), time.UnixMilli(1), 1000, nil)
 	unavailable(t, err, false)
 	if !slices.ContainsFunc(found, func(d Due) bool { return d.Key == l.Key("shop", kept) }) {
 		t.Errorf("due: %v", found)

@@ -174,13 +174,15 @@ func (l *Ledger) checkACL(ctx context.Context, n node) error {
 		n.addr, user, user, strings.Join(slices.Compact(commands), " "))
 }
 
-// failed is what a caller learns of an error, with a note for Ready.
+// failed is what a caller learns of an error. A refusal of the store is noted
+// for Ready. What it holds that cannot be read is not: that is the trouble of one
+// customer or one entry, and no reason to stop serving all others.
 func (l *Ledger) failed(err error, unknown bool) error {
-	err = failed(err, unknown)
-	if errors.Is(err, ErrBroken) {
-		l.trouble.note(err)
+	told := failed(err, unknown)
+	if errors.Is(told, ErrBroken) && !errors.Is(err, ErrBroken) {
+		l.trouble.note(told)
 	}
-	return err
+	return told
 }
 
 func (t *trouble) note(err error) {
@@ -195,6 +197,6 @@ func (t *trouble) recent() error {
 	if t.err == nil || time.Since(t.at) > troubleTime {
 		return nil
 	}
-	return fmt.Errorf("the store refused a change or holds what cannot be read: %w; repair the key that is named, "+
+	return fmt.Errorf("the store refused what it must not refuse: %w; repair the key that is named, "+
 		"or the permissions of the user", Cause(t.err))
 }

@@ -203,6 +203,52 @@ func TestTheEmbeddedStoreWarnsAndIsPrivate(t *testing.T) {
 	}
 }
 
+// A store that comes back empty, or is another one, is told once; it is still
+// used, since it cannot be told from a new beginning.
+func TestAnotherStoreIsNoticed(t *testing.T) {
+	t.Parallel()
+	server := redistest.Server(t)
+	var log bytes.Buffer
+	l := openAt(t, server.URL(), func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	told := func() int {
+		t.Helper()
+		if err := l.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(log.String(), `level=WARN msg="this store is empty or another one than before: what was kept there is gone"`)
+	}
+	if n := told(); n != 0 {
+		t.Errorf("told of the first store:\n%s", &log)
+	}
+	for i, change := range []func() error{
+		func() error { return server.Client().FlushAll(t.Context()).Err() },
+		func() error { return server.Client().HSet(t.Context(), metaKey, epochField, "of another").Err() },
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if n := told(); n != i+1 {
+				t.Errorf("after change %d, told %d times:\n%s", i, n, &log)
+			}
+		}
+	}
+}
+
+// One customer who cannot be read is no reason to refuse all others.
+func TestAnUnreadableCustomerIsAlone(t *testing.T) {
+	l := openAt(t, Embedded)
+	w := one(l, "unreadable", "a")
+	mustUpdate(t, l, w, opens)
+	l.client.HSet(t.Context(), mustNames(t, l, w.Key).customer, "s", "not ours")
+	if _, err := l.Update(t.Context(), one(l, "unreadable", "b"), count); !errors.Is(err, ErrBroken) {
+		t.Errorf("got %v", err)
+	}
+	if err := l.Ready(t.Context()); err != nil {
+		t.Errorf("not ready for others: %v", err)
+	}
+}
+
 // Without its first line a script may be stopped between two writes when the
 // memory is full; only miniredis, which does not know the line, goes without.
 func TestScriptsAreRefusedAsAWhole(t *testing.T) {

@@ -31,14 +31,20 @@ type shelf struct {
 
 func (s *shelf) Now() time.Time { return time.Now() }
 
-func (s *shelf) Due(context.Context, time.Time, int) ([]ledger.Due, error) {
+func (s *shelf) Due(_ context.Context, _ time.Time, _ int, aside map[ledger.Due]bool) ([]ledger.Due, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.due.IsZero() || time.Now().Before(s.due) {
 		return nil, nil
 	}
-	return []ledger.Due{{Key: "k", At: s.due}}, nil
+	d := ledger.Due{Key: "k", At: s.due}
+	if aside[d] {
+		return nil, nil
+	}
+	return []ledger.Due{d}, nil
 }
+
+func (s *shelf) Undue(context.Context, ledger.Key) error { return nil }
 
 func (s *shelf) Update(_ context.Context, _ ledger.Write, judge ledger.Judge) ([]ledger.Result, error) {
 	s.mu.Lock()
@@ -84,6 +90,9 @@ func (s *shelf) DoubtfulBookings(context.Context, time.Time, int) ([]ledger.Book
 	return nil, nil
 }
 func (s *shelf) Reconcile(context.Context, ledger.Booking) error { return nil }
+func (s *shelf) SettleBooking(context.Context, ledger.Booking, int64, time.Time) error {
+	return nil
+}
 func (s *shelf) Repair(context.Context, func(ledger.Snapshot) time.Time, func(ledger.Key)) (ledger.Repaired, error) {
 	return ledger.Repaired{}, nil
 }

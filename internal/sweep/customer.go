@@ -13,8 +13,9 @@ import (
 // errNothing ends an update that has nothing to commit.
 var errNothing = errors.New("nothing is due")
 
-// customer lets time pass for one customer.
-func (s *sweeper) customer(ctx context.Context, key ledger.Key) (happened bool, err error) {
+// customer lets time pass for one customer. It fails with errNothing when nothing
+// is due.
+func (s *sweeper) customer(ctx context.Context, key ledger.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, oneTime)
 	defer cancel()
 	var after recovery.Customer
@@ -30,14 +31,31 @@ func (s *sweeper) customer(ctx context.Context, key ledger.Key) (happened bool, 
 		after = recovery.Tick(c, rules, now)
 		return ledger.Judgement{Customer: after, Due: after.NextDue(rules)}, nil
 	})
-	switch {
-	case errors.Is(err, errNothing), errors.Is(err, ledger.ErrConflict):
-		return false, nil // another replica was faster, or will be
-	case err != nil:
-		return false, err
+	if err != nil {
+		return err
 	}
 	s.follow(ctx, results[0].Tenant, key, after)
-	return true, nil
+	return nil
+}
+
+// mend makes the index entries of a customer right.
+func (s *sweeper) mend(ctx context.Context, key ledger.Key) error {
+	ctx, cancel := context.WithTimeout(ctx, oneTime)
+	defer cancel()
+	_, err := s.Ledger.Update(ctx, ledger.Write{Key: key, Reindex: true}, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
+		if len(c.Open) == 0 {
+			return ledger.Judgement{}, errNothing // closed or gone; a commit would bring back who was erased
+		}
+		rules, err := s.Rules.Rules(ctx, c.Policies()...)
+		if err != nil {
+			return ledger.Judgement{}, err
+		}
+		return ledger.Judgement{Customer: c, Due: c.NextDue(rules)}, nil
+	})
+	if errors.Is(err, errNothing) {
+		return s.Ledger.Undue(ctx, key)
+	}
+	return err
 }
 
 // follow does what follows from what has happened to a customer.
@@ -58,21 +76,6 @@ func (s *sweeper) follow(ctx context.Context, tenant string, key ledger.Key, c r
 	}
 }
 
-// reconcile looks again at bookings whose offer is in doubt: the process that
-// made them may have ended before it kept the offer.
-func (s *sweeper) reconcile(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, doubtsEvery)
-	defer cancel()
-	doubtful, err := s.Ledger.DoubtfulBookings(ctx, s.Ledger.Now(), mostDoubts)
-	for _, b := range doubtful {
-		if err != nil {
-			break
-		}
-		err = s.Ledger.Reconcile(ctx, b)
-	}
-	s.tell(ctx, "bookings of the budget cannot be reconciled", err)
-}
-
 // repair mends the index where it lost what the customers know.
 func (s *sweeper) repair(ctx context.Context) {
 	due := func(at ledger.Snapshot) time.Time {
@@ -83,16 +86,7 @@ func (s *sweeper) repair(ctx context.Context) {
 		return at.Customer.NextDue(rules)
 	}
 	mend := func(key ledger.Key) {
-		_, err := s.Ledger.Update(ctx, ledger.Write{Key: key, Reindex: true}, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
-			if len(c.Open) == 0 {
-				return ledger.Judgement{}, errNothing // closed or erased meanwhile
-			}
-			rules, err := s.Rules.Rules(ctx, c.Policies()...)
-			return ledger.Judgement{Customer: c, Due: c.NextDue(rules)}, err
-		})
-		if !errors.Is(err, errNothing) {
-			s.tell(ctx, "the index of a customer cannot be mended", err)
-		}
+		s.tell(ctx, "the index of a customer cannot be mended", s.mend(ctx, key))
 	}
 	found, err := s.Ledger.Repair(ctx, due, mend)
 	s.tell(ctx, "the index cannot be checked", err)
