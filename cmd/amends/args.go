@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,13 +14,35 @@ import (
 // exactly asks for one argument for each of the words that say what it is.
 func exactly(what ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if len(args) < len(what) {
-			return fmt.Errorf("%s is missing", strings.Join(what[len(args):], " and "))
+		if missing := what[min(len(args), len(what)):]; len(missing) > 0 {
+			verb := "is"
+			if len(missing) > 1 {
+				verb = "are"
+			}
+			return fmt.Errorf("%s %s missing", strings.Join(missing, " and "), verb)
 		}
 		if len(args) > len(what) {
 			return fmt.Errorf("%q is too much: only %s", args[len(what)], strings.Join(what, " and "))
 		}
 		return nil
+	}
+}
+
+// caseID is how ids of cases look: the key of a customer and a number.
+var caseID = regexp.MustCompile(`^[A-Za-z0-9_-]{22}\.[0-9]+$`)
+
+// noArguments refuses words, of which the usual one is the id of a customer that --customer takes, or that of a case; forCase is the command
+// for the latter, empty if there is none.
+func noArguments(forCase string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) == 0:
+			return nil
+		case forCase != "" && caseID.MatchString(args[0]):
+			return fmt.Errorf("%q is too much; did you mean %q?", args[0], forCase+" "+args[0])
+		default:
+			return fmt.Errorf("%q is too much; did you mean \"%s --customer %s\"?", args[0], cmd.CommandPath(), args[0])
+		}
 	}
 }
 

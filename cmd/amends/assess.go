@@ -12,23 +12,30 @@ import (
 )
 
 func assessCommand(app *app) *cobra.Command {
-	var tenant string
+	var customer, tenant string
 	cmd := &cobra.Command{
 		Use:     "assess CUSTOMER",
 		GroupID: groupCall,
 		Short:   "Show what is remembered of a customer, and the risk now",
 		Long: `Show the risk that a customer leaves, as of now: what is remembered of good and bad, what
-was given lately, and every open case, re-assessed. Changes nothing. A customer that
+was given lately, every open case, re-assessed, and what takes the most urgent one on. Changes nothing. A customer that
 was never seen is assessed as a new one.`,
 		Example: `  amends assess c-1042
 
   # the customers of a list, the riskiest first
   for c in c-1042 c-7; do amends assess "$c" -o json; done | jq -s 'sort_by(-.assessment.riskNow)'`,
-		Args: exactly("the id of a CUSTOMER"),
+		Args: cobra.ArbitraryArgs,
 	}
 	connection, format := addConnection(cmd), addFormat(cmd)
+	cmd.Flags().StringVar(&customer, "customer", "", "`ID` of the customer, if it does not stand by itself")
 	cmd.Flags().StringVar(&tenant, "tenant", "", "`NAME` of the tenant (default: default)")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if customer != "" {
+			args = append(args, customer)
+		}
+		if err := exactly("the id of a CUSTOMER")(cmd, args); err != nil {
+			return &usageError{err: err, command: cmd.CommandPath()}
+		}
 		request := recoveryv1.AssessCustomerRequest_builder{Tenant: tenant, CustomerId: args[0]}.Build()
 		answer, err := ask(cmd.Context(), connection, func(ctx context.Context, conn grpc.ClientConnInterface) (*recoveryv1.AssessCustomerResponse, error) {
 			return recoveryv1.NewRecoveryServiceClient(conn).AssessCustomer(ctx, request)

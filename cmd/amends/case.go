@@ -20,7 +20,9 @@ func caseCommand(app *app) *cobra.Command {
 		Short:   "Show one case in full",
 		Long: `Show one case: what happened, the risk and its reasons, what to give, what was offered,
 the deadlines and how much time is left, what to say and what to avoid, what was done so
-far. "amends cases" lists them with their ids.`,
+far, and the commands that take it on. "amends cases" lists them with their ids.
+
+With -o json it is an object with the case in it (GetCaseResponse): jq .case.state.`,
 		Example: `  # the case of a customer of which something is due next
   amends case "$(amends cases --customer c-1042 -o json | jq -r .caseId | head -n 1)"`,
 		Args: cobra.MaximumNArgs(1),
@@ -46,6 +48,6 @@ func (l *listing) one(cmd *cobra.Command, id string) error {
 	if *l.format == "json" {
 		return printJSON(l.stdout, answer)
 	}
-	_, err = fmt.Fprint(l.stdout, show.Case(answer.GetCase(), l.page(cmd)))
+	_, err = fmt.Fprint(l.stdout, show.Case(answer.GetCase(), l.page(cmd)), show.NextSteps(answer.GetCase(), l.page(cmd)))
 	return err
 }

@@ -37,7 +37,9 @@ ones that are kept as well. All filters must hold at once.
 
 ` + namesOf[recoveryv1.CaseState]("--state") + "\n" + namesOf[recoveryv1.Band]("--band") + `
 
-A narrow screen shows fewer columns. With -o json a line is one case with all of it.`,
+MISSED counts the promises that were broken and have not been made up for; GIVE is what is
+left to give. A narrow screen shows fewer columns. With -o json each line is one Case, not
+wrapped in anything: jq .state.`,
 		Example: `  amends cases
 
   # what will be late within two hours, if it matters
@@ -48,7 +50,7 @@ A narrow screen shows fewer columns. With -o json a line is one case with all of
 
   # acknowledge all that nobody has looked at yet
   amends cases --state open -o json | jq -r .caseId | xargs -r -n 1 amends ack`,
-		Args: cobra.NoArgs,
+		Args: noArguments("amends case"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return l.run(cmd) },
 	}
 	l.connection, l.format = addConnection(cmd), addFormat(cmd)
@@ -59,7 +61,6 @@ A narrow screen shows fewer columns. With -o json a line is one case with all of
 	addEnums(cmd, &l.filter.Bands, "band", "only cases of these bands")
 	flags.Var(spanValue{&l.dueIn}, "due-in", "only cases of which something is due within, such as 2h")
 	flags.Var(&l.dueBefore, "due-before", "only cases of which something is due before: RFC 3339, or from now such as 2h")
-	cmd.MarkFlagsMutuallyExclusive("due-in", "due-before")
 	flags.IntVar(&l.limit, "limit", 50, "list at most this `MANY`")
 	return cmd
 }
@@ -67,6 +68,9 @@ A narrow screen shows fewer columns. With -o json a line is one case with all of
 func (l *listing) run(cmd *cobra.Command) error {
 	if l.limit < 1 {
 		return &usageError{err: fmt.Errorf("--limit %d: must be 1 or more", l.limit), command: cmd.CommandPath()}
+	}
+	if l.dueIn != 0 && l.dueBefore.isSet {
+		return &usageError{err: errors.New("--due-in and --due-before both say until when: leave one out"), command: cmd.CommandPath()}
 	}
 	due := l.dueBefore
 	if l.dueIn != 0 {

@@ -40,7 +40,7 @@ being forgotten. The answer says until when.
 On a terminal it asks first; elsewhere it wants --yes.`,
 		Example: `  amends erase --customer c-1042
   amends erase --customer c-1042 --tenant shop-4 --yes`,
-		Args: cobra.NoArgs,
+		Args: noArguments(""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.run(cmd) },
 	}
 	e.connection, e.format = addConnection(cmd), addFormat(cmd)

@@ -56,7 +56,7 @@ func (f *eventFlags) add(cmd *cobra.Command) {
 
 func (f *eventFlags) addFailure(cmd *cobra.Command) {
 	flags, e := cmd.Flags(), &f.event
-	flags.StringVar(&e.EventId, "event-id", "", "`ID` of this event, unique in the tenant; the same id again changes nothing (default: a new one)")
+	flags.StringVar(&e.EventId, "event-id", "", "`ID` of this event, compared within a customer: the same id with the same content changes nothing, and the time is content,\nso name --occurred-at beside it (default: a new one, which holds the time)")
 	flags.StringVar(&e.CustomerId, "customer", "", "`ID` of the customer, opaque: no name, no address")
 	flags.Var(&f.occurredAt, "occurred-at", "when it happened: RFC 3339, or from now such as -2h (default: the time in the event id, else now)")
 	addEnums(cmd, &e.Kinds, "kind", "what went wrong; several with commas or by repeating the flag")
@@ -80,7 +80,6 @@ func (f *eventFlags) addVoice(cmd *cobra.Command) {
 	addEnum(cmd, &e.Corroboration, "evidence", "how well it is attested (default: SYSTEM_OBSERVED when unvoiced, else CLAIM_ONLY)")
 	flags.Var(spanValue{&f.departsIn}, "departs-in", "the customer is on the premises and leaves in, such as 2h")
 	flags.Var(&f.departsAt, "departs-at", "the customer is on the premises and leaves at (RFC 3339)")
-	cmd.MarkFlagsMutuallyExclusive("departs-in", "departs-at")
 }
 
 func (f *eventFlags) addBlame(cmd *cobra.Command) {
@@ -112,6 +111,9 @@ func (f *eventFlags) build(cmd *cobra.Command, now time.Time) (event *recoveryv1
 	}
 	if late := recoveryv1.FailureKind_FAILURE_KIND_LATE; cmd.Flag("delay").Changed && len(f.event.Kinds) > 0 && !slices.Contains(f.event.Kinds, late) {
 		faults = append(faults, errors.New("--delay says how late it was: add LATE to --kind, or leave --delay out"))
+	}
+	if cmd.Flag("departs-in").Changed && cmd.Flag("departs-at").Changed {
+		faults = append(faults, errors.New("--departs-in and --departs-at both say when the customer leaves: leave one out"))
 	}
 	if len(faults) > 0 {
 		return nil, "", &usageError{err: errors.Join(faults...), command: cmd.CommandPath()}

@@ -68,9 +68,9 @@ func explainCall(w io.Writer, err error, s *status.Status) {
 			return
 		}
 	} else {
-		fmt.Fprintf(w, "amends: %s\n", headline(s))
+		fmt.Fprintf(w, "amends: %s\n", inCommands.Replace(headline(s)))
 		for _, violation := range violations(s) {
-			fmt.Fprintf(w, "  %s\n", violation)
+			fmt.Fprintf(w, "  %s\n", inCommands.Replace(violation))
 		}
 	}
 	if next := nextStep(s, call); next != "" {
@@ -80,6 +80,12 @@ func explainCall(w io.Writer, err error, s *status.Status) {
 		fmt.Fprintln(w, line)
 	}
 }
+
+// inCommands puts the command beside a call that the service names, which speaks to programs. Steps of a case are told in a line of their own.
+var inCommands = strings.NewReplacer(
+	"GetPolicy", "GetPolicy (amends policy show --server)", "CheckPolicy", "CheckPolicy (amends policy check)",
+	"GetCase", "GetCase (amends case)", "ListCases", "ListCases (amends cases)", "WatchCases", "WatchCases (amends watch)",
+)
 
 // headline is the canonical name of the error and what it says, unless the faulty fields say the same.
 func headline(s *status.Status) string {
@@ -115,12 +121,17 @@ func dialAdvice(message string) string {
 	}
 }
 
+// idReused is the service's reason to refuse an id with another content.
+const idReused = "ID_REUSED"
+
+const idReusedAdvice = "The id was used for another content. Repeat that call exactly, or give this one a new id."
+
 func nextStep(s *status.Status, call *callError) string {
 	if call.advice != "" {
 		return call.advice
 	}
-	if reason(s) == "ID_REUSED" {
-		return "The id was used for another content. Repeat that call exactly, or give this one a new id."
+	if reason(s) == idReused {
+		return idReusedAdvice
 	}
 	again := ""
 	if call.again != "" {

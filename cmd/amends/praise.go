@@ -51,7 +51,7 @@ a line. Order does not matter; each fault is reported with its line.`,
 
   # the history of the last months
   amends praise -f examples/interactions.ndjson`,
-		Args: cobra.NoArgs,
+		Args: noArguments(""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.run(cmd) },
 	}
 	p.praise.Kind = recoveryv1.InteractionKind_INTERACTION_KIND_PRAISE
@@ -59,7 +59,7 @@ a line. Order does not matter; each fault is reported with its line.`,
 	p.file = addFile(cmd, "interactions")
 	p.format = addFormat(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&p.praise.InteractionId, "interaction-id", "", "`ID` of this interaction, unique in the tenant; the same id counts once (default: a new one)")
+	flags.StringVar(&p.praise.InteractionId, "interaction-id", "", "`ID` of this interaction, compared within a customer: the same id with the same content counts once, and the time is content,\nso name --occurred-at beside it (default: a new one, which holds the time)")
 	flags.StringVar(&p.praise.CustomerId, "customer", "", "`ID` of the customer, opaque: no name, no address")
 	addEnum(cmd, &p.praise.Kind, "kind", "what happened")
 	flags.StringVar(&p.praise.OrderId, "order", "", "`ID` of the order that it belongs to")
@@ -106,7 +106,8 @@ func (p *praising) one(cmd *cobra.Command, client recoveryv1.RecoveryServiceClie
 	if err == nil && items[0].err != nil {
 		err = &callError{err: items[0].err, server: p.connection.server, again: again}
 	}
-	if !cmd.Flag("interaction-id").Changed {
+	adviseTime(err, isRelative)
+	if isRelative != "" || p.praise.InteractionId == "" {
 		p.tellAgain(err, again)
 	}
 	if err != nil {

@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/makeamends/amends/internal/show"
@@ -37,10 +40,11 @@ Only --customer and --kind are needed. Names can be written in any case:
 
 ` + eventNames() + `
 
-Every event has an id. Without --event-id a new one is made and printed (on standard
-error) with the flags that repeat the call safely: the same id with the same content
-gets the answer that is stored, and changes nothing. The id made up here holds the
-time, so that the event need not be told --occurred-at again.
+Every event has an id, which is compared within a customer: the same id with the same
+content gets the answer that is stored, and changes nothing. Without --event-id a new one
+is made. The flags that repeat the call safely are printed on standard error. An id that
+is made up here holds the time; beside one of your own, name --occurred-at too, since the
+time is content and would be another one the next time.
 
 With -f the events stand in a file, as JSON of FailureEvent: one, an array, or one a
 line, with names as above or in full. They are sent several at once, those of one
@@ -61,7 +65,7 @@ again.`,
 
   # a day's worth of events; what fails is kept for tomorrow
   amends report -f examples/events.ndjson --failed failed.ndjson`,
-		Args: cobra.NoArgs,
+		Args: noArguments(""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd) },
 	}
 	r.connection = addConnection(cmd)
@@ -98,7 +102,9 @@ func (r *reporting) one(cmd *cobra.Command, client recoveryv1.RecoveryServiceCli
 	}
 	event.SetTenant(r.tenant)
 	answer, err := r.send(cmd.Context(), client, event, again)
-	if !cmd.Flag("event-id").Changed && !r.validateOnly {
+	_, times, _ := strings.Cut(again, event.GetEventId())
+	adviseTime(err, times)
+	if isNew := r.flags.event.EventId == ""; (isNew || times != "") && !r.validateOnly {
 		r.tellAgain(err, again)
 	}
 	if err != nil {
@@ -111,9 +117,19 @@ func (r *reporting) one(cmd *cobra.Command, client recoveryv1.RecoveryServiceCli
 	return err
 }
 
+// adviseTime says of an id that was used before what the first call had that this one may lack: times are the flags that would say at another
+// now when it happened, empty if the call needs none.
+func adviseTime(err error, times string) {
+	var call *callError
+	if errors.As(err, &call) && reason(status.Convert(err)) == idReused && times != "" {
+		call.advice = idReusedAdvice + "\nThe time is content too: of the same event, name the one of the first call, with --occurred-at."
+	}
+}
+
 // tellAgain says how to repeat a call: not one that was refused as it is and would be refused again, nor one whose error says it.
 func (a *app) tellAgain(err error, again string) {
-	if code := exitCode(err); code != exitUsage && code != exitUnavailable {
+	isReused := err != nil && reason(status.Convert(err)) == idReused
+	if code := exitCode(err); code != exitUsage && code != exitUnavailable && !isReused {
 		fmt.Fprintf(a.stderr, "To repeat this call safely, add %s\n", again)
 	}
 }

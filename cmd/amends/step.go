@@ -92,7 +92,7 @@ func stepCommand(app *app, about *step) *cobra.Command {
 func (s *stepping) addFlags(cmd *cobra.Command) {
 	s.connection, s.format = addConnection(cmd), addFormat(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&s.requestID, "request-id", "", "`ID` of this step, unique in the tenant; the same id again changes nothing (default: a new one)")
+	flags.StringVar(&s.requestID, "request-id", "", "`ID` of this step, compared within a customer; the same id again changes nothing (default: a new one)")
 	flags.Int64Var(&s.expected, "revision", 0, "take the step only if the case has this revision, a `NUMBER`")
 	if s.flags != nil {
 		s.flags(s, cmd)

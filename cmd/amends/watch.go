@@ -48,7 +48,7 @@ much has happened meanwhile it says so on standard error, and lists the cases an
   # keep all events, and go on with the last one after a pause
   amends watch --from-now -o json >> events.ndjson
   amends watch --resume "$(tail -n 1 events.ndjson | jq -r .token)" -o json >> events.ndjson`,
-		Args: cobra.NoArgs,
+		Args: noArguments("amends case"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return w.run(cmd) },
 	}
 	w.connection, w.format = addConnection(cmd), addFormat(cmd)

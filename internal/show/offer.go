@@ -77,3 +77,31 @@ func Offer(o *recoveryv1.Offer, p Page) string {
 	}
 	return w.String()
 }
+
+// OfferStands says in one sentence how an offer of a case stands, and the command that would take it on, if there is one.
+func OfferStands(o *recoveryv1.Offer, c *recoveryv1.Case, p Page) string {
+	then := func(command string) string { return ": amends " + command + " " + c.GetCaseId() }
+	about := "the offer " + o.GetOfferId() + " "
+	switch o.GetState() {
+	case recoveryv1.OfferState_OFFER_STATE_PROPOSED:
+		return about + "was not made yet" + then("make")
+	case recoveryv1.OfferState_OFFER_STATE_APPROVAL_REQUIRED:
+		return about + "waits for approval" + then("approve") + " --approver NAME"
+	case recoveryv1.OfferState_OFFER_STATE_APPROVED:
+		return about + "was approved by " + o.GetApprovedBy() + " and not made yet" + then("make")
+	case recoveryv1.OfferState_OFFER_STATE_MADE:
+		return about + "was made " + p.moment(o.GetMadeAt()) + " and waits for the customer's answer" + then("answer") + " accepted"
+	case recoveryv1.OfferState_OFFER_STATE_ACCEPTED, recoveryv1.OfferState_OFFER_STATE_REFUSED:
+		return about + "was " + plain(o.GetState()) + " " + p.moment(o.GetAnsweredAt()) + "; that answer stands"
+	default:
+		text := about + "is " + plain(o.GetState())
+		if c.GetState() < recoveryv1.CaseState_CASE_STATE_RESOLVED {
+			text += "; draw up another" + then("offer")
+		}
+		return text
+	}
+}
+
+// NewestOffer is the offer that a word about the offer of a case is probably about: the newest one that can still come to something, else
+// the newest; nil if there is none.
+func NewestOffer(c *recoveryv1.Case) *recoveryv1.Offer { return lastOffer(c) }

@@ -44,7 +44,8 @@ func (w *writer) due(c *recoveryv1.Case) string {
 	late := overdue(c)
 	switch {
 	case late != nil:
-		return w.in(red, "overdue "+plain(late.GetMilestone())) + " since " + together(w.moment(late.GetDueAt())) + ", " + w.in(red, w.left(late.GetDueAt()))
+		return w.in(red, "overdue "+plain(late.GetMilestone())) + " since " + together(w.moment(late.GetDueAt())) + ", " +
+			w.in(red, Span(w.Now.Sub(late.GetDueAt().AsTime()))+" late")
 	case d == nil:
 		return "nothing"
 	case stopped(d, c):
