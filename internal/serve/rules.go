@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/makeamends/amends/internal/ledger"
@@ -21,16 +23,16 @@ type rulebook struct {
 	lost   sync.Map // versions that the log has named already
 }
 
-// Rules gives the policies to judge by. A version that nobody has any more (the
-// store came back without what it was given) is left out: the active policy
-// then judges in its place, which is better than to leave the customer without
+// Rules gives the policies to judge by. In the place of a version that nobody has
+// any more (the store came back without what it was given) another one judges,
+// made of the active policy: that is better than to leave the customer without
 // any answer, and the log says so.
 func (r *rulebook) Rules(ctx context.Context, versions ...string) (recovery.Rules, error) {
 	rules, err := r.Book.Rules(ctx, versions...)
 	if !errors.Is(err, ledger.ErrNotFound) {
 		return rules, err
 	}
-	kept := make([]string, 0, len(versions))
+	kept, lost := make([]string, 0, len(versions)), make([]string, 0, 1)
 	for _, version := range versions {
 		switch _, err := r.Policy(ctx, version); {
 		case err == nil:
@@ -38,12 +40,42 @@ func (r *rulebook) Rules(ctx context.Context, versions ...string) (recovery.Rule
 		case !errors.Is(err, ledger.ErrNotFound):
 			return rules, err
 		default:
+			lost = append(lost, version)
 			if _, named := r.lost.LoadOrStore(version, true); !named {
 				r.logger.Error("a policy is lost: its open cases are judged by the active one", "version", version)
 			}
 		}
 	}
-	return r.Book.Rules(ctx, kept...)
+	if rules, err = r.Book.Rules(ctx, kept...); err != nil {
+		return rules, err
+	}
+	rules.Kept = maps.Clone(rules.Kept) // the book's own never changes
+	instead := standIn(rules.Active)
+	for _, version := range lost {
+		rules.Kept[version] = instead
+	}
+	return rules, nil
+}
+
+// standIn judges in the place of a lost policy: as the active one does, and it
+// also knows the currencies of the default policy, since an open case may be in
+// one that the active policy does not list.
+func standIn(active *recovery.Policy) *recovery.Policy {
+	p := *active
+	p.Currencies = maps.Clone(policy.Default().Rules.Currencies)
+	worth := 1.0 // of a reference unit of the default, in those of the active policy
+	for _, code := range slices.Sorted(maps.Keys(p.Currencies)) {
+		if listed, both := active.Currencies[code]; both {
+			worth = listed.Scale / p.Currencies[code].Scale
+			break
+		}
+	}
+	for code, currency := range p.Currencies {
+		currency.Scale *= worth
+		p.Currencies[code] = currency
+	}
+	maps.Copy(p.Currencies, active.Currencies)
+	return &p
 }
 
 // Find gives one policy.

@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/makeamends/amends/internal/policy"
 	"github.com/makeamends/amends/internal/redistest"
@@ -72,6 +74,9 @@ func TestStoreBackWithoutPolicies(t *testing.T) {
 	if kept := store.Client().HLen(t.Context(), "amends:policies").Val(); kept != 1 {
 		t.Errorf("%d policies are archived, want the one that is active", kept)
 	}
+	if n := strings.Count(s.log.String(), "this store is empty or another one than before: what was kept there is gone"); n != 1 {
+		t.Errorf("told %d times that the store is empty:\n%s", n, s.log)
+	}
 }
 
 // TestLostPolicy loses the archive and starts the server with another policy:
@@ -95,6 +100,44 @@ func TestLostPolicy(t *testing.T) {
 	}
 	if !strings.Contains(s.log.String(), "a policy is lost") {
 		t.Errorf("nobody is told:\n%s", s.log)
+	}
+}
+
+// TestLostPolicyWithAnotherCurrency: the policy that is active instead does not
+// list the currency of the open case, whose amounts stay right all the same.
+func TestLostPolicyWithAnotherCurrency(t *testing.T) {
+	store := redistest.Server(t)
+	first := start(t, serve.Config{Redis: store.URL()})
+	e := event("e", "c")
+	e.SetOrderValue(&money.Money{CurrencyCode: "EUR", Units: 30})
+	e.SetCorroboration(recoveryv1.Corroboration_CORROBORATION_SYSTEM_OBSERVED)
+	e.SetAcceptance(recoveryv1.Acceptance_ACCEPTANCE_REJECTED)
+	d := &desk{running: first, id: first.mustReport(t, e).GetCaseId()}
+	offered := must[*recoveryv1.Offer](t)(d.offer(t.Context())).GetTotal()
+	if offered.GetCurrencyCode() != "EUR" || offered.GetUnits() < 30 {
+		t.Fatalf("offered %v, want 30 EUR at least", offered)
+	}
+	if err := first.Stop(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	store.Client().Del(t.Context(), "amends:policies")
+
+	s := start(t, serve.Config{Redis: store.URL(), Policy: policyWith(t, "    EUR: {scale: 1, round_to: 0.50, daily_budget: 10000}\n", "")})
+	got, err := s.recovery.GetCase(t.Context(), recoveryv1.GetCaseRequest_builder{CaseId: d.id}.Build())
+	if err != nil || !proto.Equal(got.GetCase().GetOffers()[0].GetTotal(), offered) {
+		t.Errorf("the offer of %v is shown as %v, %v", offered, got.GetCase().GetOffers(), err)
+	}
+	d.running = s
+	k := must[*recoveryv1.Case](t)(d.contact(t.Context(), recoveryv1.ContactDirection_CONTACT_DIRECTION_INBOUND, false))
+	risk := k.GetAssessment().GetRisk()
+	if risk.GetIgnored() <= 0 || risk.GetIgnored() >= 1 || k.GetRecommendation().GetTotal().GetCurrencyCode() != "EUR" {
+		t.Errorf("judged anew: risk %v, recommended %v", risk, k.GetRecommendation().GetTotal())
+	}
+	if granted := s.assess(t, "c").GetGoodwillGranted_90D(); len(granted) > 1 || len(granted) == 1 && granted[0].GetUnits() > offered.GetUnits() {
+		t.Errorf("granted %v of an offer of %v", granted, offered)
+	}
+	if _, err := s.worth(t.Context(), "d", "o", 30); err != nil {
+		t.Errorf("a case in dollars: %v", err)
 	}
 }
 
