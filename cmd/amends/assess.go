@@ -14,12 +14,13 @@ import (
 func assessCommand(app *app) *cobra.Command {
 	var customer, tenant string
 	cmd := &cobra.Command{
-		Use:     "assess CUSTOMER",
-		GroupID: groupCall,
-		Short:   "Show what is remembered of a customer, and the risk now",
+		Use:        "assess CUSTOMER",
+		GroupID:    groupCall,
+		SuggestFor: []string{"customer"},
+		Short:      "Show what is remembered of a customer, and the risk now",
 		Long: `Show the risk that a customer leaves, as of now: what is remembered of good and bad, what
-was given lately, every open case, re-assessed, and what takes the most urgent one on. Changes nothing. A customer that
-was never seen is assessed as a new one.`,
+was given lately, every open case, re-assessed, and the commands that take the most
+urgent one on. Changes nothing. A customer that was never seen is assessed as a new one.`,
 		Example: `  amends assess c-1042
 
   # the customers of a list, the riskiest first

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/makeamends/amends/internal/show"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -21,7 +22,14 @@ type boardView struct {
 	cases  map[string]*recoveryv1.Case
 	recent []*recoveryv1.CaseEvent
 	status string
+
+	// loss is shown for a while, whatever comes after it: from the first time that it is drawn.
+	loss      string
+	lossUntil time.Time
 }
+
+// showLoss is how long a board says that it has missed events.
+const showLoss = time.Minute
 
 func newBoardView(bands []recoveryv1.Band, kinds []recoveryv1.TransitionKind) *boardView {
 	return &boardView{bands: bands, kinds: kinds, cases: map[string]*recoveryv1.Case{}, status: "connecting …"}
@@ -61,6 +69,23 @@ func (b *boardView) told(note string) {
 	b.status = note
 }
 
+func (b *boardView) lost(note string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.status, b.loss, b.lossUntil = note, note, time.Time{}
+}
+
+// notice is what to say now: what is wrong, else what was lost a moment ago.
+func (b *boardView) notice(now time.Time) string {
+	if b.loss != "" && b.lossUntil.IsZero() {
+		b.lossUntil = now.Add(showLoss)
+	}
+	if b.status == "" && now.Before(b.lossUntil) {
+		return b.loss
+	}
+	return b.status
+}
+
 func (b *boardView) shows(band recoveryv1.Band) bool {
 	return len(b.bands) == 0 || slices.Contains(b.bands, band)
 }
@@ -68,7 +93,7 @@ func (b *boardView) shows(band recoveryv1.Band) bool {
 // lines draws the board for a page of so many lines.
 func (b *boardView) lines(page show.Page, height int) []string {
 	b.mu.Lock()
-	board := show.Board{Recent: slices.Clone(b.recent), Status: b.status, Height: height}
+	board := show.Board{Recent: slices.Clone(b.recent), Status: b.notice(page.Now), Height: height}
 	for c := range maps.Values(b.cases) {
 		if b.shows(c.GetAssessment().GetRisk().GetBand()) {
 			board.Cases = append(board.Cases, c)

@@ -83,6 +83,60 @@ func TestBoard(t *testing.T) {
 	}
 }
 
+// That events are lost is said for a while, although all is well again and the cases are listed anew.
+func TestBoardTellsWhatIsLost(t *testing.T) {
+	d := newDesk(t, &desk{
+		answer: listOf(urgent("c.1", high, time.Hour)),
+		watch: func(n int, request *recoveryv1.WatchCasesRequest, send func(*recoveryv1.WatchCasesResponse), ctx context.Context) error {
+			switch {
+			case n == 1:
+				send(heartbeat("of a store that ends with the server"))
+				time.Sleep(2 * redraw)
+				return refusal(t, codes.Unavailable, "this server ends; nothing is lost: go on with another one", info("SERVER_ENDING"))
+			case request.GetResumeToken() != "":
+				return refusal(t, codes.FailedPrecondition, "of another store", info("RESYNC_REQUIRED"))
+			}
+			send(heartbeat("of the next one"))
+			<-ctx.Done()
+			return nil
+		},
+	})
+	wellSince := time.Time{}
+	c := command{
+		terminal: true, env: map[string]string{"NO_COLOR": "1", "COLUMNS": "120", "LINES": "16"},
+		until: func(stdout string) bool {
+			d.mu.Lock()
+			isBack := len(d.watches) == 3
+			d.mu.Unlock()
+			if isBack && wellSince.IsZero() {
+				wellSince = time.Now()
+			}
+			return isBack && time.Since(wellSince) > 3*redraw
+		},
+	}
+	o := c.works(t, "watch", "--server", d.address)
+	frames := screens(o.stdout)
+	if last := frames[len(frames)-1]; !strings.Contains(last, "some events are lost") || !strings.Contains(last, "c.1") {
+		t.Errorf("the board is in the end\n%s", last)
+	}
+	if strings.Contains(o.stdout, "nothing is lost") {
+		t.Errorf("it has said that nothing is lost:\n%s", o.stdout)
+	}
+	view := newBoardView(nil, nil)
+	view.lost("some events are lost")
+	view.told("")
+	now := time.Now()
+	for _, row := range []struct {
+		after time.Duration
+		want  bool
+	}{{0, true}, {showLoss - time.Second, true}, {showLoss, false}} {
+		text := strings.Join(view.lines(show.Page{Width: 80, Now: now.Add(row.after)}, 10), "\n")
+		if strings.Contains(text, "some events are lost") != row.want {
+			t.Errorf("after %v:\n%s", row.after, text)
+		}
+	}
+}
+
 // A case that no event takes away is gone with the next list.
 func TestBoardListsAnew(t *testing.T) {
 	d := newDesk(t, &desk{

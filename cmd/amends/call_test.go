@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -50,7 +51,14 @@ func TestACustomersStory(t *testing.T) {
 	if len(assessed.GetOpenCases()) != 1 || assessed.GetPositiveMass() == 0 {
 		t.Errorf("assess answers %v", assessed)
 	}
-	if text := c.works(t, "assess", "c-1").stdout; !strings.Contains(text, "customer c-1") || !strings.Contains(text, "OPEN CASES") {
+	next := "  next  amends ack " + one.GetCaseId() + "\n"
+	if !strings.Contains(told.stdout, "\n\n"+next) || !strings.Contains(c.works(t, "case", one.GetCaseId()).stdout, next) {
+		t.Errorf("nothing says what comes next:\n%s", told.stdout)
+	}
+	if text := c.works(t, "report", "--customer", "c-1", "--kind", "rude", "--dry-run").stdout; strings.Contains(text, "  next  ") {
+		t.Errorf("a dry run leads on to what is not there:\n%s", text)
+	}
+	if text := c.works(t, "assess", "--customer", "c-1").stdout; !strings.Contains(text, "customer c-1") || !strings.Contains(text, "OPEN CASES") || !strings.Contains(text, next) {
 		t.Errorf("assess:\n%s", text)
 	}
 	if text := c.works(t, "assess", "never-seen").stdout; !strings.Contains(text, "OPEN CASES  none") {
@@ -136,6 +144,19 @@ func TestRepetition(t *testing.T) {
 		if again.stderr != "" {
 			t.Errorf("with an id of its own it still says %q", again.stderr)
 		}
+	}
+	named := []string{"report", "--server", server, "--customer", "c-1", "--kind", "rude", "--event-id", "E1"}
+	found := hint.FindStringSubmatch(amends(t, named...).stderr)
+	if found == nil || !strings.HasPrefix(found[1], "--event-id E1 --occurred-at 2") {
+		t.Fatalf("of an event that was named, nothing says how to repeat it: %q", found)
+	}
+	if o := amends(t, append(named, strings.Fields(found[1])[2:]...)...); !strings.Contains(o.stdout, "was reported before") || o.stderr != "" {
+		t.Errorf("repeated with its time it is not known again: %s%s", o.stdout, o.stderr)
+	}
+	time.Sleep(2 * time.Millisecond) // by which the times differ
+	o := command{}.fails(t, exitConflict, []string{"ALREADY_EXISTS", "Repeat that call exactly", "The time is content too", "--occurred-at"}, named...)
+	if strings.Contains(o.stderr, "To repeat this call safely") {
+		t.Errorf("it says how to be refused again:\n%s", o.stderr)
 	}
 	first := amends(t, "praise", "--server", server, "--customer", "c-1")
 	again := amends(t, append([]string{"praise", "--server", server, "--customer", "c-1"}, strings.Fields(hint.FindStringSubmatch(first.stderr)[1])...)...)

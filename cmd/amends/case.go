@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
 
 	"github.com/makeamends/amends/internal/show"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -15,9 +16,10 @@ import (
 func caseCommand(app *app) *cobra.Command {
 	l := &listing{app: app, limit: 50}
 	cmd := &cobra.Command{
-		Use:     "case CASE",
-		GroupID: groupCase,
-		Short:   "Show one case in full",
+		Use:        "case CASE",
+		GroupID:    groupCase,
+		SuggestFor: []string{"show", "get"},
+		Short:      "Show one case in full",
 		Long: `Show one case: what happened, the risk and its reasons, what to give, what was offered,
 the deadlines and how much time is left, what to say and what to avoid, what was done so
 far, and the commands that take it on. "amends cases" lists them with their ids.
@@ -43,6 +45,9 @@ func (l *listing) one(cmd *cobra.Command, id string) error {
 		return recoveryv1.NewRecoveryServiceClient(conn).GetCase(ctx, request)
 	})
 	if err != nil {
+		if call := new(callError); errors.As(err, &call) && reason(status.Convert(err)) == "CASE_NOT_FOUND" {
+			call.advice = noCaseAdvice(id)
+		}
 		return err
 	}
 	if *l.format == "json" {

@@ -27,9 +27,10 @@ type listing struct {
 func casesCommand(app *app) *cobra.Command {
 	l := &listing{app: app}
 	cmd := &cobra.Command{
-		Use:     "cases",
-		GroupID: groupCase,
-		Short:   "List cases by what is due next",
+		Use:        "cases",
+		GroupID:    groupCase,
+		SuggestFor: []string{"list", "ls"},
+		Short:      "List cases by what is due next",
 		Long: `List cases, those first of which something is due next: how urgent, how far they have
 come, how much time is left, the chance that the customer leaves if nobody answers, and
 what to give. Only cases that are not closed, unless --customer names one: then the closed

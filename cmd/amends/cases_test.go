@@ -124,7 +124,7 @@ func TestErase(t *testing.T) {
 				want = []proto.Message{recoveryv1.EraseCustomerRequest_builder{Tenant: "shop", CustomerId: "c-1"}.Build()}
 				if name == "for machines" {
 					parse(t, o.stdout, &recoveryv1.EraseCustomerResponse{})
-				} else if !strings.Contains(o.stdout, "14 stored answers") || !strings.Contains(o.stdout, "Kept until") {
+				} else if !strings.Contains(o.stdout, "14 stored answers") || !strings.Contains(o.stdout, "Kept until") || !strings.Contains(o.stdout, "customer c-1 of tenant shop") {
 					t.Errorf("it says\n%s", o.stdout)
 				}
 			}

@@ -41,7 +41,7 @@ type connection struct {
 func addConnection(cmd *cobra.Command) *connection {
 	c := &connection{}
 	flags := cmd.Flags()
-	flags.StringVar(&c.server, "server", defaultServer, "`ADDRESS` of the service")
+	flags.StringVar(&c.server, "server", defaultServer, "`ADDRESS` of the service, HOST:PORT")
 	c.timeout = 10 * time.Second
 	flags.Var(spanValue{&c.timeout}, "timeout", "how long one call may take, retries included")
 	flags.StringVar(&c.ca, "ca", "", "`FILE` of the certificates (PEM) to trust in place of the system's; asks for TLS")
@@ -53,6 +53,9 @@ func addConnection(cmd *cobra.Command) *connection {
 func (c *connection) dial() (*grpc.ClientConn, error) {
 	if c.timeout <= 0 {
 		return nil, &usageError{err: errors.New("--timeout must be more than 0")}
+	}
+	if !isAddress(c.server) {
+		return nil, &usageError{err: fmt.Errorf("--server %s: write HOST:PORT, such as %s", c.server, defaultServer)}
 	}
 	transport, err := c.credentials()
 	if err != nil {
@@ -133,6 +136,15 @@ func (c *connection) credentials() (credentials.TransportCredentials, error) {
 		return nil, fmt.Errorf("--ca: %s holds no certificate in PEM form", c.ca)
 	}
 	return credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS13, RootCAs: pool}), nil
+}
+
+// isAddress tells an address with a port, or one that says how it is to be understood, such as unix:/run/amends.
+func isAddress(address string) bool {
+	if strings.HasPrefix(address, "unix") || strings.Contains(address, "://") {
+		return true
+	}
+	_, port, err := net.SplitHostPort(address)
+	return err == nil && port != ""
 }
 
 // isLoopback tells an address on this machine. A name other than localhost is not trusted to stay here.

@@ -23,10 +23,12 @@ func demoCommand(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo [STORY...]",
 		Short: "Tell the stories that the service was built from",
-		Long: `Plays stories of failed customers through a real server of its own, with an embedded Redis and a clock that the
-demo sets, and shows for each what came in, the risk and its reasons, what to give, and by when to answer and why.
+		Long: `Plays stories of failed customers through a real server of its own, with an embedded Redis
+and a clock that the demo sets, and shows for each what came in, the risk and its reasons,
+what to give, and by when to answer and why.
 
-Nothing has to be set up and nothing is kept. Without a name it tells all stories, and ends with a table of them.`,
+Nothing has to be set up and nothing is kept. Without a name it tells all stories, and ends
+with a table of them.`,
 		Example: `  amends demo
   amends demo 1 3b 10          # the pizza, the guitar, the fine print
   amends demo 2b --full        # with what to say, what to avoid, and the history of the case

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,9 +27,10 @@ type erasing struct {
 func eraseCommand(app *app) *cobra.Command {
 	e := &erasing{app: app}
 	cmd := &cobra.Command{
-		Use:     "erase",
-		GroupID: groupCall,
-		Short:   "Delete all that is stored of a customer",
+		Use:        "erase",
+		GroupID:    groupCall,
+		SuggestFor: []string{"delete", "forget", "remove"},
+		Short:      "Delete all that is stored of a customer",
 		Long: `Delete all that is stored of one customer: what is remembered, the cases and offers, the
 answers to earlier calls. This cannot be undone; doing it again finds nothing. A later
 event of the customer starts as if they were new.
@@ -67,9 +69,12 @@ func (e *erasing) run(cmd *cobra.Command) error {
 	if *e.format == "json" {
 		return printJSON(e.stdout, answer)
 	}
-	_, err = fmt.Fprint(e.stdout, show.Erasure(e.customer, answer, e.page(cmd)))
+	_, err = fmt.Fprint(e.stdout, show.Erasure(e.who(), answer, e.page(cmd)))
 	return err
 }
+
+// who names the customer and the tenant, in which nothing may be stored of them.
+func (e *erasing) who() string { return e.customer + " of tenant " + cmp.Or(e.tenant, "default") }
 
 // confirm asks whoever sits at the terminal, unless --yes has said so.
 func (e *erasing) confirm(cmd *cobra.Command) error {
@@ -79,11 +84,7 @@ func (e *erasing) confirm(cmd *cobra.Command) error {
 	if !e.isTerminal(e.stdin) || !e.isTerminal(e.stderr) {
 		return &usageError{err: errors.New("erasing cannot be undone: add --yes if you are sure"), command: cmd.CommandPath()}
 	}
-	tenant := e.tenant
-	if tenant == "" {
-		tenant = "default"
-	}
-	fmt.Fprintf(e.stderr, "Delete all that is stored of customer %s of tenant %s? This cannot be undone. [y/N] ", e.customer, tenant)
+	fmt.Fprintf(e.stderr, "Delete all that is stored of customer %s? This cannot be undone. [y/N] ", e.who())
 	line, _ := bufio.NewReader(e.stdin).ReadString('\n')
 	switch strings.ToLower(strings.TrimSpace(line)) {
 	case "y", "yes":

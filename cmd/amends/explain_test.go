@@ -69,6 +69,8 @@ func TestUsage(t *testing.T) {
 		says []string
 	}{
 		"a command mistyped":       {[]string{"repotr"}, []string{`unknown command "repotr"`, "Did you mean", "report", `"amends --help"`}},
+		"another word for it":      {[]string{"acknowledge", "c.1"}, []string{`unknown command "acknowledge"`, "Did you mean", "\tack\n"}},
+		"another word for a list":  {[]string{"list"}, []string{"\tcases\n"}},
 		"a subcommand mistyped":    {[]string{"policy", "chekc"}, []string{`unknown command "chekc"`, "check", `"amends policy --help"`}},
 		"a topic mistyped":         {[]string{"help", "exit-code"}, []string{`unknown command "exit-code"`, "exit-codes"}},
 		"a topic below a command":  {[]string{"help", "policy", "foo"}, []string{`unknown command "foo" for "amends policy"`}},
@@ -81,7 +83,7 @@ func TestUsage(t *testing.T) {
 		"a wrong amount":           {[]string{"report", "--value", "18,00 USD"}, []string{`"18.00 USD"`}},
 		"a wrong length of time":   {[]string{"report", "--delay", "45"}, []string{"45m"}},
 		"a wrong moment":           {[]string{"report", "--occurred-at", "yesterday"}, []string{"2026-03-01T18:30:00Z"}},
-		"two departures":           {[]string{"report", "--customer", "c", "--kind", "late", "--departs-in", "1h", "--departs-at", "2026-01-01T00:00:00Z"}, []string{"departs"}},
+		"two departures":           {[]string{"report", "--customer", "c", "--kind", "late", "--departs-in", "1h", "--departs-at", "2026-01-01T00:00:00Z"}, []string{"--departs-in and --departs-at both say"}},
 		"a flag beside a file":     {[]string{"report", "-f", "x", "--customer", "c"}, []string{"--customer describes one record"}},
 		"a file that is not there": {[]string{"report", "-f", dir + "/none"}, []string{"no such file"}},
 		"no room for failures":     {[]string{"report", "-f", "-", "--failed", dir + "/none/none"}, []string{"--failed"}},
@@ -90,6 +92,8 @@ func TestUsage(t *testing.T) {
 		"an unknown colour":        {[]string{"version", "--color", "blue"}, []string{"auto, always, never"}},
 		"no customer to assess":    {[]string{"assess"}, []string{"CUSTOMER is missing"}},
 		"too many customers":       {[]string{"assess", "a", "b"}, []string{`"b" is too much`}},
+		"an address of what":       {[]string{"assess", "c", "--server", "foo"}, []string{"--server foo: write HOST:PORT"}},
+		"a customer as a word":     {[]string{"report", "c-1"}, []string{`did you mean "amends report --customer c-1"?`}},
 		"neither case nor list":    {[]string{"case"}, []string{"a CASE is missing", "amends cases"}},
 		"no time":                  {[]string{"assess", "c", "--timeout", "0s"}, []string{"--timeout"}},
 		"praise of nobody":         {[]string{"praise"}, []string{"--customer is missing"}},

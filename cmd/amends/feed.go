@@ -22,6 +22,8 @@ type viewer interface {
 	happened(*recoveryv1.CaseEvent) error
 	// told takes in what is wrong between here and the service; empty if all is well.
 	told(note string)
+	// lost takes in that some events will never be seen, which stays true when all is well again.
+	lost(note string)
 }
 
 // feed brings a viewer what happens to cases, across any number of lost connections: each goes on with the token of what came last.
@@ -64,7 +66,7 @@ func (f *feed) run(ctx context.Context) error {
 				failures = 1 // it answers: no need to wait long
 			}
 			f.events.ResumeToken = ""
-			f.to.told(f.resync())
+			f.to.lost(f.resync())
 		case !isPassing(s.Code()), !isReached && failures == tries:
 			return &callError{err: err, server: f.connection.server}
 		default:
@@ -85,7 +87,10 @@ func (f *feed) isLost(s *status.Status, isReached bool) bool {
 
 // lostCause is why there is no connection. What gRPC says of a failed dial is mostly about gRPC.
 func lostCause(s *status.Status) string {
-	if unreachable(s) {
+	switch {
+	case reason(s) == "SERVER_ENDING": // whether nothing is lost, only the next server can tell
+		return "the server ends"
+	case unreachable(s):
 		return dialCause(s.Message())
 	}
 	return headline(s)

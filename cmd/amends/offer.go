@@ -17,7 +17,8 @@ var offerRequest = &step{
 	short: "Draw up an offer at the prices of now",
 	long: `Draw up an offer: what to give, priced now. Goodwill that may be given automatically is
 reserved until the offer is answered or expires; what exceeds it needs "amends approve".
-The customer knows of it once it is made: "amends make".
+The customer knows of it once it is made: "amends make". An earlier offer that nobody has
+answered ends: the new one takes its place.
 
 --goodwill asks for another amount of goodwill than the recommended one. With --dry-run
 nothing is drawn up or reserved. Without a CASE, a failure that nobody has reported is

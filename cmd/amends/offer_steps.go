@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc/status"
 
 	"github.com/makeamends/amends/internal/show"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -61,7 +62,8 @@ and to offer.` + chosen,
 		name: "answer", method: "AnswerOffer",
 		short: "Record what the customer said to an offer",
 		long: `Record whether the customer accepted or refused an offer. A refusal is a second failure:
-the risk is judged anew, and everything is promised anew.` + chosen,
+the risk is judged anew, and a first response and a better offer are promised anew. An
+answer stands: it cannot be given twice.` + chosen,
 		example: `  amends answer "$CASE" accepted`,
 		fits:    []recoveryv1.OfferState{recoveryv1.OfferState_OFFER_STATE_MADE},
 		words:   []string{"accepted", "refused"},
@@ -77,7 +79,7 @@ the risk is judged anew, and everything is promised anew.` + chosen,
 	},
 }
 
-// choose finds the offer that the step can be about, and says which it took.
+// choose finds the offer that the step can be about.
 func (s *stepping) choose(ctx context.Context, client recoveryv1.RecoveryServiceClient) error {
 	request := recoveryv1.GetCaseRequest_builder{CaseId: s.caseID}.Build()
 	var answer *recoveryv1.GetCaseResponse
@@ -95,24 +97,55 @@ func (s *stepping) choose(ctx context.Context, client recoveryv1.RecoveryService
 	if len(fit) != 1 {
 		return s.noChoice(answer.GetCase(), fit)
 	}
-	s.offerID, s.isChosen = fit[0].GetOfferId(), true
-	fmt.Fprintf(s.stderr, "The offer is %s, of %s.\n", s.offerID, show.Money(fit[0].GetTotal()))
+	s.offerID, s.chosen = fit[0].GetOfferId(), fit[0]
 	return nil
 }
 
 // noChoice says which offers there are to choose from, or where the case stands if there is none.
 func (s *stepping) noChoice(c *recoveryv1.Case, fit []*recoveryv1.Offer) error {
 	if len(fit) == 0 {
-		states := make([]string, len(s.fits))
-		for i, state := range s.fits {
-			states[i] = joinEnums([]recoveryv1.OfferState{state})
+		page := show.Page{Now: s.now()}
+		why := "the case has no offer yet"
+		if o := show.NewestOffer(c); o != nil {
+			why = show.OfferStands(o, c, page)
 		}
-		where := show.Step(c, show.Page{Now: s.now()})
-		return &choiceError{fmt.Sprintf("no offer of the case is %s:\n%s", strings.Join(states, " or "), strings.TrimRight(where, "\n"))}
+		return &choiceError{why + "\n" + strings.TrimRight(show.Step(c, page), "\n")}
 	}
 	text := fmt.Sprintf("the case has %d offers that this can be done with; name one:", len(fit))
 	for _, o := range fit {
 		text += fmt.Sprintf("\n  %s  %s", o.GetOfferId(), show.Money(o.GetTotal()))
 	}
 	return &choiceError{text}
+}
+
+// look finds out how an offer stands with which a step could not be taken, as far as the service answers.
+func (s *stepping) look(ctx context.Context, client recoveryv1.RecoveryServiceClient, err error) {
+	if s.offerID == "" || reason(status.Convert(err)) != "WRONG_STATE" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.connection.timeout)
+	defer cancel()
+	answer, err := client.GetCase(ctx, recoveryv1.GetCaseRequest_builder{CaseId: s.caseID}.Build())
+	if err != nil {
+		return // it would have been more to tell, and no more than that
+	}
+	for _, o := range answer.GetCase().GetOffers() {
+		if o.GetOfferId() == s.offerID {
+			s.stands = show.OfferStands(o, answer.GetCase(), show.Page{Now: s.now()})
+		}
+	}
+}
+
+// replaced is the offer that gave way to the one that was just drawn up; empty if there was none, or if the answer is about something else.
+func replaced(answer caseAnswer) string {
+	drawn, isOffer := answer.(*recoveryv1.RequestOfferResponse)
+	history, offers := answer.GetCase().GetHistory(), answer.GetCase().GetOffers()
+	if !isOffer || len(history) < 2 || len(offers) < 2 || drawn.GetOffer().GetOfferId() != offers[len(offers)-1].GetOfferId() {
+		return ""
+	}
+	ended, requested := history[len(history)-2], history[len(history)-1]
+	if ended.GetKind() != recoveryv1.TransitionKind_TRANSITION_KIND_OFFER_EXPIRED || !ended.GetAt().AsTime().Equal(requested.GetAt().AsTime()) {
+		return ""
+	}
+	return offers[len(offers)-2].GetOfferId()
 }

@@ -29,9 +29,10 @@ type reporting struct {
 func reportCommand(app *app) *cobra.Command {
 	r := &reporting{app: app}
 	cmd := &cobra.Command{
-		Use:     "report",
-		GroupID: groupCall,
-		Short:   "Report a failure; see the risk, what to give, by when to answer, and what to say",
+		Use:        "report",
+		GroupID:    groupCall,
+		SuggestFor: []string{"fail", "failure"},
+		Short:      "Report a failure; see the risk, what to give, by when to answer, and what to say",
 		Long: `Report what went wrong for a customer. The service answers with the risk that the
 customer leaves and the reasons for it, what to give, the deadlines and which rule set
 each, what to say and what to avoid.

@@ -26,9 +26,10 @@ func serveCommand(app *app) *cobra.Command {
 	var settings serve.Config
 	level := oneOf{known: []string{"debug", "info", "warn", "error"}}
 	cmd := &cobra.Command{
-		Use:     "serve",
-		GroupID: groupServe,
-		Short:   "Run the service",
+		Use:        "serve",
+		GroupID:    groupServe,
+		SuggestFor: []string{"start", "server", "run"},
+		Short:      "Run the service",
 		Long: `Run the service until it is interrupted (Ctrl-C or SIGTERM); calls under way are then
 finished first.
 
@@ -144,8 +145,8 @@ func refusedStart(ctx context.Context, err error) error {
 		return &usageError{err: err, command: "amends serve"}
 	case errors.As(err, new(*ledger.Unavailable)):
 		return status.Error(codes.Unavailable, err.Error())
-	default:
-		return err
+	default: // a store that is there and cannot be used as it is set up, or with this secret
+		return &usageError{err: err, command: "amends serve"}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/makeamends/amends/internal/redistest"
 )
 
 // notes is what a running command has written so far.
@@ -143,4 +145,31 @@ func TestServeRefusesToStart(t *testing.T) {
 			command{}.fails(t, test.code, test.words, append(listen, test.args...)...)
 		})
 	}
+}
+
+// A store that is there and is not set up for this is a fault of the settings: no use in trying again.
+func TestServeRefusesTheStore(t *testing.T) {
+	store := redistest.Server(t)
+	key, other := written(t, strings.Repeat("k", 40)), written(t, strings.Repeat("o", 40))
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--ops-listen", "", "--redis", store.URL(), "--key-file"}
+	command{}.fails(t, exitUsage, []string{"appendonly"}, append(args, key, "--production")...)
+	ctx, interrupt := context.WithCancel(t.Context())
+	log := &notes{}
+	first := newApp(func(string) string { return "" }, strings.NewReader(""), io.Discard, log)
+	left := make(chan error, 1)
+	go func() { left <- first.run(ctx, append(args, key)) }()
+	for end := time.Now().Add(10 * time.Second); !strings.Contains(log.String(), "ready for calls"); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not ready: %s", log)
+		}
+	}
+	command{}.fails(t, exitUsage, []string{"another secret", "amends serve --help"}, append(args, other)...)
+	interrupt()
+	if err := <-left; err != nil {
+		t.Error(err)
+	}
+	if err := store.Client().ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err(); err != nil {
+		t.Fatal(err)
+	}
+	command{}.fails(t, exitUsage, []string{"maxmemory-policy allkeys-lru"}, append(args, key)...)
 }

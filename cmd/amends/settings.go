@@ -30,7 +30,8 @@ empty one counts as not set. The file is YAML and is named by --config or AMENDS
       policy: /etc/amends/policy.yaml
 
 A key that is not known is an error that says where it stands and what was probably meant;
-all faults are reported at once. A variable AMENDS_… that is no setting is warned of. NO_COLOR (any value) turns colour off, COLUMNS sets the
-width where the output is not a terminal.`,
+all faults are reported at once. A variable AMENDS_… that is no setting is warned of.
+NO_COLOR (any value) turns colour off, COLUMNS sets the width where the output is not a
+terminal.`,
 	}
 }

@@ -20,6 +20,7 @@ type step struct {
 	name                 string
 	method               string // of the service, as its errors name the step
 	short, long, example string
+	alsoCalled           []string // other words for it, for which it is suggested
 
 	// fits are the offers that the step is about; nil if it is about the case itself.
 	fits []recoveryv1.OfferState
@@ -55,7 +56,8 @@ type stepping struct {
 	channel               recoveryv1.Channel
 	outcome               recoveryv1.Outcome
 	offerID               string
-	isChosen              bool // the offer was not named
+	chosen                *recoveryv1.Offer // of which the step is, if it was not named
+	stands                string            // how the offer stands with which the step cannot be taken
 	answer                recoveryv1.Answer
 	approver              string
 	goodwill              *money.Money
@@ -76,6 +78,7 @@ func stepCommand(app *app, about *step) *cobra.Command {
 		Short:             about.short,
 		Long:              about.long,
 		Example:           caseExample + about.example,
+		SuggestFor:        about.alsoCalled,
 		Args:              about.arguments,
 		ValidArgsFunction: about.complete,
 	}
@@ -114,7 +117,7 @@ func (s *step) usage() []string {
 func (s *step) arguments(cmd *cobra.Command, args []string) error {
 	what := []string{"the id of a CASE"}
 	if s.read != nil {
-		what = append(what, strings.Join(s.words, " or "))
+		what = append(what, "one of "+strings.Join(s.words, ", "))
 	}
 	if s.fits != nil && len(args) == len(what)+1 {
 		return nil
@@ -174,13 +177,19 @@ func (s *stepping) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	if s.chosen != nil {
+		fmt.Fprintf(s.stderr, "The offer is %s, of %s.\n", s.offerID, show.Money(s.chosen.GetTotal()))
+	}
+	if old := replaced(answer); old != "" && !s.isDry {
+		fmt.Fprintf(s.stderr, "It takes the place of the offer %s, which has ended.\n", old)
+	}
 	return s.print(answer, s.page(cmd))
 }
 
 // call takes the step. Of an error that leaves open whether it was taken it says how to repeat it safely.
 func (s *stepping) call(ctx context.Context, client recoveryv1.RecoveryServiceClient) (answer caseAnswer, err error) {
 	again := "--request-id " + s.requestID
-	if s.isChosen {
+	if s.chosen != nil {
 		again += " and the offer " + s.offerID
 	}
 	err = s.connection.call(ctx, again, func(ctx context.Context) (err error) {
@@ -188,6 +197,7 @@ func (s *stepping) call(ctx context.Context, client recoveryv1.RecoveryServiceCl
 		return err
 	})
 	if err != nil {
+		s.look(ctx, client, err)
 		s.advise(err)
 		if exitCode(err) == exitInternal {
 			s.tellAgain(err, again)

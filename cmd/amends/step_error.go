@@ -20,16 +20,26 @@ func (s *stepping) advise(err error) {
 		call.advice = "See where it stands: " + look
 		if possible := possible(refused.Message()); len(possible) > 0 {
 			call.advice = "That is: " + strings.Join(possible, ", ") + "\n" + call.advice
+		} else if s.stands != "" {
+			call.advice = "As it is, " + s.stands + "\n" + call.advice
 		}
 	case "REVISION_MISMATCH":
 		call.advice = "It has changed meanwhile. Look at it again, then repeat with its revision: " + look
 	case "CASE_NOT_FOUND":
-		call.advice = "See which there are: amends cases"
+		call.advice = noCaseAdvice(s.caseID)
 	case "OFFER_NOT_FOUND":
 		call.advice = "See which it has: " + look
 	case "NOTHING_TO_OFFER":
 		call.advice = "Name an amount with --goodwill, or go on without an offer: amends resolve " + s.caseID + " satisfied"
 	}
+}
+
+// noCaseAdvice says where to find the id of a case; what does not look like one is probably the id of a customer.
+func noCaseAdvice(id string) string {
+	if !caseID.MatchString(id) {
+		return "That does not look like the id of a case. If it is that of a customer: amends cases --customer " + id
+	}
+	return "See which there are: amends cases"
 }
 
 // possible are the commands for the steps that the service names in its message.

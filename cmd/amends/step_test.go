@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/type/money"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -107,7 +109,7 @@ func TestOfferIsChosen(t *testing.T) {
 		}
 	}
 	none := newDesk(t, &desk{answer: answered(theCase(waiting, old))})
-	command{}.fails(t, exitConflict, []string{"no offer of the case is PROPOSED or APPROVED", "amends approve c.1 --approver NAME"}, "make", "c.1", "--server", none.address)
+	command{}.fails(t, exitConflict, []string{"the offer c.1.3 waits for approval: amends approve c.1 --approver NAME"}, "make", "c.1", "--server", none.address)
 	many := newDesk(t, &desk{answer: answered(theCase(proposed, approved))})
 	command{}.fails(t, exitConflict, []string{"2 offers", "name one", "c.1.2  27.00 USD", "c.1.5"}, "make", "c.1", "--server", many.address)
 	if len(none.asked())+len(many.asked()) != 2 {
@@ -127,7 +129,8 @@ func TestRefusedSteps(t *testing.T) {
 		"wrong offer": {refusal(t, codes.FailedPrecondition, "the offer is MADE and would have to be PROPOSED", info("WRONG_STATE")),
 			exitConflict, []string{"would have to be PROPOSED\nSee where it stands: amends case c.1"}},
 		"changed":  {refusal(t, codes.Aborted, "changed", info("REVISION_MISMATCH")), exitConflict, []string{"Look at it again", "amends case c.1"}},
-		"no case":  {refusal(t, codes.NotFound, "no such case", info("CASE_NOT_FOUND")), exitNotFound, []string{"amends cases"}},
+		"no case":  {refusal(t, codes.NotFound, "no such case", info("CASE_NOT_FOUND")), exitNotFound, []string{"amends cases --customer c.1"}},
+		"currency": {refusal(t, codes.FailedPrecondition, "GetPolicy shows those", info("CURRENCY_NOT_LISTED")), exitConflict, []string{"GetPolicy (amends policy show --server) shows"}},
 		"no offer": {refusal(t, codes.NotFound, "no such offer", info("OFFER_NOT_FOUND")), exitNotFound, []string{"amends case c.1"}},
 		"nothing":  {refusal(t, codes.FailedPrecondition, "nothing", info("NOTHING_TO_OFFER")), exitConflict, []string{"--goodwill", "amends resolve c.1"}},
 		"reused":   {refusal(t, codes.AlreadyExists, "reused", info("ID_REUSED")), exitConflict, []string{"a new id"}},
@@ -139,6 +142,48 @@ func TestRefusedSteps(t *testing.T) {
 			d := newDesk(t, &desk{answer: func(int, proto.Message) (proto.Message, error) { return nil, row.err }})
 			command{}.fails(t, row.code, row.says, "ack", "c.1", "--server", d.address)
 		})
+	}
+}
+
+// A step with an offer that cannot be taken says how the offer stands, whether it was named or not, and not which one was chosen.
+func TestOfferThatStands(t *testing.T) {
+	when := timestamppb.New(time.Date(2020, 3, 2, 12, 10, 0, 0, time.UTC))
+	accepted := anOffer("c.1.1", recoveryv1.OfferState_OFFER_STATE_ACCEPTED)
+	accepted.SetAnsweredAt(when)
+	for args, row := range map[string]struct {
+		offer *recoveryv1.Offer
+		says  string
+	}{
+		"answer c.1 accepted":       {accepted, "12:10 UTC; that answer stands"},
+		"answer c.1 c.1.1 accepted": {accepted, "the offer c.1.1 was accepted 2 Mar 2020 12:10 UTC; that answer stands"},
+		"make c.1":                  {nil, "the case has no offer yet"},
+		"make c.1 c.1.3":            {anOffer("c.1.3", recoveryv1.OfferState_OFFER_STATE_APPROVAL_REQUIRED), "waits for approval: amends approve c.1 --approver NAME"},
+		"answer c.1 refused":        {anOffer("c.1.3", recoveryv1.OfferState_OFFER_STATE_PROPOSED), "was not made yet: amends make c.1"},
+		"approve c.1 --approver a":  {anOffer("c.1.3", recoveryv1.OfferState_OFFER_STATE_EXPIRED), "is expired; draw up another: amends offer c.1"},
+	} {
+		d := newDesk(t, &desk{answer: func(n int, request proto.Message) (proto.Message, error) {
+			if _, isLook := request.(*recoveryv1.GetCaseRequest); !isLook {
+				return nil, refusal(t, codes.FailedPrecondition, "the offer would have to be something else", info("WRONG_STATE"))
+			}
+			if row.offer == nil {
+				return answered(theCase())(n, request)
+			}
+			return answered(theCase(row.offer))(n, request)
+		}})
+		o := command{}.fails(t, exitConflict, []string{row.says}, append(strings.Fields(args), "--server", d.address)...)
+		if strings.Contains(o.stderr, "The offer is") {
+			t.Errorf("%s says as if it had worked\n%s", args, o.stderr)
+		}
+	}
+	// A refusal of a step whose offer was chosen, too.
+	d := newDesk(t, &desk{answer: func(n int, request proto.Message) (proto.Message, error) {
+		if n > 1 {
+			return nil, refusal(t, codes.FailedPrecondition, "changed meanwhile", info("OFFER_NOT_FOUND"))
+		}
+		return answered(theCase(anOffer("c.1.2", recoveryv1.OfferState_OFFER_STATE_PROPOSED)))(n, request)
+	}})
+	if o := (command{}).fails(t, exitConflict, nil, "make", "c.1", "--server", d.address); strings.Contains(o.stderr, "The offer is") {
+		t.Errorf("it says as if it had worked\n%s", o.stderr)
 	}
 }
 
@@ -173,9 +218,10 @@ func TestStepUsage(t *testing.T) {
 	for args, says := range map[string]string{
 		"ack":                                  "the id of a CASE is missing",
 		"ack a b":                              `"b" is too much`,
-		"resolve c.1":                          "satisfied or unsatisfied or no-response or withdrawn is missing",
+		"resolve c.1":                          "one of satisfied, unsatisfied, no-response, withdrawn is missing",
 		"resolve c.1 lapsed":                   `"lapsed" is not one of satisfied, unsatisfied, no-response, withdrawn`,
-		"answer c.1":                           "accepted or refused is missing",
+		"answer c.1":                           "one of accepted, refused is missing",
+		"answer":                               "the id of a CASE and one of accepted, refused are missing",
 		"answer c.1 c.1.2":                     `"c.1.2" is not one of accepted, refused`,
 		"answer c.1 c.1.2 accepted x":          "too much",
 		"contact c.1 --channel phone":          "--in for the customer, --out for us",
@@ -188,7 +234,11 @@ func TestStepUsage(t *testing.T) {
 		"erase":                                "--customer is missing",
 		"erase --customer c-1":                 "add --yes",
 		"cases --limit 0":                      "must be 1 or more",
-		"cases --due-in 2h --due-before now":   "due-before",
+		"erase c-1":                            `did you mean "amends erase --customer c-1"?`,
+		"cases c-1":                            `did you mean "amends cases --customer c-1"?`,
+		"cases WAUu4RnS70Lgi0m64njd8Q.1":       `did you mean "amends case WAUu4RnS70Lgi0m64njd8Q.1"?`,
+		"watch c-1":                            `did you mean "amends watch --customer c-1"?`,
+		"cases --due-in 2h --due-before now":   "--due-in and --due-before both say until when",
 		"cases --due-in soon":                  "such as 10s",
 	} {
 		command{}.fails(t, exitUsage, []string{says, "--help"}, strings.Fields(args)...)
@@ -211,6 +261,7 @@ func TestADesksStory(t *testing.T) {
 		{"make ID", "amends answer ID accepted"},
 		{"answer ID refused", "promised anew"},
 		{"offer ID --goodwill 95USD", "amends approve ID"},
+		{"offer ID --goodwill 96USD", "takes the place of the offer ID.2"},
 		{"approve ID --approver m.ortiz", "approved by m.ortiz"},
 		{"make ID", "offered"},
 		{"answer ID accepted", "amends resolve ID satisfied"},
@@ -222,7 +273,11 @@ func TestADesksStory(t *testing.T) {
 		for i, word := range args {
 			args[i] = strings.Replace(word, "USD", " USD", 1)
 		}
-		text := c.works(t, args...).stdout
+		o := c.works(t, args...)
+		text := o.stdout + o.stderr
+		if isNew := !strings.Contains(row.says, "takes the place"); isNew && strings.Contains(text, "takes the place") {
+			t.Errorf("amends %s replaces nothing:\n%s", strings.Join(args, " "), text)
+		}
 		if strings.HasPrefix(row.args, "answer ID refused") {
 			text += c.works(t, "case", id).stdout
 		}

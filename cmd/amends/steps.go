@@ -17,7 +17,8 @@ var steps = slices.Concat(firstSteps, offerSteps, lastSteps)
 var firstSteps = []*step{
 	{
 		name: "ack", method: "AcknowledgeCase",
-		short: "Say that the customer knows that we know",
+		short:      "Say that the customer knows that we know",
+		alsoCalled: []string{"acknowledge", "acknowledged"},
 		long: `Record that the customer was told that the failure is known. Keeps the promise to
 acknowledge, not the promise that a person answers: that is "amends contact".`,
 		example: `  amends ack "$CASE"`,
@@ -56,8 +57,11 @@ others could see it (--public), the case is public from then on.
 		name: "hold", method: "HoldCase",
 		short: "Stop the clocks: the customer owes something",
 		long: `Stop the clocks of a case because the customer owes something, such as an answer or a
-photograph. What the public, the law or a contract demands does not stop. The hold ends
-with "amends release", and by itself when the customer writes.`,
+photograph. What the public, the law or a contract demands does not stop.
+
+The hold ends with "amends release" or "amends resolve", and by itself when the customer
+writes or answers an offer, when a further failure joins the case, and when a promise that
+a hold cannot stop is broken.`,
 		example: `  amends hold "$CASE"`,
 		send: func(ctx context.Context, client recoveryv1.RecoveryServiceClient, s *stepping) (caseAnswer, error) {
 			return client.HoldCase(ctx, recoveryv1.HoldCaseRequest_builder{
@@ -81,7 +85,8 @@ with "amends release", and by itself when the customer writes.`,
 var lastSteps = []*step{
 	{
 		name: "resolve", method: "ResolveCase",
-		short: "End a case, and say how it ended",
+		short:      "End a case, and say how it ended",
+		alsoCalled: []string{"close", "end"},
 		long: `End a case. Whatever was still promised counts as kept, offers that nobody has answered
 expire, and unless the case was withdrawn the customer is to be asked afterwards: see
 "amends follow-up".
@@ -116,8 +121,10 @@ closes the case. A follow-up that nobody does opens it again.`,
 	},
 	{
 		name: "reopen", method: "ReopenCase",
-		short:   "Open a resolved or closed case again",
-		long:    `Open a resolved or closed case again. Everything is promised anew.`,
+		short: "Open a resolved or closed case again",
+		long: `Open a resolved or closed case again. Everything is promised anew. What the outcome
+SATISFIED had brought is taken back: the failures no longer count as made good, nor the
+recovery as a good experience.`,
 		example: `  amends reopen "$CASE"`,
 		send: func(ctx context.Context, client recoveryv1.RecoveryServiceClient, s *stepping) (caseAnswer, error) {
 			return client.ReopenCase(ctx, recoveryv1.ReopenCaseRequest_builder{

@@ -143,6 +143,11 @@ func TestExamples(t *testing.T) {
 	root := rootCommand(newApp(os.Getenv, os.Stdin, os.Stdout, os.Stderr))
 	examples := 0
 	every(root, func(cmd *cobra.Command) {
+		for line := range strings.Lines(cmd.Long) {
+			if len([]rune(strings.TrimRight(line, "\n"))) > 92 {
+				t.Errorf("%s: the help is too wide: %q", cmd.CommandPath(), line)
+			}
+		}
 		if cmd.Runnable() && cmd.Name() != "help" && (cmd.Short == "" || cmd.Long == "" && cmd.Name() != "version" && cmd.Name() != "man") {
 			t.Errorf("%s does not explain itself", cmd.CommandPath())
 		}

@@ -33,10 +33,14 @@ Where the output is no terminal, and with -o json: first the cases as they stand
 every event as it happens, one line of JSON (a CaseEvent) each. The lines of the cases as
 they stand have no eventId and no transition. Every line has a token; --resume takes the
 last one and goes on exactly after it. --from-now leaves out the cases as they stand, and
-so does --transition.
+so does --transition. The events of one customer come in the order in which they happened;
+those of different customers need not: sort by transition.at where that matters.
 
 It connects again by itself when the service restarts, and goes on where it was. If too
-much has happened meanwhile it says so on standard error, and lists the cases anew.
+much has happened meanwhile, or the service has lost its store, it says so on standard
+error or on the board, and lists the cases anew. --timeout is how long to wait for the
+first word of a stream and for a list; a stream lasts as long as it likes, but is begun
+anew when nothing was heard for a minute.
 
 ` + namesOf[recoveryv1.Band]("--band") + "\n" + namesOf[recoveryv1.TransitionKind]("--transition"),
 		Example: `  amends watch
@@ -141,6 +145,8 @@ func (l *eventLines) listed(cases []*recoveryv1.Case, token string) error {
 }
 
 func (l *eventLines) happened(event *recoveryv1.CaseEvent) error { return printJSON(l.stdout, event) }
+
+func (l *eventLines) lost(note string) { l.told(note) }
 
 // told says on standard error what has changed.
 func (l *eventLines) told(note string) {

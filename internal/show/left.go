@@ -17,8 +17,8 @@ func left(c *recoveryv1.Case) (rest *recoveryv1.Recommendation, accepted *money.
 			given.add(o.GetItems())
 		}
 	}
-	if rest = c.GetRecommendation(); accepted == nil {
-		return rest, nil
+	if rest = c.GetRecommendation(); accepted == nil || rest == nil {
+		return rest, accepted
 	}
 	rest = proto.CloneOf(rest)
 	rest.SetItems(given.takeFrom(rest.GetItems()))
