@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"runtime"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -13,9 +14,41 @@ type Metrics struct {
 	decisions *prometheus.CounterVec
 	conflicts prometheus.Counter
 	reloads   reloads
+	time      timeMetrics
 	watchers  prometheus.Gauge
 	dropped   prometheus.Counter
 }
+
+// timeMetrics are about what time does to cases.
+type timeMetrics struct {
+	happened *prometheus.CounterVec
+	late     prometheus.Histogram
+	behind   prometheus.Gauge
+}
+
+func newTimeMetrics() timeMetrics {
+	return timeMetrics{
+		happened: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "amends_time_transitions_total", Help: "What time did to cases, as this process recorded it: kind of transition, and the milestone that it is about.",
+		}, []string{"kind", "milestone"}),
+		late: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "amends_sweep_late_seconds", Help: "How long after its moment something that time did was recorded.",
+			Buckets: []float64{.01, .03, .1, .3, 1, 3, 10, 30, 100, 1000},
+		}),
+		behind: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "amends_sweep_behind_seconds", Help: "How long the longest overdue customer had waited when this process last looked; 0 when nobody had.",
+		}),
+	}
+}
+
+// Happened counts something that time did, and how late it was recorded.
+func (m *Metrics) Happened(kind, milestone string, late time.Duration) {
+	m.time.happened.WithLabelValues(kind, milestone).Inc()
+	m.time.late.Observe(late.Seconds())
+}
+
+// Behind says how long the longest overdue customer has waited.
+func (m *Metrics) Behind(d time.Duration) { m.time.behind.Set(d.Seconds()) }
 
 type reloads struct {
 	failures prometheus.Counter
@@ -54,7 +87,8 @@ func newMetrics(registry *prometheus.Registry, version string) *Metrics {
 		Name: "amends_build_info", Help: "Always 1; the labels say which binary this is.",
 	}, []string{"version", "go_version"})
 	build.WithLabelValues(version, runtime.Version()).Set(1)
-	registry.MustRegister(m.decisions, m.conflicts, m.reloads.failures, m.reloads.success, m.reloads.info, m.watchers, m.dropped, build)
+	m.time = newTimeMetrics()
+	registry.MustRegister(m.time.happened, m.time.late, m.time.behind, m.decisions, m.conflicts, m.reloads.failures, m.reloads.success, m.reloads.info, m.watchers, m.dropped, build)
 	return m
 }
 

@@ -1,0 +1,29 @@
+package serve_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/makeamends/amends/internal/serve"
+)
+
+// What time does is counted, and how late it was noticed.
+func TestSweepIsCounted(t *testing.T) {
+	s := start(t, serve.Config{OpsListen: "127.0.0.1:0", Sweep: 10 * time.Millisecond})
+	s.mustReport(t, event("e", "c"))
+	s.clock.move(6 * time.Minute)
+	eventually(t, 5*time.Second, "the missed acknowledgement is counted", func() bool {
+		return strings.Contains(s.metrics(t), `amends_time_transitions_total{kind="MISSED",milestone="ACKNOWLEDGE"} 1`)
+	})
+	text := s.metrics(t)
+	for _, want := range []string{
+		`amends_time_transitions_total{kind="WARNED",milestone="ACKNOWLEDGE"} 2`,
+		`amends_time_transitions_total{kind="REASSESSED",milestone="UNSPECIFIED"} 1`,
+		"amends_sweep_late_seconds_count 4", "amends_sweep_behind_seconds ",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the metrics have no %s", want)
+		}
+	}
+}
