@@ -305,18 +305,19 @@ func erasedBookings(t *testing.T, open opener) {
 	b := booking(l, t, at, "")
 	b.CaseID = CaseID(key, 1)
 	states := []recovery.OfferState{recovery.OfferAccepted, recovery.Made, recovery.Approved}
+	names := []string{BookingName(at.Now(), "a"), BookingName(at.Now(), "b"), BookingName(at.Now(), "c"), BookingName(at.Now(), "stray")}
 	w := one(l, "erased bookings", "a")
 	w.Tenant = b.Tenant
 	mustUpdate(t, l, w, func(c recovery.Customer, fresh []int) (Judgement, error) {
 		j, err := opens(c, fresh)
 		for i, state := range states {
 			j.Customer.Open[0].Offers = append(j.Customer.Open[0].Offers, recovery.Offer{
-				Number: int64(i + 1), State: state, Currency: "USD", Booking: BookingName(at.Now(), state.String())})
+				Number: int64(i + 1), State: state, Currency: "USD", Booking: names[i]})
 		}
 		return j, err
 	})
-	for i, name := range []string{states[0].String(), states[1].String(), states[2].String(), "stray"} {
-		b.Name = BookingName(at.Now(), name)
+	for i, name := range names {
+		b.Name = name
 		mustBook(t, l, b, 1<<i, 1000, at.Now().Add(time.Hour))
 		if i == 2 { // not to be looked at again, and still live
 			mustSettle(t, l, b, 1<<i, time.Time{})
