@@ -13,10 +13,11 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.release=${VERSION}"
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /out/amends /usr/local/bin/amends
 USER nonroot:nonroot
-EXPOSE 7070
+EXPOSE 7070 7071
 # Inside a container the loopback addresses reach nobody; until TLS is set up
-# in front, --insecure says in the log that the port is plaintext.
-ENV AMENDS_LISTEN=0.0.0.0:7070 AMENDS_OPS_LISTEN=127.0.0.1:7071 AMENDS_INSECURE=true
+# in front, --insecure says in the log that the port is plaintext. 7071 has
+# metrics and health for operators; publish either port only to who may use it.
+ENV AMENDS_LISTEN=0.0.0.0:7070 AMENDS_OPS_LISTEN=0.0.0.0:7071 AMENDS_INSECURE=true
 HEALTHCHECK --interval=10s --timeout=3s --start-period=5s --retries=3 CMD ["/usr/local/bin/amends", "health", "--server", "127.0.0.1:7070"]
 ENTRYPOINT ["/usr/local/bin/amends"]
 CMD ["serve"]

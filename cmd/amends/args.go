@@ -3,12 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/makeamends/amends/internal/config"
+	"github.com/makeamends/amends/internal/ledger"
 )
 
 // exactly asks for one argument for each of the words that say what it is.
@@ -28,8 +28,11 @@ func exactly(what ...string) cobra.PositionalArgs {
 	}
 }
 
-// caseID is how ids of cases look: the key of a customer and a number.
-var caseID = regexp.MustCompile(`^[A-Za-z0-9_-]{22}\.[0-9]+$`)
+// isCaseID tells the id of a case, of whatever service, from other words.
+func isCaseID(word string) bool {
+	_, _, err := ledger.ParseCaseID(word)
+	return err == nil
+}
 
 // noArguments refuses words, of which the usual one is the id of a customer that --customer takes, or that of a case; forCase is the command
 // for the latter, empty if there is none.
@@ -38,7 +41,7 @@ func noArguments(forCase string) cobra.PositionalArgs {
 		switch {
 		case len(args) == 0:
 			return nil
-		case forCase != "" && caseID.MatchString(args[0]):
+		case forCase != "" && isCaseID(args[0]):
 			return fmt.Errorf("%q is too much; did you mean %q?", args[0], forCase+" "+args[0])
 		default:
 			return fmt.Errorf("%q is too much; did you mean \"%s --customer %s\"?", args[0], cmd.CommandPath(), args[0])

@@ -84,6 +84,7 @@ func explainCall(w io.Writer, err error, s *status.Status) {
 // inCommands puts the command beside a call that the service names, which speaks to programs. Steps of a case are told in a line of their own.
 var inCommands = strings.NewReplacer(
 	"GetPolicy", "GetPolicy (amends policy show --server)", "CheckPolicy", "CheckPolicy (amends policy check)",
+	"ListPolicies", "ListPolicies (amends policy show --server prints the active one)",
 	"GetCase", "GetCase (amends case)", "ListCases", "ListCases (amends cases)", "WatchCases", "WatchCases (amends watch)",
 )
 

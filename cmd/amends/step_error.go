@@ -36,7 +36,7 @@ func (s *stepping) advise(err error) {
 
 // noCaseAdvice says where to find the id of a case; what does not look like one is probably the id of a customer.
 func noCaseAdvice(id string) string {
-	if !caseID.MatchString(id) {
+	if !isCaseID(id) {
 		return "That does not look like the id of a case. If it is that of a customer: amends cases --customer " + id
 	}
 	return "See which there are: amends cases"

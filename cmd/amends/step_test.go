@@ -236,7 +236,7 @@ func TestStepUsage(t *testing.T) {
 		"cases --limit 0":                      "must be 1 or more",
 		"erase c-1":                            `did you mean "amends erase --customer c-1"?`,
 		"cases c-1":                            `did you mean "amends cases --customer c-1"?`,
-		"cases WAUu4RnS70Lgi0m64njd8Q.1":       `did you mean "amends case WAUu4RnS70Lgi0m64njd8Q.1"?`,
+		"cases cWAUu4RnS70Lgi0m64njd8Q.1":      `did you mean "amends case cWAUu4RnS70Lgi0m64njd8Q.1"?`,
 		"watch c-1":                            `did you mean "amends watch --customer c-1"?`,
 		"cases --due-in 2h --due-before now":   "--due-in and --due-before both say until when",
 		"cases --due-in soon":                  "such as 10s",
