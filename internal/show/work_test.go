@@ -97,7 +97,7 @@ func TestOrderOfCommands(t *testing.T) {
 	}{
 		"opened again after an accepted offer": {
 			working{recoveryv1.CaseState_CASE_STATE_OPEN, all, []*recoveryv1.Transition{happened(2*time.Hour, ended), happened(time.Hour, reopened)},
-				[]*recoveryv1.Offer{accepted(3 * time.Hour)}},
+				[]*recoveryv1.Offer{accepted(3*time.Hour, item(recoveryv1.ItemKind_ITEM_KIND_RESTITUTION, "", 18), item(recoveryv1.ItemKind_ITEM_KIND_GOODWILL, "", 30))}},
 			[]string{"ack c.1", "contact c.1 --out --channel phone", "offer c.1"},
 		},
 		"accepted, and nobody waits for an answer": {
