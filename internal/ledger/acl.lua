@@ -5,11 +5,11 @@
 --
 -- ARGV[1] -> a key as customers, due indices and streams have it
 -- ARGV[2] -> a key as the ledger's own records have it
+-- ARGV[3] -> a key as the budgets have it
 -- Returns the names of the refused commands, "name key" where it is the key.
 
-local bucket, own = ARGV[1], ARGV[2]
 local refused = {}
-for _, key in ipairs({bucket, own}) do
+for _, key in ipairs(ARGV) do
   for _, command in ipairs({
     {'hget', key, 'f'}, {'hmget', key, 'f'}, {'hgetall', key}, {'hkeys', key},
     {'hset', key, 'f', 'v'}, {'hsetnx', key, 'f', 'v'}, {'hdel', key, 'f'},

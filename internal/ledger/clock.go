@@ -2,18 +2,55 @@ package ledger
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
+)
+
+const (
+	// jumpRefuse is how far an answer may be from where the clock stands: far
+	// more than an answer takes, and than two clocks drift apart between two.
+	jumpRefuse = 2 * time.Second
+	// confirmTime is for how long a clock that jumped must go on from there
+	// before it is believed.
+	confirmTime = 30 * time.Second
+	// confirmGap is the longest silence within that time.
+	confirmGap = 10 * time.Second
 )
 
 // storeClock is the clock of Redis, carried on by this machine's monotonic one:
 // all replicas then judge by one clock, and neither a wall clock that differs
 // nor one that is set changes when a deadline is missed. It is behind that of
 // Redis by the way of one answer, never ahead, so nothing happens early.
-type storeClock struct{ anchor atomic.Pointer[anchor] }
+//
+// A deadline that is missed stays missed, so no single answer is trusted with
+// all of them: one that is far from where the clock stands changes nothing. The
+// clock goes on as it was, and whoever asks for its doubts is told of the
+// answer, until Redis tells its former time again or has told the new one for
+// confirmTime, and this machine's wall clock says the same.
+type storeClock struct {
+	anchor atomic.Pointer[anchor]
+
+	mu    sync.Mutex
+	doubt *doubt // nil while Redis tells what is believed
+}
 
 // anchor is what Redis said, and when that was heard.
 type anchor struct{ told, heard time.Time }
+
+// now carries it on.
+func (a *anchor) now() time.Time { return a.told.Add(time.Since(a.heard)) }
+
+// agrees tells whether an answer that is heard now goes on from there.
+func (a *anchor) agrees(told time.Time) bool { return told.Sub(a.now()).Abs() <= jumpRefuse }
+
+// doubt is a time that Redis tells and that is not believed.
+type doubt struct {
+	last  anchor
+	since time.Time     // when it was heard first
+	by    time.Duration // from where the clock stood
+}
 
 // Now is the wall clock until Redis has told the time.
 func (c *storeClock) Now() time.Time {
@@ -21,25 +58,83 @@ func (c *storeClock) Now() time.Time {
 	if a == nil {
 		return time.Now()
 	}
-	return a.told.Add(time.Since(a.heard))
+	return a.now()
 }
 
-// tell sets the clock.
-func (c *storeClock) tell(t time.Time) { c.anchor.Store(&anchor{told: t, heard: time.Now()}) }
+// tell takes in an answer. It reports whether what is believed has changed: a
+// clock that has jumped is doubted, or is believed from now on or again.
+func (c *storeClock) tell(told, wall time.Time) (changed bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a := c.anchor.Load()
+	heard := anchor{told: told, heard: time.Now()}
+	off := told.Sub(wall).Abs() > skewRefuse
+	if a == nil && !off || a != nil && a.agrees(told) {
+		changed = c.doubt != nil
+		c.doubt = nil
+		c.anchor.Store(&heard)
+		return changed
+	}
+	d := c.doubt
+	if d == nil || !d.last.agrees(told) || time.Since(d.last.heard) > confirmGap {
+		c.doubt = &doubt{last: heard, since: heard.heard, by: told.Sub(c.Now())}
+		return d == nil
+	}
+	d.last = heard
+	if off || time.Since(d.since) < confirmTime {
+		return false
+	}
+	c.doubt = nil
+	c.anchor.Store(&heard)
+	return true
+}
+
+// trouble says what is not believed; nil when all is.
+func (c *storeClock) trouble() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.doubt == nil {
+		return nil
+	}
+	return fmt.Errorf("the clock of Redis has jumped by %s and is not believed; time goes on as before until it has stood for %s "+
+		"and agrees with the clock of this machine: let both follow one time source (chronyd, systemd-timesyncd)",
+		c.doubt.by.Round(time.Millisecond), confirmTime)
+}
 
 // Now is the clock of all decisions: Options.Now or, without it, that of Redis.
 func (l *Ledger) Now() time.Time { return l.opts.Now() }
 
-// Ping reports whether the store answers, and asks it for the time.
+// Ping reports whether the store answers and its clock can be believed, for
+// which it asks it for the time.
 func (l *Ledger) Ping(ctx context.Context) error {
+	if err := l.hear(ctx); err != nil {
+		return err
+	}
+	return l.time.trouble()
+}
+
+// hear asks the store for the time, or at least whether it is there.
+func (l *Ledger) hear(ctx context.Context) error {
 	return l.persist(ctx, func(ctx context.Context) error {
 		// Of a cluster's servers always the same, since each has its own clock.
 		if server, err := l.owner(ctx, metaKey); err == nil {
 			if t, err := server.Time(ctx).Result(); err == nil {
-				l.time.tell(t)
+				l.told(t)
 				return nil
 			}
 		}
 		return l.client.Ping(ctx).Err()
 	})
+}
+
+// told takes in what Redis said of the time.
+func (l *Ledger) told(t time.Time) {
+	if !l.time.tell(t, l.clock()) {
+		return
+	}
+	if err := l.time.trouble(); err != nil {
+		l.opts.Logger.Error("the clock of Redis is doubted", "error", err)
+		return
+	}
+	l.opts.Logger.Warn("the clock of Redis is believed again", "time", t)
 }

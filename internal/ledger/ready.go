@@ -42,7 +42,7 @@ type trouble struct {
 func (l *Ledger) Ready(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	if err := l.Ping(ctx); err != nil {
+	if err := l.hear(ctx); err != nil {
 		if classify(Cause(err)) == classBroken {
 			return fmt.Errorf("the Redis at %s refuses: %w; is it of the kind that the address says, and are user and password right?",
 				l.store.where(), Cause(err))
@@ -50,7 +50,7 @@ func (l *Ledger) Ready(ctx context.Context) error {
 		return fmt.Errorf("the Redis at %s does not answer: %w (%w); is it running, and is the address right?",
 			l.store.where(), err, Cause(err))
 	}
-	faults := []error{l.trouble.recent()}
+	faults := []error{l.trouble.recent(), l.time.trouble()}
 	if l.store.mode != embedded {
 		faults = append(faults, l.checkNodes(ctx)...)
 	}
@@ -153,7 +153,7 @@ func (l *Ledger) checkClock(n node, before, remote time.Time) error {
 
 // checkACL asks whether the user may run all that the scripts run.
 func (l *Ledger) checkACL(ctx context.Context, n node) error {
-	refused, err := redis.NewScript(aclSource).Eval(ctx, n.client, nil, l.buckets[0].due, metaKey).StringSlice()
+	refused, err := redis.NewScript(aclSource).Eval(ctx, n.client, nil, l.buckets[0].due, metaKey, budgetNames.customer).StringSlice()
 	if redis.HasErrorPrefix(err, "NOPERM") {
 		refused, err = []string{"eval " + metaKey}, nil
 	}

@@ -118,6 +118,11 @@ func TestThePermissionsAreComplete(t *testing.T) {
 		t.Error(err, Cause(err))
 	}
 
+	// Budgets have keys of their own.
+	cli("ACL", "SETUSER", "amends", "resetkeys", "~{b0*", "~{b1*", "~{b2*", "~amends:*")
+	refuses(t, Options{URL: url}, "'~{b*' '~amends:*'", "+hincrby", "+zadd")
+	cli("ACL", "SETUSER", "amends", "~{b*")
+
 	// A permission that is lost later stops the change as a whole.
 	cli("ACL", "SETUSER", "amends", "-evalsha")
 	if _, err := l.Update(t.Context(), one(l, "allowed", "c"), opens); !errors.Is(err, ErrBroken) {
