@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"time"
@@ -25,6 +26,11 @@ var (
 	// ErrBroken: the store refuses what it must not refuse, or holds what
 	// cannot be read: somebody must repair it. Nothing was changed.
 	ErrBroken = errors.New("store broken; nothing was changed")
+	// ErrDamaged: what is kept of this one customer cannot be read. It concerns
+	// nobody else, so the store counts as ready; the cause names the key. Only
+	// erasing the customer, or somebody who repairs the key, helps. Nothing was
+	// changed.
+	ErrDamaged = errors.New("customer damaged; nothing was changed")
 )
 
 // Unavailable says that the store cannot be reached or cannot write just now.
@@ -67,6 +73,21 @@ func Cause(err error) error {
 	}
 }
 
+// damaged is ErrDamaged of what has that name. The name must not be lost on the
+// way to the log, and [Cause] gives what is innermost alone.
+func damaged(name string, err error) error {
+	return &fault{kind: ErrDamaged, cause: fmt.Errorf("%s: %v", name, err)}
+}
+
+// mistyped is ErrBroken of a key that is not what the ledger makes of it; every
+// other error stays as it is.
+func mistyped(name string, err error) error {
+	if !redis.HasErrorPrefix(err, "WRONGTYPE") {
+		return err
+	}
+	return &fault{kind: ErrBroken, cause: fmt.Errorf("%s: %v", name, err)}
+}
+
 // class is what an answer of Redis, or the lack of one, means for a change.
 type class uint8
 
@@ -94,7 +115,7 @@ func classify(err error) class {
 	var answer redis.Error
 	var dial *net.OpError
 	switch {
-	case errors.Is(err, ErrBroken):
+	case errors.Is(err, ErrBroken), errors.Is(err, ErrDamaged):
 		return classBroken
 	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
 		return classOverloaded
@@ -132,7 +153,7 @@ const retryAfter = time.Second
 // that an earlier attempt may have made the change.
 func failed(err error, unknown bool) error {
 	switch c := classify(err); {
-	case errors.Is(err, ErrBroken):
+	case errors.Is(err, ErrBroken), errors.Is(err, ErrDamaged):
 		return err
 	case c == classCancelled:
 		return context.Canceled

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -87,7 +86,8 @@ func (c Cursor) compare(d Cursor) int {
 
 // List gives one page of a tenant's cases. It reads the indexes of all buckets
 // and the customers of the page, each once; its work grows with Query.Most, not
-// with the number of cases. An entry whose case is gone is passed over.
+// with the number of cases. An entry whose case is gone is passed over,
+// and so is a customer who cannot be read, of whom the log tells.
 //
 // A case stands where its last change put it: what time alone has changed since
 // is not considered.
@@ -110,6 +110,10 @@ func (l *Ledger) List(ctx context.Context, q Query) (Page, error) {
 	page := Page{Next: places[len(places)-1], More: more}
 	for i, p := range places {
 		at := customers[wanted[i]]
+		if at.fault != nil {
+			l.opts.Logger.Error("a case is left out of a list: its customer cannot be read", "error", Cause(at.fault))
+			continue
+		}
 		k, ok := at.listed(q.Tenant, p.member)
 		if !ok || !q.Before.IsZero() && !due(k, q.Before) {
 			continue
@@ -141,7 +145,8 @@ func due(k *recovery.Case, before time.Time) bool {
 // connection in the time that an answer may take.
 const mostLoaded = 200
 
-// loadMany reads customers, each once. A stranger has no token.
+// loadMany reads customers, each once. A stranger has no token, and one who
+// cannot be read has a fault, which keeps no other from being read.
 func (l *Ledger) loadMany(ctx context.Context, wanted []Key) (map[Key]*loaded, error) {
 	all := make(map[Key]*loaded, len(wanted))
 	var batch []Key
@@ -175,20 +180,30 @@ func (l *Ledger) loadBatch(ctx context.Context, batch []Key, into map[Key]*loade
 		}
 		answers[i] = pipe.HMGet(ctx, n.customer, "v", "s")
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	_, _ = pipe.Exec(ctx) // the commands keep their errors
+	for i, key := range batch {
+		n, _ := l.buckets.of(key)
+		if err := l.take(into[key], n.customer, answers[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take takes in the answer that speaks of one customer.
+func (l *Ledger) take(at *loaded, name string, answer *redis.SliceCmd) error {
+	values, err := answer.Result()
+	if err = mistyped(name, err); errors.Is(err, ErrBroken) {
+		at.fault = l.failed(err, false)
+		return nil
+	}
+	if err != nil {
 		return err
 	}
-	for i, key := range batch {
-		at := into[key]
-		token, ok := answers[i].Val()[0].(string)
-		if !ok {
-			continue
-		}
-		body, _ := answers[i].Val()[1].(string)
-		if at.state, err = decodeState([]byte(body)); err != nil {
-			return &fault{kind: ErrBroken, cause: fmt.Errorf("state of customer %s: %w", key, err)}
-		}
+	if token, ok := values[0].(string); ok {
+		body, _ := values[1].(string)
 		at.token = token
+		at.fault = at.decode(name, body)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package ledger
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +27,7 @@ type loaded struct {
 	tomb  string // field "t": what remains of an erased one; empty when there is none
 	state state
 	extra []any // the further fields asked for: string, or nil where there is none
+	fault error // why it could not be read; of loadMany alone
 }
 
 // Load reads a customer; a stranger is no error.
@@ -143,7 +143,7 @@ func (l *Ledger) fetch(ctx context.Context, name string, fields []string) (at lo
 	_ = l.client.Process(ctx, cmd) // the command keeps the error
 	values, err := cmd.Result()
 	if err != nil {
-		return loaded{}, err
+		return loaded{}, mistyped(name, err)
 	}
 	at = loaded{extra: values[3:]}
 	at.token, _ = values[0].(string)
@@ -161,7 +161,7 @@ func (at *loaded) decode(name, body string) (err error) {
 		at.state.customer, err = decodeTombstone([]byte(at.tomb))
 	}
 	if err != nil {
-		return &fault{kind: ErrBroken, cause: fmt.Errorf("state in %s: %w", name, err)}
+		return damaged(name, err)
 	}
 	return nil
 }
@@ -203,5 +203,5 @@ func (at loaded) nonce() string {
 func caseField(number int64) string { return "k:" + strconv.FormatInt(number, 10) }
 
 func brokenCase(key Key, number int64, err error) error {
-	return &fault{kind: ErrBroken, cause: fmt.Errorf("case %s: %w", CaseID(key, number), err)}
+	return damaged("case "+CaseID(key, number), err)
 }

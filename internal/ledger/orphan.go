@@ -10,8 +10,8 @@ import (
 //go:embed orphan.lua
 var orphanSource string
 
-// dueIndex removes from a due index the customers that are gone. One that is
-// there for nothing leaves the index when it is looked at for what is due.
+// dueIndex removes from a due index the customers that are gone. Whether the
+// entry of one who is there is right is looked at with the customer.
 func (r *repair) dueIndex(ctx context.Context, n names) error {
 	return r.index(ctx, n.due, func(member string) (Key, func(*loaded) bool) {
 		return Key(member), func(at *loaded) bool { return at.token != "" }
@@ -62,10 +62,14 @@ func (r *repair) members(ctx context.Context, name string, list []string, parse 
 		if at == nil {
 			at = &loaded{} // an entry that nobody here wrote
 		}
-		if right(at) {
-			continue
+		if at.fault != nil || right(at) {
+			continue // what is right of one who cannot be read, nobody knows
 		}
 		gone, err := r.remove(ctx, name, list[i], key, at.token)
+		if passedOver(err) {
+			r.note(err)
+			continue
+		}
 		if err != nil {
 			return err
 		}

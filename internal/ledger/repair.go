@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -83,11 +84,16 @@ type repair struct {
 // mostErrs is how many errors are told of one walk.
 const mostErrs = 10
 
+// note keeps an error with its cause, which nobody could find among several.
 func (r *repair) note(err error) {
 	if err != nil && len(r.errs) < mostErrs {
-		r.errs = append(r.errs, err)
+		r.errs = append(r.errs, fmt.Errorf("%w (%w)", err, Cause(err)))
 	}
 }
+
+// passedOver tells a fault of what lies in one place from one of the store,
+// which would be the same with the next.
+func passedOver(err error) bool { return err != nil && classify(err) == classBroken }
 
 // walk calls step with the cursor of SCAN or ZSCAN until it comes back to 0.
 func (r *repair) walk(ctx context.Context, step func(ctx context.Context, cursor uint64) (uint64, error)) error {
@@ -148,11 +154,19 @@ func (r *repair) customers(ctx context.Context, keys []Key) error {
 	}
 	for _, key := range open {
 		at := all[key]
+		if at.fault != nil {
+			r.note(at.fault)
+			continue
+		}
 		if at.token == "" || len(at.state.customer.Open) == 0 {
 			continue
 		}
 		r.found.Customers++
 		right, err := r.right(ctx, key, at)
+		if passedOver(err) {
+			r.note(err)
+			continue
+		}
 		if err != nil {
 			return err
 		}

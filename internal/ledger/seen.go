@@ -67,7 +67,7 @@ func (r request) record(at time.Time, nonce, answer []byte) ([]byte, error) {
 func (r request) replay(record string, nonce []byte) (Result, error) {
 	var m ledgerv1.Seen
 	if err := proto.Unmarshal([]byte(record), &m); err != nil {
-		return Result{}, &fault{kind: ErrBroken, cause: fmt.Errorf("stored answer: %w", err)}
+		return Result{}, damaged(fmt.Sprintf("stored answer r:%x", r.hash()), err)
 	}
 	if !bytes.Equal(m.GetFingerprint(), r.fingerprint[:]) {
 		return Result{Err: ErrReused}, nil
