@@ -61,8 +61,9 @@ func convert[From, To any](list []From, one func(From) To) []To {
 // state is the decoded form of the hash field "s".
 type state struct {
 	tenant   string
-	closed   []int64 // numbers of the closed cases kept, oldest first
-	days     []int32 // days with stored answers, ascending
+	closed   []int64     // numbers of the closed cases kept, oldest first
+	days     []int32     // days with stored answers, ascending
+	erased   []erasedDay // requests of an erased life, by day
 	customer recovery.Customer
 }
 
@@ -71,6 +72,7 @@ func (s state) encode() ([]byte, error) {
 		Tenant:   s.tenant,
 		Closed:   s.closed,
 		SeenDays: s.days,
+		Erased:   convert(s.erased, erasedRecord),
 		Customer: customerRecord(s.customer),
 	}.Build())
 }
@@ -84,6 +86,7 @@ func decodeState(b []byte) (state, error) {
 		tenant:   m.GetTenant(),
 		closed:   m.GetClosed(),
 		days:     m.GetSeenDays(),
+		erased:   convert(m.GetErased(), erasedOf),
 		customer: customerOf(m.GetCustomer()),
 	}, nil
 }
@@ -177,8 +180,8 @@ func apologisedOf(m *ledgerv1.Apologised) recovery.Apologised {
 }
 
 // encodeTombstone stores what remains of a customer who was erased; nothing of nothing.
-func encodeTombstone(c recovery.Customer) ([]byte, error) {
-	if bare(c) {
+func encodeTombstone(c recovery.Customer, erased []erasedDay) ([]byte, error) {
+	if bare(c) && len(erased) == 0 {
 		return nil, nil
 	}
 	return marshal.Marshal(ledgerv1.Tombstone_builder{
@@ -186,19 +189,31 @@ func encodeTombstone(c recovery.Customer) ([]byte, error) {
 		Orders: c.Orders,
 		Claims: c.Claims,
 		Grants: convert(c.Grants, grantRecord),
+		Erased: convert(erased, erasedRecord),
 	}.Build())
 }
 
 // decodeTombstone gives the stranger who begins with what remains.
-func decodeTombstone(b []byte) (recovery.Customer, error) {
+func decodeTombstone(b []byte) (state, error) {
 	var m ledgerv1.Tombstone
 	if err := proto.Unmarshal(b, &m); err != nil {
-		return recovery.Customer{}, err
+		return state{}, err
 	}
-	return recovery.Customer{
-		Cases:  m.GetCases(),
-		Orders: m.GetOrders(),
-		Claims: m.GetClaims(),
-		Grants: convert(m.GetGrants(), grantOf),
+	return state{
+		erased: convert(m.GetErased(), erasedOf),
+		customer: recovery.Customer{
+			Cases:  m.GetCases(),
+			Orders: m.GetOrders(),
+			Claims: m.GetClaims(),
+			Grants: convert(m.GetGrants(), grantOf),
+		},
 	}, nil
+}
+
+func erasedRecord(d erasedDay) *ledgerv1.ErasedDay {
+	return ledgerv1.ErasedDay_builder{Day: d.day, Hashes: d.hashes}.Build()
+}
+
+func erasedOf(m *ledgerv1.ErasedDay) erasedDay {
+	return erasedDay{day: m.GetDay(), hashes: m.GetHashes()}
 }

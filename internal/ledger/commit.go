@@ -48,7 +48,7 @@ type change struct {
 func (u *update) change(at loaded, j Judgement) (change, error) {
 	now := u.ledger.opts.Now()
 	today := day(now)
-	next := state{tenant: at.state.tenant, customer: j.Customer}
+	next := state{tenant: at.state.tenant, erased: stillErased(at.state.erased, today), customer: j.Customer}
 	if u.write.Tenant != "" {
 		next.tenant = u.write.Tenant
 	}

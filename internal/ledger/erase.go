@@ -1,18 +1,16 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/makeamends/amends/internal/recovery"
-	ledgerv1 "github.com/makeamends/amends/proto/recovery/ledger/v1"
 )
 
 //go:embed erase.lua
@@ -36,20 +34,25 @@ type Erased struct {
 // under the customer's key, for as long as window (that in which the policy
 // counts goodwill), from which a later life of the customer begins: the counts
 // of cases, orders and claims, and the goodwill granted within the window.
-// Nothing of this is personal; when all of it is zero, there is no tombstone.
+// Nothing of this is personal. Beside it stand the hashes of the requests that
+// were answered in the last days, so that none of them is carried out again:
+// see [ErrErased]. When there is nothing of all this, there is no tombstone.
+//
+// A customer who cannot be read is deleted all the same, as far as is known what
+// belongs to it, and leaves no tombstone, since nobody knows what to count.
 //
 // Erasing again finds nothing and does not prolong the tombstone; erasing after
 // new events leaves a tombstone of both lives. Of two who erase at once both may
 // be told the same. Errors are those of Update. After one that says that the
 // outcome is unknown, erase again.
-func (l *Ledger) Erase(ctx context.Context, key Key, window time.Duration) (Erased, error) {
+func (l *Ledger) Erase(ctx context.Context, tenant string, key Key, window time.Duration) (Erased, error) {
 	n, err := l.buckets.of(key)
 	if err != nil {
 		return Erased{}, &fault{kind: ErrNotFound, cause: err}
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	e := &erasure{ledger: l, key: key, names: n, window: window}
+	e := &erasure{ledger: l, tenant: tenant, key: key, names: n, window: window}
 	for p := (patience{}); ; {
 		err := e.try(ctx)
 		if err == nil {
@@ -61,35 +64,43 @@ func (l *Ledger) Erase(ctx context.Context, key Key, window time.Duration) (Eras
 	}
 }
 
-// erased names the record of the events that were erased from the stream.
-func (n names) erased() string { return n.tag + "erased" }
-
 // erasure is one call of Erase.
 type erasure struct {
 	ledger *Ledger
+	tenant string
 	key    Key
 	names  names
 	window time.Duration
 
-	done    Erased
-	live    []Booking // of the offers removed, as far as they return
-	unknown bool      // the script was sent, and the customer may be gone
+	done       Erased
+	live       []Booking // of the offers removed, as far as they return
+	unknown    bool      // the script was sent, and the customer may be gone
+	conflicted bool      // the script was refused because of a change in between
+	told       bool      // that the customer cannot be read
 }
 
 // estate is what there is of a customer to be removed.
 type estate struct {
 	at     loaded
 	cases  []recovery.Case // open and closed
+	listed []string        // of the index of open cases, of a customer who cannot be read
+	seen   []erasedDay     // requests that must not be carried out again
 	count  Erased
 	events []string // their numbers in the stream
-	oldest string   // number of the oldest event in the stream, of whomever
+	oldest uint64   // number of the oldest event in the stream, of whomever
 }
+
+// known reports whether there is a life, or the rest of one, in the hash.
+func (f *estate) known() bool { return f.at.token != "" || f.at.fault != nil }
 
 // try removes the customer, and then what lies in another slot. What accepted
 // offers hold is forgotten first: they stay accepted whatever comes between, and
 // once the cases are gone nobody could tell them from those that return.
 func (e *erasure) try(ctx context.Context) error {
 	at, err := e.ledger.fetch(ctx, e.names.customer, nil)
+	if errors.Is(err, ErrDamaged) {
+		at, err = e.ruin(at, err), nil
+	}
 	if err != nil {
 		return err
 	}
@@ -126,20 +137,23 @@ func (e *erasure) survey(ctx context.Context, at loaded) (estate, error) {
 	if err := e.findEvents(ctx, &found); err != nil {
 		return estate{}, err
 	}
-	found.count.Found = at.token != "" || len(found.events) > 0
+	found.count.Found = found.known() || len(found.events) > 0
 	found.count.Events = len(found.events)
-	if at.token == "" {
+	if !found.known() {
 		return found, e.stillKept(ctx, &found)
 	}
-	if err := e.findAnswers(ctx, &found); err != nil {
+	if err := e.findFields(ctx, &found); err != nil {
 		return estate{}, err
 	}
 	if err := e.findCases(ctx, &found); err != nil {
 		return estate{}, err
 	}
-	found.count.Cases = len(at.state.customer.Open) + len(at.state.closed)
+	if err := e.findListed(ctx, &found); err != nil {
+		return estate{}, err
+	}
+	found.count.Cases = len(at.state.customer.Open) + len(found.at.state.closed) + len(found.listed)
 	found.count.Failures = len(at.state.customer.Failures)
-	return found, nil
+	return found, e.findSeen(ctx, &found)
 }
 
 // stillKept tells how long an earlier tombstone stands.
@@ -151,11 +165,18 @@ func (e *erasure) stillKept(ctx context.Context, found *estate) error {
 	return err
 }
 
-func (e *erasure) findAnswers(ctx context.Context, found *estate) error {
+// findFields counts the answers. The closed cases of one who cannot be read are
+// those that have a field.
+func (e *erasure) findFields(ctx context.Context, found *estate) error {
 	fields, err := e.ledger.client.HKeys(ctx, e.names.customer).Result()
 	for _, f := range fields {
-		if strings.HasPrefix(f, "r:") {
+		kind, rest, _ := strings.Cut(f, ":")
+		number, bad := strconv.ParseInt(rest, 10, 64)
+		switch {
+		case kind == "r":
 			found.count.Answers++
+		case kind == "k" && bad == nil && found.at.fault != nil:
+			found.at.state.closed = append(found.at.state.closed, number)
 		}
 	}
 	return err
@@ -185,25 +206,25 @@ func (e *erasure) findCases(ctx context.Context, found *estate) error {
 // streamPage is how many events are read at once.
 const streamPage = 1000
 
-// findEvents reads the stream of the bucket from end to end.
+// findEvents reads the stream of the bucket from end to end. What nobody can
+// read speaks of nobody.
 func (e *erasure) findEvents(ctx context.Context, found *estate) error {
+	any := false
 	for from := "-"; ; {
 		page, err := e.ledger.client.XRangeN(ctx, e.names.events, from, "+", streamPage).Result()
 		if err != nil {
 			return err
 		}
 		for _, entry := range page {
-			number := strings.TrimPrefix(entry.ID, "1-")
-			if found.oldest == "" {
-				found.oldest = number
+			event, err := decodeEvent(0, entry)
+			if err != nil {
+				continue
 			}
-			body, _ := entry.Values["e"].(string)
-			var event ledgerv1.Event
-			if err := proto.Unmarshal([]byte(body), &event); err != nil {
-				return &fault{kind: ErrBroken, cause: fmt.Errorf("event %s in %s: %w", entry.ID, e.names.events, err)}
+			if !any {
+				any, found.oldest = true, event.Number
 			}
-			if event.GetKey() == string(e.key) {
-				found.events = append(found.events, number)
+			if event.Key == e.key {
+				found.events = append(found.events, strconv.FormatUint(event.Number, 10))
 			}
 		}
 		if len(page) < streamPage {
@@ -219,18 +240,24 @@ func (e *erasure) remove(ctx context.Context, found estate) error {
 	if err != nil {
 		return err
 	}
-	keys := []string{e.names.customer, e.names.due, e.names.events, e.names.erased(), e.names.open(found.at.state.tenant)}
-	args := []any{found.at.stands(), tomb, e.window.Milliseconds(), string(e.key), found.oldest, len(found.events)}
+	keys := []string{e.names.customer, e.names.due, e.names.events, e.names.erased(), e.names.open(cmp.Or(found.at.state.tenant, e.tenant))}
+	// A mark that stands before the oldest event speaks of the one before that.
+	known := strconv.FormatUint(max(found.oldest, 1)-1, 10)
+	args := []any{found.at.stands(), tomb, e.lifetime(found).Milliseconds(), string(e.key), known, len(found.events)}
 	for _, number := range found.events {
 		args = append(args, number)
 	}
 	for _, k := range found.cases {
 		args = append(args, openMember(e.key, k.Number))
 	}
+	for _, member := range found.listed {
+		args = append(args, member)
+	}
 	done := e.ledger.opts.Observe(ctx, "erase")
 	stands, err := e.ledger.erase.run(ctx, e.ledger.client, keys, args).Text()
 	done(err)
 	if err == nil && stands != tomb {
+		e.conflicted = true
 		return errConflict
 	}
 	if k := classify(err); err == nil || k == classUnknown || k == classCancelled {
@@ -241,15 +268,30 @@ func (e *erasure) remove(ctx context.Context, found estate) error {
 
 // tombstone is what will stand: as it is when there is no life to be removed.
 func (e *erasure) tombstone(found estate) (string, error) {
-	if found.at.token == "" {
+	switch {
+	case found.at.fault != nil:
+		return "", nil
+	case found.at.token == "":
 		return found.at.tomb, nil
 	}
 	now := e.ledger.opts.Now()
-	body, err := encodeTombstone(remains(found.at.state.customer, e.window, now))
+	body, err := encodeTombstone(remains(found.at.state.customer, e.window, now), found.seen)
 	if err == nil && len(body) > 0 {
-		e.done.Until = now.Add(e.window)
+		e.done.Until = now.Add(e.lifetime(found))
 	}
 	return string(body), err
+}
+
+// lifetime of the tombstone: as long as something in it counts.
+func (e *erasure) lifetime(found estate) time.Duration {
+	var least time.Duration
+	if len(found.seen) > 0 {
+		least = erasedTime
+	}
+	if bare(found.at.state.customer) {
+		return least
+	}
+	return max(e.window, least)
 }
 
 // failed is what the caller learns.
@@ -257,7 +299,7 @@ func (e *erasure) failed(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return context.Canceled
-	case errors.Is(err, errConflict) && !e.unknown:
+	case (errors.Is(err, errConflict) || over(ctx) && e.conflicted) && !e.unknown:
 		return ErrConflict
 	default:
 		return e.ledger.failed(err, e.unknown)

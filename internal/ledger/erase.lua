@@ -11,24 +11,24 @@
 -- KEYS[2] -> due index of the bucket (sorted set)
 -- KEYS[3] -> event stream of the bucket
 -- KEYS[4] -> numbers of the events that were erased from it (sorted set)
--- KEYS[5] -> index of the tenant's live cases in the bucket (sorted set)
+-- KEYS[5] -> index of the tenant's open cases in the bucket (sorted set)
 -- ARGV[1] -> version that was loaded or, without one, the tombstone; "" for neither
 -- ARGV[2] -> tombstone to leave, "" for none; ARGV[1] leaves the hash as it is
 -- ARGV[3] -> lifetime of the tombstone in ms from now
 -- ARGV[4] -> member of the due index
--- ARGV[5] -> number of the oldest event in the stream, "" if there is none: what
--- was erased below it is forgotten
+-- ARGV[5] -> number before that of the oldest event in the stream, by which a
+-- watcher knows where it stands: what was erased below it is forgotten
 -- ARGV[6] -> n: number of events to erase
--- then the numbers of n events, and members of the index of live cases to the
+-- then the numbers of n events, and members of the index of open cases to the
 -- end of the arguments
 --
 -- Returns what now stands in place of the version: ARGV[2] when this was done,
 -- now or by an earlier sending of the same script; another when somebody
 -- changed the customer in between.
 
-local customer, due, stream, erased, live = unpack(KEYS)
+local customer, due, stream, erased, open = unpack(KEYS)
 local events_at = 7
-local live_at = events_at + ARGV[6]
+local open_at = events_at + ARGV[6]
 
 -- Read and check.
 local stands = redis.call('HGET', customer, 'v') or redis.call('HGET', customer, 't') or ''
@@ -38,7 +38,7 @@ end
 redis.call('ZCARD', due)
 redis.call('XLEN', stream)
 redis.call('ZCARD', erased)
-redis.call('ZCARD', live)
+redis.call('ZCARD', open)
 
 -- Write. The numbers go in slices: Lua unpacks some thousands of values at most.
 if ARGV[1] ~= ARGV[2] then
@@ -49,12 +49,12 @@ if ARGV[1] ~= ARGV[2] then
   end
 end
 redis.call('ZREM', due, ARGV[4])
-for i = live_at, #ARGV do
-  redis.call('ZREM', live, ARGV[i])
+for i = open_at, #ARGV do
+  redis.call('ZREM', open, ARGV[i])
 end
-for i = events_at, live_at - 1, 1000 do
+for i = events_at, open_at - 1, 1000 do
   local ids, scored = {}, {}
-  for j = i, math.min(i + 999, live_at - 1) do
+  for j = i, math.min(i + 999, open_at - 1) do
     ids[#ids + 1] = '1-' .. ARGV[j]
     scored[#scored + 1] = ARGV[j]
     scored[#scored + 1] = ARGV[j]
@@ -62,7 +62,7 @@ for i = events_at, live_at - 1, 1000 do
   redis.call('XDEL', stream, unpack(ids))
   redis.call('ZADD', erased, unpack(scored))
 end
-if live_at > events_at then
+if open_at > events_at then
   -- What a watcher can no longer read past need not be known: the stream keeps
   -- some ten thousand events.
   redis.call('ZREMRANGEBYSCORE', erased, '-inf', '(' .. ARGV[5])

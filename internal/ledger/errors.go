@@ -16,6 +16,9 @@ import (
 var (
 	// ErrReused: the request id was used before with another payload.
 	ErrReused = errors.New("request id was used before with another payload")
+	// ErrErased: the request was carried out for the customer before it was
+	// erased; for a new one another id is needed.
+	ErrErased = errors.New("request was carried out before the customer was erased")
 	// ErrNotFound: there is no such customer, case or policy.
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: others changed the customer again and again until the
@@ -26,10 +29,9 @@ var (
 	// ErrBroken: the store refuses what it must not refuse, or holds what
 	// cannot be read: somebody must repair it. Nothing was changed.
 	ErrBroken = errors.New("store broken; nothing was changed")
-	// ErrDamaged: what is kept of this one customer cannot be read. It concerns
-	// nobody else, so the store counts as ready; the cause names the key. Only
-	// erasing the customer, or somebody who repairs the key, helps. Nothing was
-	// changed.
+	// ErrDamaged: what is kept of this one customer cannot be read. It is an
+	// ErrBroken that concerns nobody else; the cause names the key. Only erasing
+	// the customer, or somebody who repairs the key, helps.
 	ErrDamaged = errors.New("customer damaged; nothing was changed")
 )
 
@@ -57,9 +59,11 @@ func (u *Unavailable) Unwrap() error { return u.cause }
 // fault is one of the errors above with its cause.
 type fault struct{ kind, cause error }
 
-func (f *fault) Error() string        { return f.kind.Error() }
-func (f *fault) Is(target error) bool { return target == f.kind }
-func (f *fault) Unwrap() error        { return f.cause }
+func (f *fault) Error() string { return f.kind.Error() }
+func (f *fault) Is(target error) bool {
+	return target == f.kind || f.kind == ErrDamaged && target == ErrBroken
+}
+func (f *fault) Unwrap() error { return f.cause }
 
 // Cause gives the innermost reason of an error of this package, for the log; it
 // may hold addresses and names of Redis keys, never a caller's id.
@@ -79,13 +83,22 @@ func damaged(name string, err error) error {
 	return &fault{kind: ErrDamaged, cause: fmt.Errorf("%s: %v", name, err)}
 }
 
-// mistyped is ErrBroken of a key that is not what the ledger makes of it; every
-// other error stays as it is.
-func mistyped(name string, err error) error {
+// mistyped is an answer of Redis that names the key which is not what the ledger
+// makes of it.
+type mistyped string
+
+func (m mistyped) Error() string { return string(m) }
+
+// RedisError says that Redis has answered so.
+func (mistyped) RedisError() {}
+
+// naming adds the name of the key to such an answer; every other error stays as
+// it is.
+func naming(name string, err error) error {
 	if !redis.HasErrorPrefix(err, "WRONGTYPE") {
 		return err
 	}
-	return &fault{kind: ErrBroken, cause: fmt.Errorf("%s: %v", name, err)}
+	return mistyped(err.Error() + ": " + name)
 }
 
 // class is what an answer of Redis, or the lack of one, means for a change.
@@ -115,7 +128,7 @@ func classify(err error) class {
 	var answer redis.Error
 	var dial *net.OpError
 	switch {
-	case errors.Is(err, ErrBroken), errors.Is(err, ErrDamaged):
+	case errors.Is(err, ErrBroken):
 		return classBroken
 	case errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted):
 		return classOverloaded
@@ -153,7 +166,7 @@ const retryAfter = time.Second
 // that an earlier attempt may have made the change.
 func failed(err error, unknown bool) error {
 	switch c := classify(err); {
-	case errors.Is(err, ErrBroken), errors.Is(err, ErrDamaged):
+	case errors.Is(err, ErrBroken):
 		return err
 	case c == classCancelled:
 		return context.Canceled

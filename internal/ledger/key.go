@@ -156,5 +156,8 @@ func (b buckets) index(key Key) (int, error) {
 // open names the index of a tenant's open cases in this bucket.
 func (n names) open(tenant string) string { return n.tag + "open:" + tenant }
 
+// erased names the record of the events that were erased from the stream.
+func (n names) erased() string { return n.tag + "erased" }
+
 // wait names the key that is written for WAIT to have something to wait for.
 func (n names) wait() string { return n.tag + "w" }

@@ -193,8 +193,8 @@ func (l *Ledger) loadBatch(ctx context.Context, batch []Key, into map[Key]*loade
 // take takes in the answer that speaks of one customer.
 func (l *Ledger) take(at *loaded, name string, answer *redis.SliceCmd) error {
 	values, err := answer.Result()
-	if err = mistyped(name, err); errors.Is(err, ErrBroken) {
-		at.fault = l.failed(err, false)
+	if redis.HasErrorPrefix(err, "WRONGTYPE") { // of this key alone
+		at.fault = l.failed(naming(name, err), false)
 		return nil
 	}
 	if err != nil {

@@ -143,7 +143,7 @@ func (l *Ledger) fetch(ctx context.Context, name string, fields []string) (at lo
 	_ = l.client.Process(ctx, cmd) // the command keeps the error
 	values, err := cmd.Result()
 	if err != nil {
-		return loaded{}, mistyped(name, err)
+		return loaded{}, naming(name, err)
 	}
 	at = loaded{extra: values[3:]}
 	at.token, _ = values[0].(string)
@@ -158,7 +158,7 @@ func (at *loaded) decode(name, body string) (err error) {
 	case at.token != "":
 		at.state, err = decodeState([]byte(body))
 	case at.tomb != "":
-		at.state.customer, err = decodeTombstone([]byte(at.tomb))
+		at.state, err = decodeTombstone([]byte(at.tomb))
 	}
 	if err != nil {
 		return damaged(name, err)

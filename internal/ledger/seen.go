@@ -86,11 +86,14 @@ func day(t time.Time) int32 {
 	return int32(n)
 }
 
+// forgotten tells whether answers of that day are no longer kept.
+func forgotten(day, today int32) bool { return day < today-seenDays }
+
 // forget splits the days with stored answers into those that are kept and those
 // that are over, and adds today when something is stored.
 func forget(days []int32, today int32, add bool) (kept, over []int32) {
 	for _, d := range days {
-		if d < today-seenDays {
+		if forgotten(d, today) {
 			over = append(over, d)
 		} else {
 			kept = append(kept, d)

@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"bytes"
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -52,4 +54,62 @@ func foldGrants(grants []recovery.Grant, window time.Duration, now time.Time) []
 // bare reports whether there is nothing to keep.
 func bare(c recovery.Customer) bool {
 	return c.Cases == 0 && c.Orders == 0 && c.Claims == 0 && len(c.Grants) == 0
+}
+
+const (
+	// mostErased is how many requests are remembered beyond their customer, the
+	// newest: nobody asks for more in a week, and 32 KiB are read quickly.
+	mostErased = 2000
+	// erasedTime is when the last of them is forgotten, at the latest.
+	erasedTime = time.Duration(seenDays+1) * 24 * time.Hour
+)
+
+// erasedDay is requests first seen on one day whose answers were erased. Their
+// hashes tell a repetition, which would be paid a second time, from what is new.
+type erasedDay struct {
+	day    int32
+	hashes []byte // of the ids, 16 bytes each
+}
+
+// stillErased leaves out what is as old as answers ever get, and what is too much.
+func stillErased(days []erasedDay, today int32) (kept []erasedDay) {
+	room := mostErased * hashSize
+	for _, d := range slices.Backward(days) {
+		if forgotten(d.day, today) || room == 0 {
+			continue
+		}
+		d.hashes = d.hashes[max(0, len(d.hashes)-room):]
+		room -= len(d.hashes)
+		kept = append(kept, d)
+	}
+	slices.Reverse(kept)
+	return kept
+}
+
+// addErased puts requests of further days in.
+func addErased(days []erasedDay, more ...erasedDay) []erasedDay {
+	all := slices.Clone(days)
+	for _, d := range more {
+		d.hashes = d.hashes[:len(d.hashes)/hashSize*hashSize]
+		if i := slices.IndexFunc(all, func(e erasedDay) bool { return e.day == d.day }); i >= 0 {
+			all[i].hashes = slices.Concat(all[i].hashes, d.hashes)
+		} else if len(d.hashes) > 0 {
+			all = append(all, d)
+		}
+	}
+	slices.SortFunc(all, func(a, b erasedDay) int { return cmp.Compare(a.day, b.day) })
+	return all
+}
+
+// hasErased tells whether a request was carried out in a life that was erased.
+func (s *state) hasErased(r request, today int32) bool {
+	hash := []byte(r.hash())
+	for _, d := range s.erased {
+		for list := range slices.Chunk(d.hashes, hashSize) {
+			if !forgotten(d.day, today) && bytes.Equal(list, hash) {
+				return true
+			}
+		}
+	}
+	return false
 }

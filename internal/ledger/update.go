@@ -46,7 +46,7 @@ type Judge func(c recovery.Customer, fresh []int) (Judgement, error)
 type Result struct {
 	Answer   []byte
 	Replayed bool  // carried out by an earlier call; the answer is that call's, byte for byte
-	Err      error // ErrReused; the other requests are carried out all the same
+	Err      error // ErrReused or ErrErased; the other requests are carried out all the same
 	Tenant   string
 }
 
@@ -182,6 +182,7 @@ func (u *update) recall(at loaded) (recovery.Customer, error) {
 func (u *update) replay(at loaded) error {
 	u.results = make([]Result, len(u.requests))
 	u.fresh = make([]int, 0, len(u.requests))
+	today := day(u.ledger.opts.Now())
 	for i, r := range u.requests {
 		record, ok := at.field(i)
 		switch {
@@ -190,6 +191,8 @@ func (u *update) replay(at loaded) error {
 			if u.results[i], err = r.replay(record, u.nonce[:]); err != nil {
 				return err
 			}
+		case at.state.hasErased(r, today):
+			u.results[i] = Result{Err: ErrErased}
 		case r.twin < 0:
 			u.fresh = append(u.fresh, i)
 		}

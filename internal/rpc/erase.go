@@ -11,7 +11,7 @@ import (
 
 // Eraser forgets customers.
 type Eraser interface {
-	Erase(ctx context.Context, key ledger.Key, window time.Duration) (ledger.Erased, error)
+	Erase(ctx context.Context, tenant string, key ledger.Key, window time.Duration) (ledger.Erased, error)
 }
 
 // EraseCustomer deletes what is stored of one customer. What remains counts for
@@ -21,8 +21,9 @@ func (s *Service) EraseCustomer(ctx context.Context, req *recoveryv1.EraseCustom
 	if err != nil {
 		return nil, err
 	}
-	key := s.ledger.Key(cmp.Or(req.GetTenant(), DefaultTenant), req.GetCustomerId())
-	gone, err := s.ledger.Erase(ctx, key, rules.Active.Memory.RollingWindow)
+	tenant := cmp.Or(req.GetTenant(), DefaultTenant)
+	key := s.ledger.Key(tenant, req.GetCustomerId())
+	gone, err := s.ledger.Erase(ctx, tenant, key, rules.Active.Memory.RollingWindow)
 	if err != nil {
 		return nil, err
 	}

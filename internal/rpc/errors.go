@@ -70,6 +70,8 @@ var refusals = []struct {
 		"the candidate policy has faults; CheckPolicy lists them", 0}},
 	{ledger.ErrReused, refusal{codes.AlreadyExists, recoveryv1.ErrorReason_ERROR_REASON_ID_REUSED,
 		"the id was used before with another content, which stands; give this one an id of its own", 0}},
+	{ledger.ErrErased, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_ERASED,
+		"this was asked for before the customer was erased; report what is new under an id of its own", 0}},
 	{ledger.ErrNotFound, refusal{codes.NotFound, recoveryv1.ErrorReason_ERROR_REASON_CASE_NOT_FOUND,
 		"no such case; it never was, was erased, or gave way to 100 newer closed ones", 0}},
 	{recovery.ErrNoCase, refusal{codes.NotFound, recoveryv1.ErrorReason_ERROR_REASON_CASE_NOT_FOUND,

@@ -30,6 +30,7 @@ func TestErrors(t *testing.T) {
 		"a fault":            {invalid([]fault{{field: "a", allowed: "b"}}), codes.InvalidArgument, "INVALID_REQUEST", "a: b", false},
 		"only a currency":    {invalid([]fault{{field: "a", allowed: "b", currency: true}}), codes.FailedPrecondition, "CURRENCY_NOT_LISTED", "a: b", false},
 		"id reused":          {ledger.ErrReused, codes.AlreadyExists, "ID_REUSED", "id of its own", false},
+		"erased":             {ledger.ErrErased, codes.FailedPrecondition, "ERASED", "under an id of its own", false},
 		"no case":            {ledger.ErrNotFound, codes.NotFound, "CASE_NOT_FOUND", "no such case", false},
 		"no policy":          {errPolicyUnknown, codes.NotFound, "POLICY_NOT_FOUND", "ListPolicies", false},
 		"bad policy":         {errPolicyInvalid, codes.FailedPrecondition, "POLICY_INVALID", "CheckPolicy", false},

@@ -38,6 +38,9 @@ func (s *Service) WatchCases(req *recoveryv1.WatchCasesRequest, stream grpc.Serv
 	}
 	w, err := s.watching.Watch(stream.Context(), at, s.wanted(req))
 	if err != nil {
+		if errors.Is(context.Cause(stream.Context()), ErrEnding) {
+			return ErrEnding
+		}
 		return err
 	}
 	defer w.Close()

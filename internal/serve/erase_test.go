@@ -63,8 +63,7 @@ func TestErasedCustomerIsGone(t *testing.T) {
 		t.Errorf("the key of the customer is left in %q", found)
 	}
 	_, err = s.recovery.GetCase(t.Context(), recoveryv1.GetCaseRequest_builder{CaseId: first.GetCaseId()}.Build())
-	for name, err := range map[string]error{"GetCase": err, "a step": s.acknowledge(t.Context(), second.GetCaseId(), "ack2"),
-		"a repeated step": s.acknowledge(t.Context(), first.GetCaseId(), "ack")} {
+	for name, err := range map[string]error{"GetCase": err, "a step": s.acknowledge(t.Context(), second.GetCaseId(), "ack2")} {
 		if code, reason, _ := refused(t, err); code != codes.NotFound || reason != "CASE_NOT_FOUND" {
 			t.Errorf("%s: %s %s, want NotFound CASE_NOT_FOUND", name, code, reason)
 		}
@@ -83,10 +82,16 @@ func TestErasedCustomerIsGone(t *testing.T) {
 		t.Errorf("of a stranger: %v", never)
 	}
 
-	// The same event is a new one, and its case another.
-	answer, err := s.report(t.Context(), event("e1", "c"))
+	// What was asked for is not carried out again; a new event opens another case.
+	_, again1 := s.report(t.Context(), event("e1", "c"))
+	for name, err := range map[string]error{"an event": again1, "a step": s.acknowledge(t.Context(), first.GetCaseId(), "ack")} {
+		if code, reason, _ := refused(t, err); code != codes.FailedPrecondition || reason != "ERASED" {
+			t.Errorf("%s again: %s %s, want FailedPrecondition ERASED", name, code, reason)
+		}
+	}
+	answer, err := s.report(t.Context(), event("e3", "c"))
 	if err != nil || answer.GetReplayed() {
-		t.Fatalf("reported again: %v, %v", answer, err)
+		t.Fatalf("reported anew: %v, %v", answer, err)
 	}
 	if id := answer.GetCase().GetCaseId(); id == first.GetCaseId() || id == second.GetCaseId() {
 		t.Errorf("case id %s names an erased case, too", id)
@@ -183,6 +188,99 @@ func TestEraseAndClaimAgain(t *testing.T) {
 	if k := claim("first", "honest"); k.GetRecommendation().GetReviewRequired() {
 		t.Error("the first claim of a stranger needs review; the test shows nothing")
 	}
+}
+
+// TestEraseAndRepeat: what is owed is not paid again to who is erased and repeats
+// the event, in a batch or alone, before or after a new life has begun.
+func TestEraseAndRepeat(t *testing.T) {
+	s := start(t, serve.Config{})
+	owed := event("e", "c")
+	owed.SetEntitlement(usd(18, 0))
+	if items := s.mustReport(t, owed).GetRecommendation().GetItems(); len(items) == 0 {
+		t.Fatal("nothing is owed; the test shows nothing")
+	}
+	if _, err := s.praise(t.Context(), praise("p", "c")); err != nil {
+		t.Fatal(err)
+	}
+	s.erase(t, "c")
+	for round := range 3 {
+		_, err := s.report(t.Context(), owed)
+		if code, reason, _ := refused(t, err); code != codes.FailedPrecondition || reason != "ERASED" {
+			t.Errorf("round %d: %s %s, want FailedPrecondition ERASED", round, code, reason)
+		}
+		results, err := s.praise(t.Context(), praise("p", "c"), praise(fmt.Sprint("new ", round), "c"))
+		if got := fmt.Sprint(summaries(t, results)); err != nil || !strings.Contains(got, "ERASED") || !strings.Contains(got, "RECORDED") {
+			t.Errorf("round %d: %s, %v; want the erased one rejected alone", round, got, err)
+		}
+		if round == 1 {
+			s.erase(t, "c")
+		}
+	}
+	s.clock.move(9 * 24 * time.Hour)
+	late, err := s.report(t.Context(), owed) // is too old to pay by itself
+	if err != nil || !late.GetCase().GetRecommendation().GetReviewRequired() {
+		t.Errorf("after nine days: %v, %v", late, err)
+	}
+}
+
+// TestEraseBusyCustomer: an erasure takes its turn among the changes of the
+// customer.
+func TestEraseBusyCustomer(t *testing.T) {
+	s := start(t, serve.Config{Redis: redistest.Shared(t).URL(), Now: time.Now})
+	ctx, stop := context.WithCancel(t.Context())
+	var callers sync.WaitGroup
+	for i := range 16 {
+		callers.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				_, err := s.report(ctx, event(fmt.Sprint("e", i, "-", n), "busy"))
+				if err != nil && ctx.Err() == nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	time.Sleep(200 * time.Millisecond)
+	for range 5 {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		_, err := s.recovery.EraseCustomer(ctx, recoveryv1.EraseCustomerRequest_builder{CustomerId: "busy"}.Build())
+		cancel()
+		if err != nil {
+			t.Errorf("erasing a busy customer: %v", err)
+		}
+	}
+	stop()
+	callers.Wait()
+}
+
+// TestEraseDamagedCustomer: the service goes on beside a customer who cannot be
+// read, and erases it.
+func TestEraseDamagedCustomer(t *testing.T) {
+	store := redistest.Server(t)
+	s := start(t, serve.Config{Redis: store.URL(), Now: time.Now})
+	k := s.mustReport(t, event("e", "c"))
+	s.mustReport(t, event("e", "neighbour"))
+	key, _, _ := strings.Cut(strings.TrimPrefix(k.GetCaseId(), "c"), ".")
+	name := store.Client().Keys(t.Context(), "*:c:"+key).Val()[0]
+	store.Client().HSet(t.Context(), name, "s", "\xff\xff")
+	_, err := s.report(t.Context(), event("e2", "c"))
+	if code, reason, _ := refused(t, err); code != codes.Internal || reason != "INTERNAL" || !strings.Contains(s.log.String(), name) {
+		t.Errorf("%s %s, want Internal INTERNAL and the key in the log", code, reason)
+	}
+	list, err := s.recovery.ListCases(t.Context(), &recoveryv1.ListCasesRequest{})
+	if err != nil || len(list.GetCases()) != 1 {
+		t.Errorf("listed %v, %v; want the neighbour's case", list, err)
+	}
+	time.Sleep(time.Second) // two looks at the store
+	if !s.serving(t.Context()) {
+		t.Error("the server refuses everybody")
+	}
+	if gone := s.erase(t, "c"); !gone.GetFound() || gone.GetCasesRemoved() != 1 || gone.GetEventsRemoved() != 1 || gone.HasTombstoneExpiresAt() {
+		t.Errorf("erased %v", gone)
+	}
+	if found := holding(t, store, key); len(found) > 0 {
+		t.Errorf("left: %q", found)
+	}
+	s.mustReport(t, event("e2", "c"))
 }
 
 // TestErasingWhileReporting: no call fails, every case has an id of its own, and

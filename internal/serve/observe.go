@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"time"
 
 	"go.opentelemetry.io/otel/codes"
 
@@ -38,6 +39,16 @@ type orderly struct {
 
 func inOrder(l *ledger.Ledger, m *telemetry.Metrics) *orderly {
 	return &orderly{Ledger: l, metrics: m, turns: turns{lines: make(map[ledger.Key]*line)}}
+}
+
+// Erase is the ledger's.
+func (o *orderly) Erase(ctx context.Context, tenant string, key ledger.Key, window time.Duration) (ledger.Erased, error) {
+	done, err := o.turns.take(ctx, key)
+	if err != nil {
+		return ledger.Erased{}, err
+	}
+	defer done()
+	return o.Ledger.Erase(ctx, tenant, key, window)
 }
 
 // Update is the ledger's.

@@ -384,6 +384,29 @@ func TestWatchDrain(t *testing.T) {
 	}
 }
 
+// TestDrainWhileAWatchBegins: who comes while the server ends is sent on as well.
+func TestDrainWhileAWatchBegins(t *testing.T) {
+	store := redistest.Server(t)
+	s := start(t, serve.Config{Redis: store.URL()})
+	store.Pause()
+	defer store.Resume()
+	stream, err := s.recovery.WatchCases(t.Context(), &recoveryv1.WatchCasesRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(100 * time.Millisecond)
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.Stop(context.Background()) }()
+	_, err = stream.Recv()
+	if code, reason, _ := refused(t, err); code != codes.Unavailable || reason != "SERVER_ENDING" || retryDelay(err) <= 0 {
+		t.Errorf("ended with %v, want Unavailable SERVER_ENDING", err)
+	}
+	store.Resume()
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestDrainBesideAStalledWatcher: a message that nobody takes does not keep the
 // server from ending.
 func TestDrainBesideAStalledWatcher(t *testing.T) {

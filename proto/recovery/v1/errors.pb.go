@@ -79,6 +79,8 @@ const (
 	ErrorReason_ERROR_REASON_NOTHING_TO_OFFER ErrorReason = 25
 	// UNAVAILABLE: this server ends. Watch again with the last token; another server goes on.
 	ErrorReason_ERROR_REASON_SERVER_ENDING ErrorReason = 26
+	// FAILED_PRECONDITION: the id was used in the last days, before the customer was erased. Report what is new under an id of its own.
+	ErrorReason_ERROR_REASON_ERASED ErrorReason = 27
 )
 
 // Enum value maps for ErrorReason.
@@ -111,6 +113,7 @@ var (
 		24: "ERROR_REASON_MESSAGE_TOO_LARGE",
 		25: "ERROR_REASON_NOTHING_TO_OFFER",
 		26: "ERROR_REASON_SERVER_ENDING",
+		27: "ERROR_REASON_ERASED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":         0,
@@ -140,6 +143,7 @@ var (
 		"ERROR_REASON_MESSAGE_TOO_LARGE":   24,
 		"ERROR_REASON_NOTHING_TO_OFFER":    25,
 		"ERROR_REASON_SERVER_ENDING":       26,
+		"ERROR_REASON_ERASED":              27,
 	}
 )
 
@@ -169,7 +173,7 @@ var File_recovery_v1_errors_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x18recovery/v1/errors.proto\x12\vrecovery.v1*\x86\a\n" +
+	"\x18recovery/v1/errors.proto\x12\vrecovery.v1*\x9f\a\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12\x1a\n" +
@@ -198,7 +202,8 @@ const file_recovery_v1_errors_proto_rawDesc = "" +
 	"\x1eERROR_REASON_MALFORMED_MESSAGE\x10\x17\x12\"\n" +
 	"\x1eERROR_REASON_MESSAGE_TOO_LARGE\x10\x18\x12!\n" +
 	"\x1dERROR_REASON_NOTHING_TO_OFFER\x10\x19\x12\x1e\n" +
-	"\x1aERROR_REASON_SERVER_ENDING\x10\x1aB;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
+	"\x1aERROR_REASON_SERVER_ENDING\x10\x1a\x12\x17\n" +
+	"\x13ERROR_REASON_ERASED\x10\x1bB;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
 
 var file_recovery_v1_errors_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_recovery_v1_errors_proto_goTypes = []any{

@@ -140,6 +140,7 @@ type Tombstone struct {
 	xxx_hidden_Orders int64                  `protobuf:"varint,2,opt,name=orders,proto3"`
 	xxx_hidden_Claims int64                  `protobuf:"varint,3,opt,name=claims,proto3"`
 	xxx_hidden_Grants *[]*Grant              `protobuf:"bytes,4,rep,name=grants,proto3"`
+	xxx_hidden_Erased *[]*ErasedDay          `protobuf:"bytes,5,rep,name=erased,proto3"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -199,6 +200,15 @@ func (x *Tombstone) GetGrants() []*Grant {
 	return nil
 }
 
+func (x *Tombstone) GetErased() []*ErasedDay {
+	if x != nil {
+		if x.xxx_hidden_Erased != nil {
+			return *x.xxx_hidden_Erased
+		}
+	}
+	return nil
+}
+
 func (x *Tombstone) SetCases(v int64) {
 	x.xxx_hidden_Cases = v
 }
@@ -215,6 +225,10 @@ func (x *Tombstone) SetGrants(v []*Grant) {
 	x.xxx_hidden_Grants = &v
 }
 
+func (x *Tombstone) SetErased(v []*ErasedDay) {
+	x.xxx_hidden_Erased = &v
+}
+
 type Tombstone_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -226,6 +240,9 @@ type Tombstone_builder struct {
 	Claims int64
 	// Goodwill granted without approval, of no case in particular.
 	Grants []*Grant
+	// Requests that must not be carried out again, by the day they were first
+	// seen on; ascending.
+	Erased []*ErasedDay
 }
 
 func (b0 Tombstone_builder) Build() *Tombstone {
@@ -236,6 +253,7 @@ func (b0 Tombstone_builder) Build() *Tombstone {
 	x.xxx_hidden_Orders = b.Orders
 	x.xxx_hidden_Claims = b.Claims
 	x.xxx_hidden_Grants = &b.Grants
+	x.xxx_hidden_Erased = &b.Erased
 	return m0
 }
 
@@ -472,12 +490,13 @@ const file_recovery_ledger_v1_record_proto_rawDesc = "" +
 	"\x02at\x18\x01 \x01(\x10R\x02at\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\x12\x14\n" +
 	"\x05nonce\x18\x03 \x01(\fR\x05nonce\x12\x16\n" +
-	"\x06answer\x18\x04 \x01(\fR\x06answer\"\x84\x01\n" +
+	"\x06answer\x18\x04 \x01(\fR\x06answer\"\xbb\x01\n" +
 	"\tTombstone\x12\x14\n" +
 	"\x05cases\x18\x01 \x01(\x03R\x05cases\x12\x16\n" +
 	"\x06orders\x18\x02 \x01(\x03R\x06orders\x12\x16\n" +
 	"\x06claims\x18\x03 \x01(\x03R\x06claims\x121\n" +
-	"\x06grants\x18\x04 \x03(\v2\x19.recovery.ledger.v1.GrantR\x06grants\"\xb4\x02\n" +
+	"\x06grants\x18\x04 \x03(\v2\x19.recovery.ledger.v1.GrantR\x06grants\x125\n" +
+	"\x06erased\x18\x05 \x03(\v2\x1d.recovery.ledger.v1.ErasedDayR\x06erased\"\xb4\x02\n" +
 	"\x05Event\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x1f\n" +
@@ -502,14 +521,16 @@ var file_recovery_ledger_v1_record_proto_goTypes = []any{
 	(*Tombstone)(nil), // 1: recovery.ledger.v1.Tombstone
 	(*Event)(nil),     // 2: recovery.ledger.v1.Event
 	(*Grant)(nil),     // 3: recovery.ledger.v1.Grant
+	(*ErasedDay)(nil), // 4: recovery.ledger.v1.ErasedDay
 }
 var file_recovery_ledger_v1_record_proto_depIdxs = []int32{
 	3, // 0: recovery.ledger.v1.Tombstone.grants:type_name -> recovery.ledger.v1.Grant
-	1, // [1:1] is the sub-list for method output_type
-	1, // [1:1] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	4, // 1: recovery.ledger.v1.Tombstone.erased:type_name -> recovery.ledger.v1.ErasedDay
+	2, // [2:2] is the sub-list for method output_type
+	2, // [2:2] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_recovery_ledger_v1_record_proto_init() }

@@ -38,6 +38,7 @@ type State struct {
 	xxx_hidden_Closed   []int64                `protobuf:"varint,2,rep,packed,name=closed,proto3"`
 	xxx_hidden_SeenDays []int32                `protobuf:"varint,3,rep,packed,name=seen_days,json=seenDays,proto3"`
 	xxx_hidden_Customer *Customer              `protobuf:"bytes,4,opt,name=customer,proto3"`
+	xxx_hidden_Erased   *[]*ErasedDay          `protobuf:"bytes,5,rep,name=erased,proto3"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -95,6 +96,15 @@ func (x *State) GetCustomer() *Customer {
 	return nil
 }
 
+func (x *State) GetErased() []*ErasedDay {
+	if x != nil {
+		if x.xxx_hidden_Erased != nil {
+			return *x.xxx_hidden_Erased
+		}
+	}
+	return nil
+}
+
 func (x *State) SetTenant(v string) {
 	x.xxx_hidden_Tenant = v
 }
@@ -109,6 +119,10 @@ func (x *State) SetSeenDays(v []int32) {
 
 func (x *State) SetCustomer(v *Customer) {
 	x.xxx_hidden_Customer = v
+}
+
+func (x *State) SetErased(v []*ErasedDay) {
+	x.xxx_hidden_Erased = &v
 }
 
 func (x *State) HasCustomer() bool {
@@ -133,6 +147,9 @@ type State_builder struct {
 	SeenDays []int32
 	// What the decision remembers of the customer.
 	Customer *Customer
+	// Requests of an earlier life that was erased, by the day they were first
+	// seen on; ascending.
+	Erased []*ErasedDay
 }
 
 func (b0 State_builder) Build() *State {
@@ -143,6 +160,84 @@ func (b0 State_builder) Build() *State {
 	x.xxx_hidden_Closed = b.Closed
 	x.xxx_hidden_SeenDays = b.SeenDays
 	x.xxx_hidden_Customer = b.Customer
+	x.xxx_hidden_Erased = &b.Erased
+	return m0
+}
+
+// ErasedDay is requests whose answers were erased with their customer.
+type ErasedDay struct {
+	state             protoimpl.MessageState `protogen:"opaque.v1"`
+	xxx_hidden_Day    int32                  `protobuf:"varint,1,opt,name=day,proto3"`
+	xxx_hidden_Hashes []byte                 `protobuf:"bytes,2,opt,name=hashes,proto3"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *ErasedDay) Reset() {
+	*x = ErasedDay{}
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ErasedDay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ErasedDay) ProtoMessage() {}
+
+func (x *ErasedDay) ProtoReflect() protoreflect.Message {
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+func (x *ErasedDay) GetDay() int32 {
+	if x != nil {
+		return x.xxx_hidden_Day
+	}
+	return 0
+}
+
+func (x *ErasedDay) GetHashes() []byte {
+	if x != nil {
+		return x.xxx_hidden_Hashes
+	}
+	return nil
+}
+
+func (x *ErasedDay) SetDay(v int32) {
+	x.xxx_hidden_Day = v
+}
+
+func (x *ErasedDay) SetHashes(v []byte) {
+	if v == nil {
+		v = []byte{}
+	}
+	x.xxx_hidden_Hashes = v
+}
+
+type ErasedDay_builder struct {
+	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
+
+	// Days since 1970-01-01 UTC, when they were first seen.
+	Day int32
+	// Keyed hashes of their ids, 16 bytes each, one after the other.
+	Hashes []byte
+}
+
+func (b0 ErasedDay_builder) Build() *ErasedDay {
+	m0 := &ErasedDay{}
+	b, x := &b0, m0
+	_, _ = b, x
+	x.xxx_hidden_Day = b.Day
+	x.xxx_hidden_Hashes = b.Hashes
 	return m0
 }
 
@@ -170,7 +265,7 @@ type Customer struct {
 
 func (x *Customer) Reset() {
 	*x = Customer{}
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[1]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -182,7 +277,7 @@ func (x *Customer) String() string {
 func (*Customer) ProtoMessage() {}
 
 func (x *Customer) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[1]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -437,7 +532,7 @@ type Past struct {
 
 func (x *Past) Reset() {
 	*x = Past{}
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[2]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -449,7 +544,7 @@ func (x *Past) String() string {
 func (*Past) ProtoMessage() {}
 
 func (x *Past) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[2]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -556,7 +651,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[3]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -568,7 +663,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[3]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -672,7 +767,7 @@ type Apologised struct {
 
 func (x *Apologised) Reset() {
 	*x = Apologised{}
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[4]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -684,7 +779,7 @@ func (x *Apologised) String() string {
 func (*Apologised) ProtoMessage() {}
 
 func (x *Apologised) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[4]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -739,12 +834,16 @@ var File_recovery_ledger_v1_state_proto protoreflect.FileDescriptor
 
 const file_recovery_ledger_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1erecovery/ledger/v1/state.proto\x12\x12recovery.ledger.v1\x1a\x1drecovery/ledger/v1/case.proto\"\x8e\x01\n" +
+	"\x1erecovery/ledger/v1/state.proto\x12\x12recovery.ledger.v1\x1a\x1drecovery/ledger/v1/case.proto\"\xc5\x01\n" +
 	"\x05State\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x16\n" +
 	"\x06closed\x18\x02 \x03(\x03R\x06closed\x12\x1b\n" +
 	"\tseen_days\x18\x03 \x03(\x05R\bseenDays\x128\n" +
-	"\bcustomer\x18\x04 \x01(\v2\x1c.recovery.ledger.v1.CustomerR\bcustomer\"\xa6\x04\n" +
+	"\bcustomer\x18\x04 \x01(\v2\x1c.recovery.ledger.v1.CustomerR\bcustomer\x125\n" +
+	"\x06erased\x18\x05 \x03(\v2\x1d.recovery.ledger.v1.ErasedDayR\x06erased\"5\n" +
+	"\tErasedDay\x12\x10\n" +
+	"\x03day\x18\x01 \x01(\x05R\x03day\x12\x16\n" +
+	"\x06hashes\x18\x02 \x01(\fR\x06hashes\"\xa6\x04\n" +
 	"\bCustomer\x12\x14\n" +
 	"\x05cases\x18\x01 \x01(\x03R\x05cases\x12\x1c\n" +
 	"\tpositives\x18\x02 \x01(\x01R\tpositives\x12!\n" +
@@ -783,26 +882,28 @@ const file_recovery_ledger_v1_state_proto_rawDesc = "" +
 	"caseNumber\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x10R\x02atB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
 
-var file_recovery_ledger_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_recovery_ledger_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_recovery_ledger_v1_state_proto_goTypes = []any{
 	(*State)(nil),      // 0: recovery.ledger.v1.State
-	(*Customer)(nil),   // 1: recovery.ledger.v1.Customer
-	(*Past)(nil),       // 2: recovery.ledger.v1.Past
-	(*Grant)(nil),      // 3: recovery.ledger.v1.Grant
-	(*Apologised)(nil), // 4: recovery.ledger.v1.Apologised
-	(*Case)(nil),       // 5: recovery.ledger.v1.Case
+	(*ErasedDay)(nil),  // 1: recovery.ledger.v1.ErasedDay
+	(*Customer)(nil),   // 2: recovery.ledger.v1.Customer
+	(*Past)(nil),       // 3: recovery.ledger.v1.Past
+	(*Grant)(nil),      // 4: recovery.ledger.v1.Grant
+	(*Apologised)(nil), // 5: recovery.ledger.v1.Apologised
+	(*Case)(nil),       // 6: recovery.ledger.v1.Case
 }
 var file_recovery_ledger_v1_state_proto_depIdxs = []int32{
-	1, // 0: recovery.ledger.v1.State.customer:type_name -> recovery.ledger.v1.Customer
-	2, // 1: recovery.ledger.v1.Customer.failures:type_name -> recovery.ledger.v1.Past
-	4, // 2: recovery.ledger.v1.Customer.apologies:type_name -> recovery.ledger.v1.Apologised
-	3, // 3: recovery.ledger.v1.Customer.grants:type_name -> recovery.ledger.v1.Grant
-	5, // 4: recovery.ledger.v1.Customer.open:type_name -> recovery.ledger.v1.Case
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	2, // 0: recovery.ledger.v1.State.customer:type_name -> recovery.ledger.v1.Customer
+	1, // 1: recovery.ledger.v1.State.erased:type_name -> recovery.ledger.v1.ErasedDay
+	3, // 2: recovery.ledger.v1.Customer.failures:type_name -> recovery.ledger.v1.Past
+	5, // 3: recovery.ledger.v1.Customer.apologies:type_name -> recovery.ledger.v1.Apologised
+	4, // 4: recovery.ledger.v1.Customer.grants:type_name -> recovery.ledger.v1.Grant
+	6, // 5: recovery.ledger.v1.Customer.open:type_name -> recovery.ledger.v1.Case
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_recovery_ledger_v1_state_proto_init() }
@@ -817,7 +918,7 @@ func file_recovery_ledger_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_recovery_ledger_v1_state_proto_rawDesc), len(file_recovery_ledger_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
