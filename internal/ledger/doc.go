@@ -28,7 +28,7 @@
 //	k:<number>  ledgerv1.Case: one closed case; the newest 100 are kept
 //	r:<hash>    ledgerv1.Seen: one request that was carried out, with its answer
 //	d:<day>     hashes of the requests first seen that day, 16 bytes each: what to remove 7 days later
-//	t           ledgerv1.Tombstone: alone in the hash, what is left of a customer who was erased
+//	t           ledgerv1.Tombstone: alone in the hash, what is left of a customer who was erased, and hashes of what it asked for
 //
 // A customer who is erased leaves the tombstone behind, for as long as goodwill
 // is counted: see [Ledger.Erase]. The budgets are in a slot of their own, so

@@ -2,10 +2,12 @@ package ledger
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -151,6 +153,28 @@ func eraseDamaged(t *testing.T, open opener) {
 	l.client.HSet(t.Context(), n.customer, tombField, "\xff\xff")
 	if gone := mustErase(t, l, w.Key, ninetyDays); gone != (Erased{Found: true}) || len(traces(t, l, w.Key)) > 0 {
 		t.Errorf("a damaged tombstone: %+v, left %q", gone, traces(t, l, w.Key))
+	}
+}
+
+// TestEraseEndsAtTheDeadline: changes that come between time and again are told
+// as such, and are no fault of the store.
+func TestEraseEndsAtTheDeadline(t *testing.T) {
+	var l *Ledger
+	var n atomic.Int64
+	l = openAt(t, redistest.Shared(t).URL(), func(o *Options) {
+		o.Observe = func(_ context.Context, op string) func(error) {
+			if op == "erase" {
+				mustUpdate(t, l, one(l, "never at rest", fmt.Sprint(n.Add(1))), opens)
+			}
+			return func(error) {}
+		}
+	})
+	w := one(l, "never at rest", "first")
+	mustUpdate(t, l, w, opens)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := l.Erase(ctx, "shop", w.Key, ninetyDays); !errors.Is(err, ErrConflict) || n.Load() < 2 {
+		t.Errorf("after %d changes: %v (%v), want ErrConflict", n.Load(), err, Cause(err))
 	}
 }
 
