@@ -2,10 +2,12 @@ package ledger
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -16,25 +18,40 @@ import (
 var ErrGap = errors.New("events are missing")
 
 const (
-	// tailConnections is how many reads of streams go on at once. They have
-	// connections of their own, so that they never take one from a call.
+	// tailConnections is how many reads of streams go on at once at one server.
+	// They have connections of their own, so that they never take one from a call.
 	tailConnections = 6
-	// tailTime is how long one pipeline over all buckets may take.
-	tailTime = 2 * time.Second
+	// tailTime is how long one server may take for one look at all its buckets.
+	tailTime = time.Second
 	// tailChunk is how many cases are asked for in one pipeline.
 	tailChunk = 256
+	// mostTold bounds of how many entries the log is told that nobody can read.
+	mostTold = 1000
 )
 
 // Tail reads the streams of events. It may be used by many goroutines; close it
 // before the ledger.
+//
+// Every server is asked on its own, all at the same time, for tailTime at most,
+// and one that has not answered is left alone until it answers again: the events
+// of the others come meanwhile as they always do.
 type Tail struct {
+	ledger  *Ledger
 	client  redis.UniversalClient
 	buckets buckets
+	streams map[string]int // bucket by the name of its stream
+	away    *away
+
+	mu   sync.Mutex
+	told map[string]bool // entries that were passed over
 }
 
 // Tail connects for reading events; nothing is dialled yet.
 func (l *Ledger) Tail() *Tail {
-	t := &Tail{buckets: l.buckets}
+	t := &Tail{ledger: l, buckets: l.buckets, streams: make(map[string]int, len(l.buckets)), told: map[string]bool{}}
+	for i, n := range t.buckets {
+		t.streams[n.events] = i
+	}
 	switch c := l.client.(type) {
 	case *redis.ClusterClient:
 		o := l.clusterOptions()
@@ -51,6 +68,7 @@ func (l *Ledger) Tail() *Tail {
 		o.PoolSize, o.ReadTimeout, o.WriteTimeout = tailConnections, tailTime, tailTime
 		t.client = redis.NewClient(o)
 	}
+	t.away = newAway(t.reload)
 	return t
 }
 
@@ -58,89 +76,45 @@ func (l *Ledger) Tail() *Tail {
 func (t *Tail) Buckets() int { return len(t.buckets) }
 
 // Close ends the connections.
-func (t *Tail) Close() error { return t.client.Close() }
-
-// Ends gives the epoch of the store and, for each bucket, the mark behind the
-// last event.
-func (t *Tail) Ends(ctx context.Context) (epoch string, marks []Mark, err error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	if epoch, err = t.epoch(ctx); err != nil {
-		return "", nil, failed(err, false)
-	}
-	pipe := t.client.Pipeline()
-	last := make([]*redis.XMessageSliceCmd, len(t.buckets))
-	erased := make([]*redis.StringSliceCmd, len(t.buckets))
-	for i, n := range t.buckets {
-		last[i] = pipe.XRevRangeN(ctx, n.events, "+", "-", 1)
-		erased[i] = pipe.ZRangeArgs(ctx, redis.ZRangeArgs{Key: n.erased(), Start: 0, Stop: 0, Rev: true})
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return "", nil, failed(err, false)
-	}
-	marks = make([]Mark, len(t.buckets))
-	for i := range marks {
-		if marks[i], err = end(i, last[i].Val(), erased[i].Val()); err != nil {
-			return "", nil, err
-		}
-	}
-	return epoch, marks, nil
+func (t *Tail) Close() error {
+	t.away.stop()
+	err := t.client.Close()
+	t.away.probes.Wait()
+	return err
 }
 
-// end is the mark behind the last event of a bucket, which may be an erased one.
-func end(bucket int, last []redis.XMessage, erased []string) (mark Mark, err error) {
-	if len(last) > 0 {
-		e, err := decodeEvent(bucket, last[0])
-		if err != nil {
-			return Mark{}, err
-		}
-		mark = e.After()
+// reload has a cluster client look, in the background, at who owns what.
+func (t *Tail) reload(ctx context.Context) {
+	if c, ok := t.client.(*redis.ClusterClient); ok {
+		c.ReloadState(ctx)
 	}
-	numbers, err := erasedNumbers(bucket, erased)
-	for n := range numbers {
-		if n >= mark.Next {
-			mark = Mark{Next: n + 1}
-		}
-	}
-	return mark, err
 }
 
-// epochField of the ledger's record is random: another store, or the same one
-// emptied, has another.
-const epochField = "epoch"
-
-// newEpoch is 11 characters.
-func newEpoch() string {
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return printable.EncodeToString(b[:])
+// event reads an entry of a bucket's stream. One that nobody can read is logged
+// once. It is an event of nobody if its number is one that the ledger gives:
+// then those who read go past it, and else (false) it is left out.
+func (t *Tail) event(bucket int, entry redis.XMessage) (e Event, ours bool) {
+	e, err := decodeEvent(bucket, entry)
+	if err == nil {
+		return e, true
+	}
+	t.tell(err)
+	digits, numbered := strings.CutPrefix(entry.ID, eventPrefix)
+	number, bad := strconv.ParseUint(digits, 10, 64)
+	if !numbered || bad != nil {
+		return Event{}, false
+	}
+	body, _ := entry.Values["e"].(string)
+	return Event{Bucket: bucket, Number: number, sum: uint16(crc32.ChecksumIEEE([]byte(body)))}, true
 }
 
-// epoch reads it, and writes it once for all where it is missing.
-func (t *Tail) epoch(ctx context.Context) (string, error) {
-	epoch, err := t.client.HGet(ctx, metaKey, epochField).Result()
-	if !errors.Is(err, redis.Nil) {
-		return epoch, err
+func (t *Tail) tell(err error) {
+	what := fmt.Sprint(errors.Unwrap(err)) // names bucket and entry
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.told[what] || len(t.told) == mostTold {
+		return
 	}
-	if err := t.client.HSetNX(ctx, metaKey, epochField, newEpoch()).Err(); err != nil {
-		return "", err
-	}
-	return t.client.HGet(ctx, metaKey, epochField).Result()
-}
-
-// erasedNumbers are the members of the record of erased events: each is the
-// number of one, so that it is not taken for lost.
-func erasedNumbers(bucket int, members []string) (map[uint64]bool, error) {
-	if len(members) == 0 {
-		return nil, nil
-	}
-	numbers := make(map[uint64]bool, len(members))
-	for _, m := range members {
-		n, err := strconv.ParseUint(m, 10, 64)
-		if err != nil {
-			return nil, &fault{kind: ErrBroken, cause: fmt.Errorf("erased event of bucket %d: %w", bucket, err)}
-		}
-		numbers[n] = true
-	}
-	return numbers, nil
+	t.told[what] = true
+	t.ledger.opts.Logger.Error("an event cannot be read; whoever watches goes past it", "error", what)
 }

@@ -3,189 +3,206 @@ package ledger
 import (
 	"context"
 	"errors"
-	"strconv"
+	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// After reads what came after the marks, one for each bucket: the events of a
-// bucket in order and without a gap, at most that many of each bucket. More
-// says that some bucket may have further ones.
-//
-// Before it gives the events of a bucket it makes sure that the one before the
-// mark is still the one that was read. ErrGap: it is not, or events in between
-// are gone and were not erased. With *Unavailable, what other buckets answered
-// is given all the same.
-func (t *Tail) After(ctx context.Context, from []Mark, most int) (events []Event, more bool, err error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	news, err := t.news(ctx, from, int64(most))
-	if len(news) == 0 {
-		return nil, false, err
-	}
-	proofs := make([]proof, len(news))
-	pipe := t.client.Pipeline()
-	for i, list := range news {
-		proofs[i] = t.proof(ctx, pipe, list[0].Bucket, from[list[0].Bucket], list[len(list)-1].Number)
-	}
-	_, _ = pipe.Exec(ctx) // the commands keep their errors
-	for i, list := range news {
-		missing := proofs[i].check(list)
-		if errors.Is(missing, ErrGap) {
-			return nil, false, missing
-		}
-		if missing != nil {
-			err = missing
-			continue
-		}
-		events = append(events, list...)
-		more = more || len(list) >= most
-	}
-	return events, more, err
+// News is what one look at the streams has found.
+type News struct {
+	// Events are those of each bucket in order and without a gap. One that
+	// nobody can read has no Key and no Tenant, only its place.
+	Events []Event
+	// Begun gives, for buckets whose mark was Unseen and that could be read, the
+	// mark that the events begin behind.
+	Begun map[int]Mark
+	// More says that some bucket may have further ones.
+	More bool
 }
 
-// news gives the new events of every bucket that has any.
-func (t *Tail) news(ctx context.Context, from []Mark, most int64) (news [][]Event, err error) {
-	pipe := t.client.Pipeline()
-	reads := make([]*redis.XStreamSliceCmd, len(from))
-	for i, m := range from {
-		last := "0-0"
-		if m.Next > 0 {
-			last = eventID(m.Next - 1)
-		}
-		// Nothing new is answered without looking into the stream.
-		reads[i] = pipe.XRead(ctx, &redis.XReadArgs{Streams: []string{t.buckets[i].events, last}, Count: most, Block: -1})
+// After reads what came after the marks, one for each bucket: at most that many
+// events of each.
+//
+// Before it gives the events of a bucket it makes sure that the one before the
+// mark is still the one that was read. ErrGap, and nothing else: it is not, or
+// events in between are gone and were not erased. *Unavailable: some buckets
+// cannot be read just now; what the others have comes with it. When none can be
+// read, the errors are those of Load.
+func (t *Tail) After(ctx context.Context, from []Mark, most int) (News, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	a := &after{tail: t, marks: slices.Clone(from), most: int64(most), lists: make([][]Event, len(from))}
+	_, err := t.each(ctx, a.look)
+	if a.gap.Load() {
+		return News{}, ErrGap
 	}
-	_, _ = pipe.Exec(ctx) // the commands keep their errors
-	for i, read := range reads {
-		streams, fault := read.Result()
-		if errors.Is(fault, redis.Nil) {
-			continue
+	news := News{Begun: map[int]Mark{}}
+	for b, list := range a.lists {
+		if from[b].Unseen() && !a.marks[b].Unseen() {
+			news.Begun[b] = a.marks[b]
 		}
-		if fault != nil {
-			err = failed(fault, false)
-			continue
-		}
-		list := make([]Event, len(streams[0].Messages))
-		for j, entry := range streams[0].Messages {
-			if list[j], fault = decodeEvent(i, entry); fault != nil {
-				return nil, fault
-			}
-		}
-		news = append(news, list)
+		news.Events = append(news.Events, list...)
+		news.More = news.More || len(list) >= most
 	}
 	return news, err
 }
 
+// after is one call of After.
+type after struct {
+	tail  *Tail
+	marks []Mark
+	most  int64
+	lists [][]Event // by bucket
+	gap   atomic.Bool
+}
+
+func (a *after) look(r *reading) {
+	known, gap := a.tail.begin(r, a.marks, true)
+	if gap {
+		a.gap.Store(true)
+		return
+	}
+	a.prove(r, a.read(r, known))
+}
+
+// last is the id of the entry before a mark, whether or not there is one.
+func (m Mark) last() string {
+	if m.Next == 0 {
+		return beforeFirst
+	}
+	return eventID(m.Next - 1)
+}
+
+// read asks for what is new, and gives the buckets that have something. One
+// server is asked with one command; nothing new is answered without looking into
+// a stream.
+func (a *after) read(r *reading, list []int) (found []int) {
+	if _, one := a.tail.client.(*redis.Client); one && len(list) > 0 {
+		names, ids := make([]string, len(list)), make([]string, len(list))
+		for i, b := range list {
+			names[i], ids[i] = a.tail.buckets[b].events, a.marks[b].last()
+		}
+		streams, err := r.on.XRead(r.ctx, &redis.XReadArgs{Streams: append(names, ids...), Count: a.most, Block: -1}).Result()
+		if !redis.HasErrorPrefix(err, "WRONGTYPE") { // else nobody knows which it is
+			return a.take(r, list[0], streams, err)
+		}
+	}
+	pipe := r.on.Pipeline()
+	reads := make([]*redis.XStreamSliceCmd, len(list))
+	for i, b := range list {
+		reads[i] = pipe.XRead(r.ctx, &redis.XReadArgs{Streams: []string{a.tail.buckets[b].events, a.marks[b].last()}, Count: a.most, Block: -1})
+	}
+	_, _ = pipe.Exec(r.ctx) // the commands keep their errors
+	for i, b := range list {
+		streams, err := reads[i].Result()
+		found = append(found, a.take(r, b, streams, err)...)
+	}
+	return found
+}
+
+// take takes in an answer; the bucket is one that was asked for.
+func (a *after) take(r *reading, bucket int, streams []redis.XStream, err error) (found []int) {
+	if err != nil && !errors.Is(err, redis.Nil) {
+		r.fault(bucket, naming(a.tail.buckets[bucket].events, err))
+		return nil
+	}
+	r.answered = true
+	for _, s := range streams {
+		b := a.tail.streams[s.Stream]
+		for _, entry := range s.Messages {
+			if e, ours := a.tail.event(b, entry); ours {
+				a.lists[b] = append(a.lists[b], e)
+			}
+		}
+		if len(a.lists[b]) > 0 {
+			found = append(found, b)
+		}
+	}
+	return found
+}
+
+// prove makes sure that nothing is missing before and between what was read;
+// what cannot be proven is not given.
+func (a *after) prove(r *reading, found []int) {
+	if len(found) == 0 {
+		return
+	}
+	pipe := r.on.Pipeline()
+	proofs := make([]proof, len(found))
+	for i, b := range found {
+		proofs[i] = a.tail.proof(r.ctx, pipe, b, a.marks[b], a.lists[b][len(a.lists[b])-1].Number)
+	}
+	_, _ = pipe.Exec(r.ctx) // the commands keep their errors
+	for i, b := range found {
+		err := proofs[i].check(a.lists[b])
+		if err == nil {
+			continue
+		}
+		a.lists[b] = nil
+		if errors.Is(err, ErrGap) {
+			a.gap.Store(true)
+		} else {
+			r.fault(b, err)
+		}
+	}
+}
+
 // Check makes sure that events can be read from the marks on: the store is the
 // one of that epoch, and of each bucket the event before the mark is still the
-// one that was read. Else it is ErrGap. It looks into every bucket that can be
-// reached; *Unavailable says that not all could.
+// one that was read. Else it is ErrGap. What cannot be read just now is not
+// looked at; when nothing can, the errors are those of Load.
 func (t *Tail) Check(ctx context.Context, epoch string, from []Mark) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	pipe := t.client.Pipeline()
-	have := pipe.HGet(ctx, metaKey, epochField)
-	proofs := make([]proof, 0, len(from))
-	for i, m := range from {
-		if m.Next > 0 {
-			proofs = append(proofs, t.proof(ctx, pipe, i, m, m.Next-1))
+	var gap atomic.Bool
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		stands, err := t.epoch(ctx, false)
+		if errors.Is(err, ErrGap) || err == nil && stands != epoch {
+			gap.Store(true)
 		}
-	}
-	_, _ = pipe.Exec(ctx) // the commands keep their errors
-	stands, err := have.Result()
-	if errors.Is(err, redis.Nil) || err == nil && stands != epoch {
-		return ErrGap
-	}
-	if err != nil {
-		err = failed(err, false)
-	}
-	for _, p := range proofs {
-		switch missing := p.check(nil); {
-		case errors.Is(missing, ErrGap):
-			return missing
-		case missing != nil:
-			err = missing
-		}
-	}
-	return err
-}
-
-// proof is what tells whether nothing is missing between a mark and the events
-// read after it.
-type proof struct {
-	bucket int
-	mark   Mark
-	before *redis.XMessageSliceCmd // the event before the mark
-	erased *redis.StringSliceCmd   // the erased ones from there on
-}
-
-// proof asks for what is needed up to the last event that was read. An event
-// that is erased is listed as erased in the same moment, so asking for it first
-// and for the list then misses none.
-func (t *Tail) proof(ctx context.Context, pipe redis.Pipeliner, bucket int, mark Mark, last uint64) proof {
-	p := proof{bucket: bucket, mark: mark}
-	first := mark.Next
-	if mark.Next > 0 {
-		first--
-		p.before = pipe.XRange(ctx, t.buckets[bucket].events, eventID(first), eventID(first))
-	}
-	p.erased = pipe.ZRangeArgs(ctx, redis.ZRangeArgs{
-		Key: t.buckets[bucket].erased(), ByScore: true,
-		Start: strconv.FormatUint(first, 10), Stop: strconv.FormatUint(last, 10),
 	})
-	return p
-}
-
-func (p proof) check(events []Event) error {
-	erased, err := p.answers()
-	if err != nil {
-		return err
-	}
-	if err := p.checkBefore(erased); err != nil {
-		return err
-	}
-	next := p.mark.Next
-	for i := range events {
-		for ; next < events[i].Number; next++ {
-			if !erased[next] {
-				return ErrGap
-			}
+	reached, err := t.each(ctx, func(r *reading) {
+		if t.check(r, from) {
+			gap.Store(true)
 		}
-		next++
-	}
-	return nil
-}
-
-// checkBefore looks for the event before the mark.
-func (p proof) checkBefore(erased map[uint64]bool) error {
-	if p.mark.Next == 0 {
+	})
+	wait.Wait()
+	switch {
+	case gap.Load():
+		return ErrGap
+	case reached:
 		return nil
-	}
-	entries := p.before.Val()
-	if len(entries) == 0 {
-		if erased[p.mark.Next-1] {
-			return nil
-		}
-		return ErrGap
-	}
-	e, err := decodeEvent(p.bucket, entries[0])
-	if err != nil {
+	default:
 		return err
 	}
-	if e.sum != p.mark.Sum {
-		return ErrGap
-	}
-	return nil
 }
 
-func (p proof) answers() (erased map[uint64]bool, err error) {
-	if p.before != nil && p.before.Err() != nil {
-		return nil, failed(p.before.Err(), false)
+// check reports whether something is missing at one server.
+func (t *Tail) check(r *reading, from []Mark) (gap bool) {
+	pipe := r.on.Pipeline()
+	ping := pipe.Ping(r.ctx) // there may be nothing to prove
+	var proofs []proof
+	for _, b := range r.buckets {
+		if m := from[b]; m.Next > 0 && !m.Unseen() {
+			proofs = append(proofs, t.proof(r.ctx, pipe, b, m, m.Next-1))
+		}
 	}
-	members, err := p.erased.Result()
-	if err != nil {
-		return nil, failed(err, false)
+	_, _ = pipe.Exec(r.ctx) // the commands keep their errors
+	if err := ping.Err(); err != nil {
+		r.fault(r.buckets[0], err)
+		return false
 	}
-	return erasedNumbers(p.bucket, members)
+	r.answered = true
+	for _, p := range proofs {
+		err := p.check(nil)
+		if errors.Is(err, ErrGap) {
+			gap = true
+		} else if err != nil {
+			r.fault(p.bucket, err)
+		}
+	}
+	return gap
 }

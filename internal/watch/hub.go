@@ -25,7 +25,7 @@ var (
 // Stream is where events are read.
 type Stream interface {
 	Ends(ctx context.Context) (epoch string, marks []ledger.Mark, err error)
-	After(ctx context.Context, from []ledger.Mark, most int) (events []ledger.Event, more bool, err error)
+	After(ctx context.Context, from []ledger.Mark, most int) (ledger.News, error)
 	Check(ctx context.Context, epoch string, from []ledger.Mark) error
 }
 
@@ -60,6 +60,9 @@ const (
 	// checkEvery is how soon a store that lost events is found out although no
 	// new ones come.
 	checkEvery = 5 * time.Second
+	// awayTime is how long a watcher that reads for itself waits when it finds
+	// nothing, because what it lacks cannot be read just now.
+	awayTime = 500 * time.Millisecond
 	// mostCatchUps is how many watchers read for themselves at once.
 	mostCatchUps = 4
 
@@ -119,7 +122,8 @@ func (h *Hub) Open(tenant, token string) (Place, error) {
 
 // Watch begins at a place. The watcher gets the events of the place's tenant
 // that are wanted, and must be closed. ErrResync: what came after the place is
-// no longer known. Other errors are those of the store.
+// no longer known. Other errors are those of the store; a store that can be read
+// in part is good enough: the events of the rest come when it is back.
 func (h *Hub) Watch(ctx context.Context, at Place, want func(*ledger.Event) bool) (*Watcher, error) {
 	w := &Watcher{
 		hub: h, tenant: at.tenant, want: want, epoch: at.epoch, marks: slices.Clone(at.marks),
@@ -152,12 +156,22 @@ func (h *Hub) join(w *Watcher) bool {
 		return true
 	}
 	for i, m := range h.run.marks {
-		if w.marks[i].Next < m.Next {
+		if !m.Covers(w.marks[i]) {
 			return false
 		}
 	}
 	h.run.watchers[w] = struct{}{}
 	return true
+}
+
+// standing is how far the common reading has come, if there is one.
+func (h *Hub) standing() (epoch string, marks []ledger.Mark) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.run == nil {
+		return "", nil
+	}
+	return h.run.epoch, h.run.marks
 }
 
 // begin starts the reading where the first watcher stands.

@@ -27,9 +27,10 @@ type office struct {
 	loaded   atomic.Int64 // cases read for hubs
 }
 
-func openOffice(t *testing.T, url string) *office {
+func openOffice(t testing.TB, url string, buckets ...int) *office {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), ledger.Options{URL: url, Secret: []byte(strings.Repeat("s", 32)), Buckets: 4})
+	buckets = append(buckets, 4)
+	l, err := ledger.Open(t.Context(), ledger.Options{URL: url, Secret: []byte(strings.Repeat("s", 32)), Buckets: buckets[0]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func openOffice(t *testing.T, url string) *office {
 	return o
 }
 
-func (o *office) hub(t *testing.T, edits ...func(*Config)) *Hub {
+func (o *office) hub(t testing.TB, edits ...func(*Config)) *Hub {
 	c := Config{
 		Stream: o.tail, Buckets: o.tail.Buckets(), Hash: o.Hash,
 		Cases: func(ctx context.Context, events []ledger.Event) ([]*recovery.Case, error) {
@@ -74,7 +75,7 @@ func (o *office) hub(t *testing.T, edits ...func(*Config)) *Hub {
 }
 
 // opens opens that many cases of a customer in one commit.
-func (o *office) opens(t *testing.T, customer string, cases int) {
+func (o *office) opens(t testing.TB, customer string, cases int) {
 	t.Helper()
 	w := ledger.Write{Key: o.Key("shop", customer), Tenant: "shop", Requests: []ledger.Request{{ID: fmt.Sprint(rand.Uint64())}}}
 	_, err := o.Update(t.Context(), w, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
@@ -93,7 +94,7 @@ func (o *office) opens(t *testing.T, customer string, cases int) {
 
 func everything(*ledger.Event) bool { return true }
 
-func watchFrom(t *testing.T, h *Hub, token string, want func(*ledger.Event) bool) *Watcher {
+func watchFrom(t testing.TB, h *Hub, token string, want func(*ledger.Event) bool) *Watcher {
 	t.Helper()
 	at, err := h.Open("shop", token)
 	if err != nil {

@@ -34,8 +34,10 @@ func (r *run) loop(ctx context.Context) {
 		case <-pause.C:
 		}
 		more, err := r.read(ctx)
-		if err == nil && time.Since(checked) >= r.hub.checkEvery {
-			err = r.hub.config.Stream.Check(ctx, r.epoch, r.marks)
+		if ending(err) == nil && time.Since(checked) >= r.hub.checkEvery {
+			if missing := r.hub.config.Stream.Check(ctx, r.epoch, r.marks); missing != nil {
+				err = missing
+			}
 			checked = time.Now()
 		}
 		if ctx.Err() != nil {
@@ -105,17 +107,17 @@ func (r *run) report(err error) {
 // read gives new events to all watchers. What some buckets answered counts,
 // although others did not.
 func (r *run) read(ctx context.Context) (more bool, err error) {
-	found, more, err := r.hub.config.Stream.After(ctx, r.marks, r.pace.most())
-	r.pace.adapt(len(found), more)
-	if len(found) == 0 {
+	news, err := r.hub.config.Stream.After(ctx, r.marks, r.pace.most())
+	r.pace.adapt(len(news.Events), news.More)
+	if len(news.Events)+len(news.Begun) == 0 {
 		return false, err
 	}
-	events, failed := r.hub.events(ctx, r.epoch, found, r.anybody())
+	events, failed := r.hub.events(ctx, r.epoch, news.Events, r.anybody())
 	if failed != nil {
 		return false, failed // they are read again
 	}
-	r.give(ctx, events)
-	return more, err
+	r.give(ctx, events, news.Begun)
+	return news.More, err
 }
 
 // anybody tells which events some watcher wants.
@@ -132,7 +134,7 @@ func (r *run) anybody() func(*ledger.Event) bool {
 }
 
 // give queues the events for every watcher; whoever has no room is dropped.
-func (r *run) give(ctx context.Context, events []*Event) {
+func (r *run) give(ctx context.Context, events []*Event, begun map[int]ledger.Mark) {
 	r.hub.mu.Lock()
 	defer r.hub.mu.Unlock()
 	if ctx.Err() != nil {
@@ -147,6 +149,9 @@ func (r *run) give(ctx context.Context, events []*Event) {
 	}
 	// A copy: the next reading looks at the marks without the lock.
 	marks := slices.Clone(r.marks)
+	for bucket, m := range begun {
+		marks[bucket] = m
+	}
 	for _, e := range events {
 		marks[e.Bucket] = e.After()
 	}

@@ -22,6 +22,7 @@ type Watcher struct {
 	pending []*Event      // taken from the queue, or read, and not dealt with
 	live    bool          // follows the common reading
 	pace    pace          // until then
+	held    bool          // until then: some buckets cannot be read just now
 	told    time.Time     // when Next gave something last; zero: never
 
 	mu     sync.Mutex
@@ -32,8 +33,17 @@ type Watcher struct {
 // begin finds out where the watch stands, and whether it can go on from there.
 func (w *Watcher) begin(ctx context.Context) (err error) {
 	if w.marks == nil {
-		w.epoch, w.marks, err = w.hub.config.Stream.Ends(ctx)
-		return err
+		epoch, standing := w.hub.standing()
+		if w.epoch, w.marks, err = w.hub.config.Stream.Ends(ctx); err != nil {
+			return err
+		}
+		// What cannot be seen now, the others know how far they had read before.
+		for i := range w.marks {
+			if epoch == w.epoch && w.marks[i].Unseen() {
+				w.marks[i] = standing[i]
+			}
+		}
+		return nil
 	}
 	if err := w.hub.config.Stream.Check(ctx, w.epoch, w.marks); err != nil {
 		return err
@@ -72,6 +82,9 @@ func (w *Watcher) next(ctx context.Context) (*Event, error) {
 		if !w.live {
 			if err := w.catchUp(ctx); err != nil {
 				return nil, err
+			}
+			if len(w.pending) == 0 && !w.live && w.held {
+				w.await(ctx)
 			}
 			continue
 		}
@@ -116,7 +129,7 @@ func (w *Watcher) over(ctx context.Context) error {
 func (w *Watcher) deal() *Event {
 	for ; len(w.pending) > 0; w.pending = w.pending[1:] {
 		e := w.pending[0]
-		if e.Number < w.marks[e.Bucket].Next {
+		if !w.marks[e.Bucket].Before(&e.Event) {
 			continue // this watcher was ahead of the common reading when it joined
 		}
 		if w.wants(&e.Event) {
@@ -171,13 +184,31 @@ func (w *Watcher) readOn(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer func() { <-w.hub.catchUps }()
-	found, more, err := w.hub.config.Stream.After(ctx, w.marks, w.pace.most())
-	w.pace.adapt(len(found), more)
-	if err != nil {
-		return resync(err)
+	news, err := w.hub.config.Stream.After(ctx, w.marks, w.pace.most())
+	if reason := ending(err); reason != nil {
+		return reason
 	}
-	w.pending, err = w.hub.events(ctx, w.epoch, found, w.wants)
-	return err
+	w.held = err != nil
+	w.pace.adapt(len(news.Events), news.More)
+	events, err := w.hub.events(ctx, w.epoch, news.Events, w.wants)
+	if err != nil {
+		return err
+	}
+	for bucket, m := range news.Begun {
+		w.marks[bucket] = m
+	}
+	w.pending = events
+	return nil
+}
+
+// await waits a while for what cannot be read just now.
+func (w *Watcher) await(ctx context.Context) {
+	limit := time.NewTimer(min(awayTime, w.hub.config.Silence/2))
+	defer limit.Stop()
+	select {
+	case <-limit.C:
+	case <-ctx.Done():
+	}
 }
 
 // push queues events, unless there is no room.
