@@ -152,16 +152,19 @@ func (a *after) prove(r *reading, found []int) {
 // Check makes sure that events can be read from the marks on: the store is the
 // one of that epoch, and of each bucket the event before the mark is still the
 // one that was read. Else it is ErrGap. What cannot be read just now is not
-// looked at; when nothing can, the errors are those of Load.
-func (t *Tail) Check(ctx context.Context, epoch string, from []Mark) error {
+// looked at, and whole is false; when nothing can, the errors are those of Load.
+func (t *Tail) Check(ctx context.Context, epoch string, from []Mark) (whole bool, err error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	var gap atomic.Bool
+	var gap, unknown atomic.Bool
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		stands, err := t.epoch(ctx, false)
-		if errors.Is(err, ErrGap) || err == nil && stands != epoch {
+		switch {
+		case errors.Is(err, ErrGap) || err == nil && stands != epoch:
 			gap.Store(true)
+		case err != nil:
+			unknown.Store(true)
 		}
 	})
 	reached, err := t.each(ctx, func(r *reading) {
@@ -172,11 +175,11 @@ func (t *Tail) Check(ctx context.Context, epoch string, from []Mark) error {
 	wait.Wait()
 	switch {
 	case gap.Load():
-		return ErrGap
+		return false, ErrGap
 	case reached:
-		return nil
+		return err == nil && !unknown.Load(), nil
 	default:
-		return err
+		return false, err
 	}
 }
 

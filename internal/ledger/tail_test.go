@@ -108,7 +108,7 @@ func (f *follower) drain(t *testing.T, most int) (all []Event) {
 // whole reports whether reading and checking agree that nothing is missing.
 func (f *follower) whole(t *testing.T) bool {
 	t.Helper()
-	checked := f.tail.Check(t.Context(), f.epoch, f.marks)
+	_, checked := f.tail.Check(t.Context(), f.epoch, f.marks)
 	_, read := f.tail.After(t.Context(), f.marks, 100)
 	for _, err := range []error{checked, read} {
 		if err != nil && !errors.Is(err, ErrGap) {
@@ -228,7 +228,7 @@ func TestTailAway(t *testing.T) {
 	if _, err := f.tail.After(t.Context(), f.marks, 10); !errors.As(err, &away) {
 		t.Errorf("reading from a dead store: %v", err)
 	}
-	if err := f.tail.Check(t.Context(), f.epoch, f.marks); !errors.As(err, &away) {
+	if _, err := f.tail.Check(t.Context(), f.epoch, f.marks); !errors.As(err, &away) {
 		t.Errorf("checking a dead store: %v", err)
 	}
 	if _, _, err := f.tail.Ends(t.Context()); !errors.As(err, &away) {
@@ -316,7 +316,7 @@ func TestTailBesideAWrongType(t *testing.T) {
 			if len(news.Events) != 9 || !errors.As(err, &away) || !strings.Contains(Cause(err).Error(), wrong) {
 				t.Errorf("%d events, %v (%v); want those of the others, and the key named", len(news.Events), err, Cause(err))
 			}
-			if err := f.tail.Check(t.Context(), f.epoch, f.marks); err != nil {
+			if _, err := f.tail.Check(t.Context(), f.epoch, f.marks); err != nil {
 				t.Errorf("checked: %v", err)
 			}
 			_, ends, err := f.tail.Ends(t.Context())
@@ -426,8 +426,8 @@ func TestTailBesideAHungServer(t *testing.T) {
 			t.Errorf("the mark of bucket %d is %v", i, ends[i])
 		}
 	}
-	if err := f.tail.Check(t.Context(), epoch, f.marks); err != nil {
-		t.Errorf("checked: %v", err)
+	if whole, err := f.tail.Check(t.Context(), epoch, f.marks); err != nil || whole {
+		t.Errorf("checked: %v, all of it: %t", err, whole)
 	}
 	hung.Resume()
 	got := 0

@@ -2,11 +2,14 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/makeamends/amends/internal/redistest"
 )
@@ -174,4 +177,54 @@ func BenchmarkQuietWatch(b *testing.B) {
 	b.ReportMetric((commands()-before-1)/time.Since(began).Seconds(), "commands/s")
 	cancel()
 	<-done
+}
+
+// TestForeignTokenOfAHungShard: a token that does not fit what a shard holds is
+// refused when the shard is back, although the others read on there without a
+// gap.
+func TestForeignTokenOfAHungShard(t *testing.T) {
+	t.Parallel()
+	c := redistest.Cluster(t, 2)
+	o := openOffice(t, c.URL(), 8)
+	quick := func(c *Config) { c.Silence = 100 * time.Millisecond }
+	h := o.hub(t, quick)
+	w := watchFrom(t, h, "", everything)
+	for i := range 40 {
+		o.opens(t, fmt.Sprint("c", i), 1)
+	}
+	seen := newRecord()
+	seen.until(t, w, 40, 5*time.Second)
+	token := w.Token()
+	w.Close()
+	// One shard comes back older and gives the same numbers to others.
+	hung := c.Nodes()[0]
+	for _, stream := range hung.Client().Keys(t.Context(), "*:ev").Val() {
+		entries := hung.Client().XRange(t.Context(), stream, "-", "+").Val()
+		hung.Client().Del(t.Context(), stream)
+		for range entries {
+			hung.Client().XAdd(t.Context(), &redis.XAddArgs{Stream: stream, ID: "1-*", Values: []string{"e", "another"}})
+		}
+	}
+	others := watchFrom(t, h, "", everything)
+	defer others.Close()
+	for range 3 { // heartbeats: it follows the common reading
+		if e, err := others.Next(t.Context()); e != nil || err != nil {
+			t.Fatalf("%+v, %v", e, err)
+		}
+	}
+	hung.Pause()
+	resumed := watchFrom(t, h, token, everything)
+	defer resumed.Close()
+	hung.Resume()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for {
+		_, err := resumed.Next(ctx)
+		if errors.Is(err, ErrResync) {
+			return
+		}
+		if err != nil {
+			t.Fatalf("ended with %v, want ErrResync", err)
+		}
+	}
 }

@@ -26,7 +26,7 @@ var (
 type Stream interface {
 	Ends(ctx context.Context) (epoch string, marks []ledger.Mark, err error)
 	After(ctx context.Context, from []ledger.Mark, most int) (ledger.News, error)
-	Check(ctx context.Context, epoch string, from []ledger.Mark) error
+	Check(ctx context.Context, epoch string, from []ledger.Mark) (whole bool, err error)
 }
 
 // Config is what a Hub works with.

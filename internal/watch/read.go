@@ -35,7 +35,7 @@ func (r *run) loop(ctx context.Context) {
 		}
 		more, err := r.read(ctx)
 		if ending(err) == nil && time.Since(checked) >= r.hub.checkEvery {
-			if missing := r.hub.config.Stream.Check(ctx, r.epoch, r.marks); missing != nil {
+			if _, missing := r.hub.config.Stream.Check(ctx, r.epoch, r.marks); missing != nil {
 				err = missing
 			}
 			checked = time.Now()

@@ -30,7 +30,8 @@ type sealer struct {
 
 // token names a place: the epoch, then of every bucket that has had events how
 // many buckets were left out before it, its mark and the sum of that. With 256
-// buckets that is 2 KiB at most in years of events.
+// buckets that is 2 KiB at most in years of events, and twice as much while
+// nothing can be read.
 func (s sealer) token(tenant, epoch string, marks []ledger.Mark) string {
 	body := make([]byte, 0, 16+8*len(marks))
 	body = append(body, byte(len(epoch)))

@@ -23,6 +23,7 @@ type Watcher struct {
 	live    bool          // follows the common reading
 	pace    pace          // until then
 	held    bool          // until then: some buckets cannot be read just now
+	proven  bool          // the marks are of this store
 	told    time.Time     // when Next gave something last; zero: never
 
 	mu     sync.Mutex
@@ -43,9 +44,10 @@ func (w *Watcher) begin(ctx context.Context) (err error) {
 				w.marks[i] = standing[i]
 			}
 		}
+		w.proven = true
 		return nil
 	}
-	if err := w.hub.config.Stream.Check(ctx, w.epoch, w.marks); err != nil {
+	if w.proven, err = w.hub.config.Stream.Check(ctx, w.epoch, w.marks); err != nil {
 		return err
 	}
 	return w.readOn(ctx)
@@ -83,7 +85,7 @@ func (w *Watcher) next(ctx context.Context) (*Event, error) {
 			if err := w.catchUp(ctx); err != nil {
 				return nil, err
 			}
-			if len(w.pending) == 0 && !w.live && w.held {
+			if len(w.pending) == 0 && !w.live && (w.held || !w.proven) {
 				w.await(ctx)
 			}
 			continue
@@ -166,9 +168,17 @@ func (w *Watcher) shown(ctx context.Context, e *Event) (*Event, error) {
 }
 
 // catchUp reads on for this watcher alone, and lets it join the others once
-// there is nothing left to read.
+// there is nothing left to read, and the marks are known to be of this store:
+// the others look at their own marks alone.
 func (w *Watcher) catchUp(ctx context.Context) error {
-	if w.hub.join(w) {
+	if !w.proven {
+		whole, err := w.hub.config.Stream.Check(ctx, w.epoch, w.marks)
+		if reason := ending(err); reason != nil {
+			return reason
+		}
+		w.proven = whole
+	}
+	if w.proven && w.hub.join(w) {
 		w.live = true
 		return nil
 	}
