@@ -91,7 +91,7 @@ func TestClockJumps(t *testing.T) {
 						changes++
 					}
 				}
-				if off := c.Now().Sub(time.Now()); off != tt.off {
+				if off := time.Until(c.Now()); off != tt.off {
 					t.Errorf("the clock is off by %s, want %s", off, tt.off)
 				}
 				if err := c.trouble(); err != nil != tt.doubted {
@@ -128,7 +128,7 @@ func TestClockThatIsNotSteady(t *testing.T) {
 					time.Sleep(step.every)
 				}
 				if !c.Now().Equal(time.Now()) || c.trouble() == nil {
-					t.Errorf("the clock is off by %s, doubts: %v", c.Now().Sub(time.Now()), c.trouble())
+					t.Errorf("the clock is off by %s, doubts: %v", time.Until(c.Now()), c.trouble())
 				}
 			})
 		})
