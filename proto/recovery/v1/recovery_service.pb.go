@@ -1080,7 +1080,8 @@ type EraseCustomerResponse_builder struct {
 	// How many transitions of the cases were removed from what WatchCases sends; 0 or more.
 	EventsRemoved int64
 	// What is kept under a keyed hash so that nobody is given the same goodwill twice by being forgotten: how much was given automatically of
-	// late, and how many orders and claims were counted. It is gone after this moment; not set if there was nothing to keep.
+	// late, how many orders and claims were counted, and keyed hashes of the ids of the last days, none of which is carried out again. It is gone
+	// after this moment; not set if there was nothing to keep.
 	TombstoneExpiresAt *timestamppb.Timestamp
 }
 
