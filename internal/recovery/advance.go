@@ -57,15 +57,15 @@ func (e *StepError) Error() string {
 	if e.Held {
 		state += " and held"
 	}
-	return fmt.Sprintf("the case is %s; it allows %s", state, join(e.Allowed))
+	return fmt.Sprintf("the case is %s; it allows %s", state, join(e.Allowed, ", "))
 }
 
-func join(list []Step) string {
+func join[S fmt.Stringer](list []S, between string) string {
 	names := make([]string, len(list))
 	for i, s := range list {
 		names[i] = s.String()
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(names, between)
 }
 
 // OfferError says that an offer is not in a state that allows the step.
@@ -76,11 +76,7 @@ type OfferError struct {
 
 // Error names the state and those that would do.
 func (e *OfferError) Error() string {
-	names := make([]string, len(e.Allowed))
-	for i, s := range e.Allowed {
-		names[i] = s.String()
-	}
-	return fmt.Sprintf("the offer is %s and would have to be %s", e.State, strings.Join(names, " or "))
+	return fmt.Sprintf("the offer is %s and would have to be %s", e.State, join(e.Allowed, " or "))
 }
 
 // CapError says that more goodwill was asked for than the policy allows.
@@ -224,8 +220,7 @@ func (t turn) answer() {
 // spoke takes note that the customer spoke to us.
 func (t turn) spoke(voice Voice, channel Channel) {
 	k, was := t.k, *t.k
-	t.c.LastContact = later(t.c.LastContact, t.now)
-	t.c.LastActivity = later(t.c.LastActivity, t.now)
+	t.c.heard(t.now)
 	if voice > k.Failure.Voice {
 		k.Failure.Voice, k.Failure.Channel, k.Failure.ChannelAt = voice, channel, t.now
 	}
@@ -237,6 +232,11 @@ func (t turn) spoke(voice Voice, channel Channel) {
 	t.c.releaseAll(t.rules, t.now)
 }
 
+// heard takes note of when the customer spoke last.
+func (c *Customer) heard(at time.Time) {
+	c.LastContact, c.LastActivity = later(c.LastContact, at), later(c.LastActivity, at)
+}
+
 // hear takes in what the customer says: it ends a hold and asks for an answer.
 // What is said after the resolution is noted only; whoever reads it may open
 // the case again.
@@ -245,12 +245,11 @@ func (t turn) hear(a Action) {
 	if a.Public {
 		voice = Public
 	}
+	t.note(ChangeContacted)
 	if t.k.State >= Resolved {
-		t.c.LastContact, t.c.LastActivity = later(t.c.LastContact, t.now), later(t.c.LastActivity, t.now)
-		t.note(ChangeContacted)
+		t.c.heard(t.now)
 		return
 	}
-	t.note(ChangeContacted)
 	t.spoke(voice, a.Channel)
 	t.judge(only(FirstResponse))
 }

@@ -1,6 +1,9 @@
 package recovery
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // held reports whether the clocks of the case stand still.
 func (k *Case) held() bool { return !k.HeldSince.IsZero() }
@@ -19,10 +22,9 @@ func (k *Case) release(p *Policy, now time.Time) {
 		return
 	}
 	since := k.HeldSince
-	deadlines := make([]Deadline, len(k.Deadlines))
-	copy(deadlines, k.Deadlines)
-	for i := range deadlines {
-		d := &deadlines[i]
+	k.Deadlines = slices.Clone(k.Deadlines)
+	for i := range k.Deadlines {
+		d := &k.Deadlines[i]
 		if d.Verdict != Pending || !k.stopped(d) {
 			continue
 		}
@@ -33,7 +35,6 @@ func (k *Case) release(p *Policy, now time.Time) {
 		}
 		d.DueAt, d.Warnings = c.resume(d.DueAt, since, now), warnings
 	}
-	k.Deadlines = deadlines
 	k.HeldSince = time.Time{}
 	k.note(Transition{At: now, Change: ChangeReleased})
 }

@@ -15,11 +15,7 @@ func (t turn) requestOffer(a Action) error {
 		return err
 	}
 	k.Assessment, k.Recommendation = d.Assessment, d.Recommendation
-	for i := range k.Offers {
-		if k.Offers[i].Live() {
-			k.endOffer(i, Expired, t.now)
-		}
-	}
+	k.endOffers(t.now)
 	if !k.makeRoomForOffer() {
 		return ErrNothing
 	}
@@ -174,10 +170,19 @@ func (k *Case) offer(number int64, in ...OfferState) (*Offer, error) {
 	return nil, ErrNoOffer
 }
 
+// endOffers ends the offers that nobody has answered.
+func (k *Case) endOffers(now time.Time) {
+	for i := range k.Offers {
+		if k.Offers[i].Live() {
+			k.endOffer(i, now)
+		}
+	}
+}
+
 // endOffer ends an offer that was not answered.
-func (k *Case) endOffer(i int, how OfferState, now time.Time) {
+func (k *Case) endOffer(i int, now time.Time) {
 	k.Offers = slices.Clone(k.Offers)
-	k.Offers[i].State = how
+	k.Offers[i].State = Expired
 	k.note(Transition{At: now, Change: ChangeOfferExpired, Offer: k.Offers[i].Number})
 }
 
@@ -185,7 +190,7 @@ func (k *Case) endOffer(i int, how OfferState, now time.Time) {
 func (c *Customer) expireOffers(p *Policy, k *Case, at time.Time) {
 	for i := range k.Offers {
 		if k.Offers[i].Live() && !at.Before(k.Offers[i].ExpiresAt) {
-			k.endOffer(i, Expired, at)
+			k.endOffer(i, at)
 			c.book(p, k, at)
 		}
 	}

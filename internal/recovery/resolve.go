@@ -10,11 +10,7 @@ import (
 // ending it leaves. A follow-up is due, unless nobody is there to be asked.
 func (c *Customer) settle(p *Policy, k *Case, how Outcome, now time.Time) {
 	k.release(p, now)
-	for i := range k.Offers {
-		if k.Offers[i].Live() {
-			k.endOffer(i, Expired, now)
-		}
-	}
+	k.endOffers(now)
 	c.book(p, k, now)
 	s := situate(p, c, k, now)
 	k.Assessment = assess(p, &s)
@@ -72,10 +68,15 @@ func (c *Customer) reopen(p *Policy, k *Case, by Step, now time.Time) {
 	if c.ResidualAt.Equal(k.ClosedAt) {
 		c.Residual = min(c.Residual, k.Before)
 	}
-	k.Deadlines = slices.DeleteFunc(slices.Clone(k.Deadlines), func(d Deadline) bool { return d.Verdict == Pending })
+	k.dropPending()
 	k.enter(by)
 	k.Outcome, k.ClosedAt, k.ReopenedAt = 0, time.Time{}, now
 	k.note(Transition{At: now, Change: ChangeReopened})
+}
+
+// dropPending takes back the promises that were neither kept nor broken.
+func (k *Case) dropPending() {
+	k.Deadlines = slices.DeleteFunc(slices.Clone(k.Deadlines), func(d Deadline) bool { return d.Verdict == Pending })
 }
 
 // meet keeps the named promises. One whose clock stands still is moved on to

@@ -139,7 +139,7 @@ func (c *Customer) lapse(p *Policy, k *Case, now time.Time) {
 	if k.State < Resolved {
 		c.settle(p, k, Lapsed, now)
 	}
-	k.Deadlines = slices.DeleteFunc(slices.Clone(k.Deadlines), func(d Deadline) bool { return d.Verdict == Pending })
+	k.dropPending()
 	k.note(Transition{At: now, Change: ChangeLapsed})
 	k.enter(StepLapse)
 	c.file(k.Number)
