@@ -78,14 +78,16 @@ func (l *Ledger) SettleBooking(ctx context.Context, b Booking, hold int64, check
 	return err
 }
 
-// ForgetBooking removes a booking: spent leaves its amount in the total of the
-// day, else the amount returns.
-func (l *Ledger) ForgetBooking(ctx context.Context, b Booking, spent bool) error {
-	what := "settle"
-	if spent {
-		what = "forget"
-	}
-	_, err := l.account(ctx, b, entry{what: what})
+// ReturnBooking gives all that a booking holds back to the budget. It may be
+// repeated.
+func (l *Ledger) ReturnBooking(ctx context.Context, b Booking) error {
+	return l.SettleBooking(ctx, b, 0, time.Time{})
+}
+
+// ForgetBooking removes a booking and leaves its amount in the total of the day,
+// as spent.
+func (l *Ledger) ForgetBooking(ctx context.Context, b Booking) error {
+	_, err := l.account(ctx, b, entry{what: "forget"})
 	return err
 }
 

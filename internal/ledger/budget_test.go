@@ -181,11 +181,11 @@ func bookedOnce(t *testing.T, open opener) {
 		t.Errorf("after the return, granted %d, want 700", got)
 	}
 	used(t, l, b, 1000)
-	if err := l.ForgetBooking(t.Context(), b, true); err != nil {
+	if err := l.ForgetBooking(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	used(t, l, b, 1000) // spent
-	if err := l.ForgetBooking(t.Context(), other, false); err != nil {
+	if err := l.ReturnBooking(t.Context(), other); err != nil {
 		t.Fatal(err)
 	}
 	used(t, l, b, 700)

@@ -162,12 +162,23 @@ func (l *Ledger) tls() *tls.Config {
 // owner gives a client of the one server that holds a key, so that WAIT goes to
 // the connection that wrote.
 func (l *Ledger) owner(ctx context.Context, key string) (*redis.Client, error) {
-	switch c := l.client.(type) {
+	return owner(ctx, l.client, key)
+}
+
+func owner(ctx context.Context, client redis.UniversalClient, key string) (*redis.Client, error) {
+	switch c := client.(type) {
 	case *redis.ClusterClient:
 		return c.MasterForKey(ctx, key)
 	case *redis.Client:
 		return c, nil
 	default:
 		return nil, fmt.Errorf("no owner of a key with a client of type %T", c)
+	}
+}
+
+// reload has the client of a cluster look, in the background, at who owns what.
+func reload(ctx context.Context, client redis.UniversalClient) {
+	if c, ok := client.(*redis.ClusterClient); ok {
+		c.ReloadState(ctx)
 	}
 }

@@ -117,12 +117,12 @@ func (l *Ledger) dueAt(ctx context.Context, server *redis.Client, group buckets,
 	for i, n := range group {
 		entries, fault := answers[i].Result()
 		if redis.HasErrorPrefix(fault, "MOVED") || redis.HasErrorPrefix(fault, "ASK") {
-			l.reload(ctx)
+			reload(ctx, l.client)
 			entries, fault = l.client.ZRangeArgsWithScores(ctx, s.of(n.due)).Result() // follows the bucket to where it went
 		}
 		if fault != nil && err == nil {
 			err = fault
-			l.reload(ctx)
+			reload(ctx, l.client)
 		}
 		found = append(found, s.pick(entries)...)
 	}
@@ -142,15 +142,7 @@ func (l *Ledger) Undue(ctx context.Context, key Key) error {
 	if err != nil || len(at.state.customer.Open) > 0 {
 		return err
 	}
-	orphan := newScript(orphanSource, l.store.mode == embedded)
 	return l.persist(ctx, func(ctx context.Context) error {
-		return orphan.run(ctx, l.client, []string{n.customer, n.due}, []any{at.token, string(key)}).Err()
+		return l.orphan.run(ctx, l.client, []string{n.customer, n.due}, []any{at.token, string(key)}).Err()
 	})
-}
-
-// reload has a cluster client look, in the background, at who owns what.
-func (l *Ledger) reload(ctx context.Context) {
-	if c, ok := l.client.(*redis.ClusterClient); ok {
-		c.ReloadState(ctx)
-	}
 }

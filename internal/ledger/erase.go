@@ -59,7 +59,7 @@ func (l *Ledger) Erase(ctx context.Context, tenant string, key Key, window time.
 			return e.done, nil
 		}
 		if !l.again(ctx, &p, err) {
-			return Erased{}, e.failed(ctx, err)
+			return Erased{}, l.ended(ctx, err, e.unknown, e.conflicted)
 		}
 	}
 }
@@ -109,7 +109,7 @@ func (e *erasure) try(ctx context.Context) error {
 		return err
 	}
 	spent, live := e.bookings(found)
-	if err := e.forget(ctx, spent, true); err != nil {
+	if err := each(ctx, spent, e.ledger.ForgetBooking); err != nil {
 		return err
 	}
 	if found.count.Found {
@@ -124,7 +124,7 @@ func (e *erasure) try(ctx context.Context) error {
 	if err := e.ledger.confirm(ctx, e.names); err != nil {
 		return err
 	}
-	if err := e.forget(ctx, e.live, false); err != nil {
+	if err := each(ctx, e.live, e.ledger.ReturnBooking); err != nil {
 		return err
 	}
 	return e.forgetStrays(ctx)
@@ -189,11 +189,7 @@ func (e *erasure) findCases(ctx context.Context, found *estate) error {
 	if len(found.at.state.closed) == 0 {
 		return nil
 	}
-	fields := make([]string, len(found.at.state.closed))
-	for i, number := range found.at.state.closed {
-		fields[i] = caseField(number)
-	}
-	bodies, err := e.ledger.client.HMGet(ctx, e.names.customer, fields...).Result()
+	bodies, err := e.ledger.client.HMGet(ctx, e.names.customer, convert(found.at.state.closed, caseField)...).Result()
 	for _, body := range bodies {
 		text, _ := body.(string)
 		if k, err := decodeCase([]byte(text)); err == nil {
@@ -260,9 +256,7 @@ func (e *erasure) remove(ctx context.Context, found estate) error {
 		e.conflicted = true
 		return errConflict
 	}
-	if k := classify(err); err == nil || k == classUnknown || k == classCancelled {
-		e.unknown = true
-	}
+	e.unknown = e.unknown || err == nil || uncertain(err)
 	return err
 }
 
@@ -292,16 +286,4 @@ func (e *erasure) lifetime(found estate) time.Duration {
 		return least
 	}
 	return max(e.window, least)
-}
-
-// failed is what the caller learns.
-func (e *erasure) failed(ctx context.Context, err error) error {
-	switch {
-	case errors.Is(ctx.Err(), context.Canceled):
-		return context.Canceled
-	case (errors.Is(err, errConflict) || over(ctx) && e.conflicted) && !e.unknown:
-		return ErrConflict
-	default:
-		return e.ledger.failed(err, e.unknown)
-	}
 }

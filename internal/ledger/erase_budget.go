@@ -27,9 +27,9 @@ func (e *erasure) bookings(found estate) (spent, live []Booking) {
 	return spent, live
 }
 
-func (e *erasure) forget(ctx context.Context, list []Booking, spent bool) error {
+func each(ctx context.Context, list []Booking, end func(context.Context, Booking) error) error {
 	for _, b := range list {
-		if err := e.ledger.ForgetBooking(ctx, b, spent); err != nil {
+		if err := end(ctx, b); err != nil {
 			return err
 		}
 	}
@@ -52,5 +52,5 @@ func (e *erasure) forgetStrays(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return e.forget(ctx, strays, false)
+	return each(ctx, strays, e.ledger.ReturnBooking)
 }

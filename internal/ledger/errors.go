@@ -123,6 +123,12 @@ var refusals = map[string]class{
 	"OOM": classFull, "MISCONF": classFull,
 }
 
+// uncertain reports whether what was sent may have been done although it failed.
+func uncertain(err error) bool {
+	c := classify(err)
+	return c == classUnknown || c == classCancelled
+}
+
 // classify is the one place that reads errors of the driver.
 func classify(err error) class {
 	var answer redis.Error

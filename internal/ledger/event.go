@@ -75,12 +75,20 @@ const eventPrefix = "1-"
 
 func eventID(number uint64) string { return eventPrefix + strconv.FormatUint(number, 10) }
 
+// eventNumber reads an id as eventID writes it.
+func eventNumber(id string) (number uint64, ok bool) {
+	digits, ok := strings.CutPrefix(id, eventPrefix)
+	number, err := strconv.ParseUint(digits, 10, 64)
+	return number, ok && err == nil
+}
+
+func eventSum(body string) uint16 { return uint16(crc32.ChecksumIEEE([]byte(body))) }
+
 // decodeEvent reads an entry of a bucket's stream.
 func decodeEvent(bucket int, entry redis.XMessage) (Event, error) {
-	digits, numbered := strings.CutPrefix(entry.ID, eventPrefix)
-	number, err := strconv.ParseUint(digits, 10, 64)
+	number, numbered := eventNumber(entry.ID)
 	body, _ := entry.Values["e"].(string)
-	if !numbered || err != nil || body == "" {
+	if !numbered || body == "" {
 		return Event{}, brokenEvent(bucket, entry.ID, errors.New("not written by the ledger"))
 	}
 	var m ledgerv1.Event
@@ -104,7 +112,7 @@ func decodeEvent(bucket int, entry redis.XMessage) (Event, error) {
 		Band:       recovery.Band(m.GetBand()),
 		RespondBy:  moment(m.GetRespondBy()),
 		RecordedAt: moment(m.GetRecordedAt()),
-		sum:        uint16(crc32.ChecksumIEEE([]byte(body))),
+		sum:        eventSum(body),
 	}, nil
 }
 

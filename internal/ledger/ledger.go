@@ -46,6 +46,7 @@ type Ledger struct {
 	commit   *script
 	erase    *script
 	budget   *script
+	orphan   *script
 	store    target
 	closers  []io.Closer
 	trouble  trouble
@@ -75,6 +76,7 @@ func Open(ctx context.Context, opts Options) (*Ledger, error) {
 		commit:  newScript(commitSource, store.mode == embedded),
 		erase:   newScript(eraseSource, store.mode == embedded),
 		budget:  newScript(budgetSource, store.mode == embedded),
+		orphan:  newScript(orphanSource, store.mode == embedded),
 		store:   store,
 		clock:   time.Now,
 	}

@@ -51,10 +51,8 @@ func (l *Ledger) Case(ctx context.Context, caseID string) (Snapshot, recovery.Ca
 	if err != nil {
 		return Snapshot{}, recovery.Case{}, err
 	}
-	for _, k := range at.state.customer.Open {
-		if k.Number == number {
-			return at.snapshot(key), k, nil
-		}
+	if i := numbered(at.state.customer.Open, number); i >= 0 {
+		return at.snapshot(key), at.state.customer.Open[i], nil
 	}
 	body, ok := at.field(0)
 	if !ok {
@@ -87,11 +85,7 @@ func (l *Ledger) closedCases(ctx context.Context, key Key, numbers []int64) ([]r
 	if len(numbers) == 0 {
 		return nil, nil
 	}
-	fields := make([]string, len(numbers))
-	for i, n := range numbers {
-		fields[i] = caseField(n)
-	}
-	at, err := l.load(ctx, key, fields)
+	at, err := l.load(ctx, key, convert(numbers, caseField))
 	if err != nil {
 		return nil, err
 	}

@@ -42,8 +42,7 @@ func (l *Ledger) Repair(ctx context.Context, due func(Snapshot) time.Time, each 
 	if err != nil {
 		return Repaired{}, l.failed(err, false)
 	}
-	r := &repair{ledger: l, due: due, each: each, byTag: map[string]names{},
-		orphan: newScript(orphanSource, l.store.mode == embedded)}
+	r := &repair{ledger: l, due: due, each: each, byTag: map[string]names{}}
 	for _, n := range l.buckets {
 		r.byTag[n.tag] = n
 	}
@@ -76,7 +75,6 @@ type repair struct {
 	due    func(Snapshot) time.Time
 	each   func(Key)
 	byTag  map[string]names // buckets
-	orphan *script
 	found  Repaired
 	errs   []error
 }

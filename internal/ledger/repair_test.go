@@ -110,7 +110,7 @@ func repairRace(t *testing.T, open opener) {
 	tenant := tenantOf(t)
 	key := keep(t, l, tenant, "c", at(1, 7))
 	n := mustNames(t, l, key)
-	r := &repair{ledger: l, byTag: map[string]names{n.tag: l.buckets[0]}, orphan: newScript(orphanSource, l.store.mode == embedded)}
+	r := &repair{ledger: l, byTag: map[string]names{n.tag: l.buckets[0]}}
 	bucket, _ := l.buckets.index(key)
 	r.byTag[n.tag] = l.buckets[bucket]
 	token := func() string { return l.client.HGet(t.Context(), n.customer, "v").Val() }

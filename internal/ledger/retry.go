@@ -65,9 +65,7 @@ func (l *Ledger) again(ctx context.Context, p *patience, err error) bool {
 	if time.Since(p.since) > outageTime {
 		return false
 	}
-	if c, ok := l.client.(*redis.ClusterClient); ok {
-		c.ReloadState(ctx) // in the background; the owner may have moved
-	}
+	reload(ctx, l.client) // the owner may have moved
 	return pause(ctx, jitter(5*time.Millisecond, 200*time.Millisecond, p.tries))
 }
 
@@ -92,5 +90,21 @@ func pause(ctx context.Context, d time.Duration) bool {
 		return false
 	case <-timer.C:
 		return true
+	}
+}
+
+// ended is what the caller of a change learns that was given up with an error:
+// unknown says that it was sent and not answered, conflicted that it was refused
+// because of another. A deadline that ends a round of many is no fault of the
+// store.
+func (l *Ledger) ended(ctx context.Context, err error, unknown, conflicted bool) error {
+	late := errors.Is(err, errConflict) || over(ctx) && conflicted
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return context.Canceled
+	case late && !unknown:
+		return ErrConflict
+	default:
+		return l.failed(err, unknown)
 	}
 }

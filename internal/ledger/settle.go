@@ -69,7 +69,7 @@ func (l *Ledger) settleOffer(ctx context.Context, b Booking, o *recovery.Offer) 
 	case o.State == recovery.OfferAccepted:
 		return l.SettleBooking(ctx, b, o.Reserved, time.Time{})
 	default:
-		return l.SettleBooking(ctx, b, 0, time.Time{})
+		return l.ReturnBooking(ctx, b)
 	}
 }
 
@@ -85,5 +85,5 @@ func (l *Ledger) Reconcile(ctx context.Context, b Booking) error {
 			return l.settleOffer(ctx, b, &k.Offers[i])
 		}
 	}
-	return l.SettleBooking(ctx, b, 0, time.Time{})
+	return l.ReturnBooking(ctx, b)
 }

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/crc32"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -83,12 +80,8 @@ func (t *Tail) Close() error {
 	return err
 }
 
-// reload has a cluster client look, in the background, at who owns what.
-func (t *Tail) reload(ctx context.Context) {
-	if c, ok := t.client.(*redis.ClusterClient); ok {
-		c.ReloadState(ctx)
-	}
-}
+// reload has the client look at who owns what.
+func (t *Tail) reload(ctx context.Context) { reload(ctx, t.client) }
 
 // event reads an entry of a bucket's stream. One that nobody can read is logged
 // once. It is an event of nobody if its number is one that the ledger gives:
@@ -99,13 +92,12 @@ func (t *Tail) event(bucket int, entry redis.XMessage) (e Event, ours bool) {
 		return e, true
 	}
 	t.tell(err)
-	digits, numbered := strings.CutPrefix(entry.ID, eventPrefix)
-	number, bad := strconv.ParseUint(digits, 10, 64)
-	if !numbered || bad != nil {
+	number, numbered := eventNumber(entry.ID)
+	if !numbered {
 		return Event{}, false
 	}
 	body, _ := entry.Values["e"].(string)
-	return Event{Bucket: bucket, Number: number, sum: uint16(crc32.ChecksumIEEE([]byte(body)))}, true
+	return Event{Bucket: bucket, Number: number, sum: eventSum(body)}, true
 }
 
 func (t *Tail) tell(err error) {

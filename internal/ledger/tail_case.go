@@ -64,8 +64,7 @@ func standing(fields []any, number int64) *recovery.Case {
 		if err != nil {
 			return nil
 		}
-		isIt := func(k recovery.Case) bool { return k.Number == number }
-		if i := slices.IndexFunc(s.customer.Open, isIt); i >= 0 {
+		if i := numbered(s.customer.Open, number); i >= 0 {
 			return &s.customer.Open[i]
 		}
 	}

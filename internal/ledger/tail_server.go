@@ -81,10 +81,7 @@ func (t *Tail) servers(ctx context.Context) (groups map[*redis.Client][]int, err
 
 // owner gives the client of the server that holds a key.
 func (t *Tail) owner(ctx context.Context, key string) (*redis.Client, error) {
-	if c, ok := t.client.(*redis.ClusterClient); ok {
-		return c.MasterForKey(ctx, key)
-	}
-	return t.client.(*redis.Client), nil // see Ledger.Tail
+	return owner(ctx, t.client, key)
 }
 
 // look looks at one server, and follows buckets that have moved.

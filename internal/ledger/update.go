@@ -85,7 +85,7 @@ func (l *Ledger) Update(ctx context.Context, w Write, judge Judge) ([]Result, er
 			return nil, judged.error
 		}
 		if !l.again(ctx, &p, err) {
-			return nil, u.failed(ctx, err)
+			return nil, l.ended(ctx, err, u.unknown, u.conflicted)
 		}
 	}
 }
@@ -240,9 +240,7 @@ func (u *update) commit(ctx context.Context, c change) (err error) {
 	}
 	stands, err := u.ledger.send(ctx, u.names, c)
 	if err != nil {
-		if k := classify(err); k == classUnknown || k == classCancelled {
-			u.unknown = true
-		}
+		u.unknown = u.unknown || uncertain(err)
 		return err
 	}
 	if stands != c.to {
@@ -250,18 +248,4 @@ func (u *update) commit(ctx context.Context, c change) (err error) {
 		return errConflict
 	}
 	return nil
-}
-
-// failed is what the caller learns.
-func (u *update) failed(ctx context.Context, err error) error {
-	// A deadline that ends a round of many is no fault of the store.
-	late := errors.Is(err, errConflict) || over(ctx) && u.conflicted
-	switch {
-	case errors.Is(ctx.Err(), context.Canceled):
-		return context.Canceled
-	case late && !u.unknown:
-		return ErrConflict
-	default:
-		return u.ledger.failed(err, u.unknown)
-	}
 }

@@ -33,11 +33,9 @@ func (k *sight) encode(at origin) *recoveryv1.Case { return encode(at, &k.Case, 
 // seenNow gives cases of one customer as of now: those that were closed as they
 // were closed, the others after the time that has passed and judged afresh.
 func (s *Service) seenNow(ctx context.Context, at ledger.Snapshot, cases []recovery.Case) ([]sight, error) {
-	versions := make([]string, 0, len(cases)+len(at.Customer.Open))
-	for _, list := range [][]recovery.Case{cases, at.Customer.Open} {
-		for i := range list {
-			versions = append(versions, list[i].Policy)
-		}
+	versions := at.Customer.Policies()
+	for i := range cases {
+		versions = append(versions, cases[i].Policy)
 	}
 	rules, err := s.rules.Rules(ctx, versions...)
 	if err != nil {

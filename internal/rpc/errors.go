@@ -52,6 +52,9 @@ type refusal struct {
 var internal = refusal{codes.Internal, recoveryv1.ErrorReason_ERROR_REASON_INTERNAL,
 	"a fault of the service; its log has the cause under the trace id of this call", 0}
 
+var noCase = refusal{codes.NotFound, recoveryv1.ErrorReason_ERROR_REASON_CASE_NOT_FOUND,
+	"no such case; it never was, was erased, or gave way to 100 newer closed ones", 0}
+
 // refusals is the table of all errors and how they are answered. The first row
 // that an error matches counts.
 var refusals = []struct {
@@ -72,10 +75,8 @@ var refusals = []struct {
 		"the id was used before with another content, which stands; give this one an id of its own", 0}},
 	{ledger.ErrErased, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_ERASED,
 		"this was asked for before the customer was erased; report what is new under an id of its own", 0}},
-	{ledger.ErrNotFound, refusal{codes.NotFound, recoveryv1.ErrorReason_ERROR_REASON_CASE_NOT_FOUND,
-		"no such case; it never was, was erased, or gave way to 100 newer closed ones", 0}},
-	{recovery.ErrNoCase, refusal{codes.NotFound, recoveryv1.ErrorReason_ERROR_REASON_CASE_NOT_FOUND,
-		"no such case; it never was, was erased, or gave way to 100 newer closed ones", 0}},
+	{ledger.ErrNotFound, noCase},
+	{recovery.ErrNoCase, noCase},
 	{recovery.ErrNoOffer, refusal{codes.NotFound, recoveryv1.ErrorReason_ERROR_REASON_OFFER_NOT_FOUND,
 		"the case has no such offer; GetCase lists those that it has", 0}},
 	{recovery.ErrRevision, refusal{codes.Aborted, recoveryv1.ErrorReason_ERROR_REASON_REVISION_MISMATCH,

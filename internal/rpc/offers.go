@@ -24,11 +24,7 @@ func (s *Service) RequestOffer(ctx context.Context, req *recoveryv1.RequestOffer
 	if req.HasEvent() {
 		return s.imagineOffer(ctx, req)
 	}
-	key, _, err := ledger.ParseCaseID(req.GetCaseId())
-	if err != nil {
-		return nil, ledger.ErrNotFound
-	}
-	o := &offering{service: s, req: req, key: key}
+	o := &offering{service: s, req: req}
 	if req.GetValidateOnly() {
 		return o.rehearse(ctx)
 	}
@@ -39,7 +35,28 @@ func (s *Service) RequestOffer(ctx context.Context, req *recoveryv1.RequestOffer
 type offering struct {
 	service *Service
 	req     *recoveryv1.RequestOfferRequest
-	key     ledger.Key
+}
+
+// subject is the case that an offer is asked for, and what it is judged by.
+type subject struct {
+	at       ledger.Snapshot
+	customer recovery.Customer // with the case among the closed ones if it was filed away, so that a step with it is refused for what it is
+	kase     recovery.Case
+	rules    recovery.Rules
+}
+
+// load reads the case as it is stored.
+func (o *offering) load(ctx context.Context) (subject, error) {
+	at, k, err := o.service.ledger.Case(ctx, o.req.GetCaseId())
+	if err != nil {
+		return subject{}, err
+	}
+	c := at.Customer
+	if numbered(c.Open, k.Number) == nil {
+		c.Closed = []recovery.Case{k}
+	}
+	rules, err := o.service.rulesFor(ctx, c)
+	return subject{at, c, k, rules}, err
 }
 
 func (o *offering) carryOut(ctx context.Context) (*recoveryv1.RequestOfferResponse, error) {
@@ -57,7 +74,7 @@ func (o *offering) carryOut(ctx context.Context) (*recoveryv1.RequestOfferRespon
 	// No offer was kept with this booking, which is this call's alone. Where that
 	// is not known, the sweep finds out.
 	if b.Name != "" && (replayed || err != nil && !unknown(err)) {
-		_ = o.service.ledger.SettleBooking(context.WithoutCancel(ctx), b, 0, time.Time{})
+		_ = o.service.ledger.ReturnBooking(context.WithoutCancel(ctx), b)
 	}
 	if err != nil {
 		return nil, err
@@ -96,31 +113,26 @@ const (
 // free: only one of the two can be answered.
 func (o *offering) book(ctx context.Context) (b ledger.Booking, granted recovery.Price, err error) {
 	s := o.service
-	at, was, err := s.ledger.Case(ctx, o.req.GetCaseId())
-	if err != nil {
-		return b, granted, err
-	}
-	c := withCase(at.Customer, was)
-	rules, err := s.rulesFor(ctx, c)
+	was, err := o.load(ctx)
 	if err != nil {
 		return b, granted, err
 	}
 	now := s.now()
 	name := ledger.BookingName(now, s.ledger.Hash("booking", o.req.GetCaseId()+" "+o.req.GetRequestId()))
-	wish, err := o.preview(c, was.Number, rules, anyBudget)
-	if err != nil || slices.ContainsFunc(was.Offers, func(old recovery.Offer) bool { return ledger.SameBooking(old.Booking, name) }) {
+	wish, err := o.preview(was.customer, was.kase.Number, was.rules, anyBudget)
+	if err != nil || slices.ContainsFunc(was.kase.Offers, func(old recovery.Offer) bool { return ledger.SameBooking(old.Booking, name) }) {
 		return b, granted, nil
 	}
 	granted = recovery.Price{Currency: wish.Currency, Minor: wish.Reserved}
-	limit := budget(rules, wish.Currency)
+	limit := budget(was.rules, wish.Currency)
 	switch {
 	case limit == recovery.NoBudget:
 		return b, anyBudget, nil
 	case wish.Reserved == 0:
 		return b, granted, nil
 	}
-	b = ledger.Booking{Tenant: at.Tenant, Currency: wish.Currency, Day: now, CaseID: o.req.GetCaseId(), Name: name}
-	granted.Minor, err = s.ledger.Book(ctx, b, wish.Reserved, limit+replaced(&was, b), now.Add(doubtAfter))
+	b = ledger.Booking{Tenant: was.at.Tenant, Currency: wish.Currency, Day: now, CaseID: o.req.GetCaseId(), Name: name}
+	granted.Minor, err = s.ledger.Book(ctx, b, wish.Reserved, limit+replaced(&was.kase, b), now.Add(doubtAfter))
 	return b, granted, err
 }
 
@@ -136,18 +148,6 @@ func replaced(k *recovery.Case, b ledger.Booking) (held int64) {
 
 // anyBudget bounds nothing.
 var anyBudget = recovery.Price{Minor: recovery.NoBudget}
-
-// withCase adds a case that is filed away, so that a step with it is refused
-// for what it is.
-func withCase(c recovery.Customer, k recovery.Case) recovery.Customer {
-	for i := range c.Open {
-		if c.Open[i].Number == k.Number {
-			return c
-		}
-	}
-	c.Closed = []recovery.Case{k}
-	return c
-}
 
 // budget is how much of a currency a tenant may give in a day, by the policy
 // that is active.
@@ -179,16 +179,11 @@ func (o *offering) imagine(c recovery.Customer, number int64, rules recovery.Rul
 
 // rehearse answers as if and reserves nothing.
 func (o *offering) rehearse(ctx context.Context) (*recoveryv1.RequestOfferResponse, error) {
-	at, k, err := o.service.ledger.Case(ctx, o.req.GetCaseId())
+	was, err := o.load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c := withCase(at.Customer, k)
-	rules, err := o.service.rulesFor(ctx, c)
-	if err != nil {
-		return nil, err
-	}
-	return o.suppose(ctx, origin{at.Tenant, o.key}, c, k.Number, rules)
+	return o.suppose(ctx, origin{was.at.Tenant, was.at.Key}, was.customer, was.kase.Number, was.rules)
 }
 
 // suppose prices the offer with what is left of the tenant's budget.
@@ -232,7 +227,7 @@ func (s *Service) imagineOffer(ctx context.Context, req *recoveryv1.RequestOffer
 	if err != nil {
 		return nil, err
 	}
-	o := &offering{service: s, req: req, key: at.key}
+	o := &offering{service: s, req: req}
 	answer, err := o.suppose(ctx, at, c, k.Number, rules)
 	if err != nil {
 		return nil, err

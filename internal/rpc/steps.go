@@ -124,7 +124,9 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.R
 		return nil, false, result.Err
 	}
 	if !result.Replayed {
-		s.settle(ctx, result.Tenant, key, &last)
+		// What the budget is not told now, the sweep makes good: it looks at every
+		// booking again.
+		_ = s.ledger.SettleOffers(ctx, result.Tenant, key, &last)
 	}
 	return protowire.AppendString(protowire.AppendTag(result.Answer, caseTenant, protowire.BytesType), result.Tenant), result.Replayed, nil
 }
@@ -138,11 +140,4 @@ func (s *Service) advance(ctx context.Context, c recovery.Customer, number int64
 		span.SetAttributes(decisionAttributes(&k)...)
 	}
 	return c, k, err
-}
-
-// settle brings the tenant's budget in line with the offers that have just
-// changed. What fails here is made good by the sweep, which looks at every
-// booking again.
-func (s *Service) settle(ctx context.Context, tenant string, key ledger.Key, k *recovery.Case) {
-	_ = s.ledger.SettleOffers(ctx, tenant, key, k)
 }
