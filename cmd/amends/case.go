@@ -14,7 +14,6 @@ import (
 )
 
 func caseCommand(app *app) *cobra.Command {
-	l := &listing{app: app, limit: 50}
 	cmd := &cobra.Command{
 		Use:        "case CASE",
 		GroupID:    groupCase,
@@ -29,30 +28,26 @@ With -o json it is an object with the case in it (GetCaseResponse): jq .case.sta
   amends case "$(amends cases --customer c-1042 -o json | jq -r .caseId | head -n 1)"`,
 		Args: cobra.MaximumNArgs(1),
 	}
-	l.connection, l.format = addConnection(cmd), addFormat(cmd)
+	connection, format := addConnection(cmd), addFormat(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return &usageError{err: errors.New(`the id of a CASE is missing: "amends cases" lists them`), command: cmd.CommandPath()}
 		}
-		return l.one(cmd, args[0])
-	}
-	return cmd
-}
-
-func (l *listing) one(cmd *cobra.Command, id string) error {
-	request := recoveryv1.GetCaseRequest_builder{CaseId: id}.Build()
-	answer, err := ask(cmd.Context(), l.connection, func(ctx context.Context, conn grpc.ClientConnInterface) (*recoveryv1.GetCaseResponse, error) {
-		return recoveryv1.NewRecoveryServiceClient(conn).GetCase(ctx, request)
-	})
-	if err != nil {
+		request := recoveryv1.GetCaseRequest_builder{CaseId: args[0]}.Build()
+		answer, err := ask(cmd.Context(), connection, func(ctx context.Context, conn grpc.ClientConnInterface) (*recoveryv1.GetCaseResponse, error) {
+			return recoveryv1.NewRecoveryServiceClient(conn).GetCase(ctx, request)
+		})
 		if call := new(callError); errors.As(err, &call) && reason(status.Convert(err)) == "CASE_NOT_FOUND" {
-			call.advice = noCaseAdvice(id)
+			call.advice = noCaseAdvice(args[0])
 		}
+		if err != nil {
+			return err
+		}
+		if *format == "json" {
+			return printJSON(app.stdout, answer)
+		}
+		_, err = fmt.Fprint(app.stdout, show.Case(answer.GetCase(), app.page(cmd)), show.NextSteps(answer.GetCase(), app.page(cmd)))
 		return err
 	}
-	if *l.format == "json" {
-		return printJSON(l.stdout, answer)
-	}
-	_, err = fmt.Fprint(l.stdout, show.Case(answer.GetCase(), l.page(cmd)), show.NextSteps(answer.GetCase(), l.page(cmd)))
-	return err
+	return cmd
 }

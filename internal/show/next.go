@@ -1,6 +1,7 @@
 package show
 
 import (
+	"slices"
 	"strings"
 
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -47,12 +48,7 @@ func commands(c *recoveryv1.Case) []string {
 	}
 	offer := currentOffer(c)
 	is := func(states ...recoveryv1.OfferState) bool {
-		for _, state := range states {
-			if offer != nil && offer.GetState() == state {
-				return true
-			}
-		}
-		return false
+		return offer != nil && slices.Contains(states, offer.GetState())
 	}
 	isWaiting := offer != nil && isOpen(offer)
 	isSettled := is(recoveryv1.OfferState_OFFER_STATE_ACCEPTED)
