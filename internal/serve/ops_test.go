@@ -23,13 +23,17 @@ func TestMetrics(t *testing.T) {
 	if _, err := s.report(t.Context(), event("", "c")); err == nil {
 		t.Fatal("a bad report was taken")
 	}
+	// A call is counted after it is answered.
+	eventually(t, 5*time.Second, "all calls are counted", func() bool {
+		return strings.Contains(s.metrics(t), `rpc_response_status_code="INVALID_ARGUMENT"`)
+	})
 	text := s.metrics(t)
 	for _, want := range []string{
 		`amends_decisions_total{band="` + band + `"} 1`,
 		`amends_build_info{go_version="go`, `version="v1.2.3"} 1`,
 		`amends_policy_info{version="p-`, "amends_policy_last_reload_success 1", "amends_policy_reload_failures_total 0",
 		"amends_policy_condition_errors_total 0", "amends_ledger_conflicts_total 0",
-		`rpc_server_call_duration_seconds_count{`, `rpc_response_status_code="INVALID_ARGUMENT"`,
+		`rpc_server_call_duration_seconds_count{`,
 		"go_goroutines", "process_cpu_seconds_total",
 	} {
 		if !strings.Contains(text, want) {
