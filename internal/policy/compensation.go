@@ -13,21 +13,21 @@ import (
 func (c *compiler) compensation() {
 	m, r := c.message.GetCompensation(), &c.rules.Compensation
 	at := path{"compensation"}
-	c.ratio(at.to("ratio"))
+	c.ratio(at.To("ratio"))
 	r.LifetimeShare = m.GetLifetimeShare().GetValue()
 	r.AutomaticCase = m.GetAutomaticCase().GetValue()
 	r.AutomaticCustomer = m.GetAutomaticCustomer().GetValue()
 	c.ascending(false,
-		bound{at.to("automatic_case", "value"), r.AutomaticCase},
-		bound{at.to("automatic_customer", "value"), r.AutomaticCustomer})
-	c.gifts(at.to("gifts"))
+		bound{at.To("automatic_case", "value"), r.AutomaticCase},
+		bound{at.To("automatic_customer", "value"), r.AutomaticCustomer})
+	c.gifts(at.To("gifts"))
 	r.Token = m.GetToken().GetValue()
 	r.TokenShare = m.GetTokenShare().GetValue()
 	r.IncidentSeverity = m.GetIncidentSeverity().GetValue()
 	r.ValidFor = duration(m.GetValidFor())
 	r.DefaultCurrency = m.GetDefaultCurrency()
 	_, listed := c.message.GetCurrencies().GetTable()[r.DefaultCurrency]
-	c.require(listed, at.to("default_currency"), "%s is not in currencies.table", r.DefaultCurrency)
+	c.require(listed, at.To("default_currency"), "%s is not in currencies.table", r.DefaultCurrency)
 
 	mediums := m.GetMediums()
 	r.Mediums[recovery.LostMoney] = term[recovery.Medium](mediums.GetMoney().GetValue())
@@ -42,7 +42,7 @@ func (c *compiler) compensation() {
 	r.Texts[recovery.Restitution] = m.GetTexts().GetRestitution()
 	r.Texts[recovery.Goodwill] = m.GetTexts().GetGoodwill()
 	r.MaxGestures = int(m.GetMaxGestures().GetValue())
-	c.require(r.MaxGestures <= 10, at.to("max_gestures", "value"), "must be 0 to 10")
+	c.require(r.MaxGestures <= 10, at.To("max_gestures", "value"), "must be 0 to 10")
 }
 
 func (c *compiler) ratio(at path) {
@@ -59,8 +59,8 @@ func (c *compiler) ratio(at path) {
 	r.FirstCeiling = m.GetFirstCeiling().GetValue()
 	r.Ceiling = m.GetCeiling().GetValue()
 	c.ascending(false,
-		bound{at.to("first_ceiling", "value"), r.FirstCeiling},
-		bound{at.to("ceiling", "value"), r.Ceiling})
+		bound{at.To("first_ceiling", "value"), r.FirstCeiling},
+		bound{at.To("ceiling", "value"), r.Ceiling})
 }
 
 func (c *compiler) gifts(at path) {
@@ -70,10 +70,10 @@ func (c *compiler) gifts(at path) {
 	r[recovery.High] = m.GetHigh().GetValue()
 	r[recovery.Critical] = m.GetCritical().GetValue()
 	c.ascending(false,
-		bound{at.to("low", "value"), r[recovery.Low]},
-		bound{at.to("moderate", "value"), r[recovery.Moderate]},
-		bound{at.to("high", "value"), r[recovery.High]},
-		bound{at.to("critical", "value"), r[recovery.Critical]})
+		bound{at.To("low", "value"), r[recovery.Low]},
+		bound{at.To("moderate", "value"), r[recovery.Moderate]},
+		bound{at.To("high", "value"), r[recovery.High]},
+		bound{at.To("critical", "value"), r[recovery.Critical]})
 }
 
 func (c *compiler) options() {
@@ -81,10 +81,10 @@ func (c *compiler) options() {
 	at := path{"options"}
 	r.FromSeverity = m.GetFromSeverity().GetValue()
 	r.Most = int(m.GetMost().GetValue())
-	c.require(r.Most <= 10, at.to("most", "value"), "must be 0 to 10")
+	c.require(r.Most <= 10, at.To("most", "value"), "must be 0 to 10")
 	seen := map[string]path{}
 	for i, choice := range m.GetChoices() {
-		c.unique(seen, at.to("choices", i, "title"), choice.GetTitle())
+		c.unique(seen, at.To("choices", i, "title"), choice.GetTitle())
 		r.Choices = append(r.Choices, recovery.Choice{
 			Title:       choice.GetTitle(),
 			Restitution: term[recovery.Medium](choice.GetRestitution()),
@@ -100,11 +100,11 @@ func (c *compiler) guard() {
 	r.MeanRate, r.Multiple = m.GetMeanRate().GetValue(), m.GetMultiple().GetValue()
 	r.Certainty = m.GetCertainty().GetValue()
 	r.Above = above
-	c.require(r.Alpha > 0, at.to("alpha", "value"), "must be above 0")
-	c.require(r.Beta > 0, at.to("beta", "value"), "must be above 0")
-	c.require(r.MeanRate > 0, at.to("mean_rate", "value"), "must be above 0")
-	if c.sound(at.to("mean_rate", "value")) {
-		c.require(r.Multiple*r.MeanRate < 1, at.to("multiple", "value"), "times mean_rate must be below 1: it is a rate")
+	c.require(r.Alpha > 0, at.To("alpha", "value"), "must be above 0")
+	c.require(r.Beta > 0, at.To("beta", "value"), "must be above 0")
+	c.require(r.MeanRate > 0, at.To("mean_rate", "value"), "must be above 0")
+	if c.Sound(at.To("mean_rate", "value")) {
+		c.require(r.Multiple*r.MeanRate < 1, at.To("multiple", "value"), "times mean_rate must be below 1: it is a rate")
 	}
 }
 
@@ -126,17 +126,17 @@ func (c *compiler) currencies() {
 		at := path{"currencies", "table", key(code)}
 		digits, known := minorDigits[code]
 		if !known {
-			if line, column := c.placeOfKey(at); !c.marked(line, column) {
-				c.addAt(line, column, at.String(), "%s is no current ISO 4217 currency", code)
+			if line, column := c.PlaceOfKey(at); !c.Marked(line, column) {
+				c.AddAt(line, column, at.String(), "%s is no current ISO 4217 currency", code)
 			}
 			continue
 		}
 		step, err := minorUnits(m.GetRoundTo(), digits)
-		c.require(err == "", at.to("round_to"), "%s", err)
+		c.require(err == "", at.To("round_to"), "%s", err)
 		budget := int64(recovery.NoBudget)
 		if text := m.GetDailyBudget(); text != "" {
 			budget, err = minorUnits(text, digits)
-			c.require(err == "", at.to("daily_budget"), "%s", err)
+			c.require(err == "", at.To("daily_budget"), "%s", err)
 		}
 		c.rules.Currencies[code] = recovery.Currency{Digits: digits, Scale: m.GetScale(), RoundTo: step, DailyBudget: budget}
 	}

@@ -33,22 +33,10 @@ func (c *compiler) compile() {
 	c.currencies()
 }
 
-// sound reports whether a field is given and has no fault of its own, so that
-// it can be compared with others.
-func (c *compiler) sound(p path) bool {
-	n := c.root
-	for _, step := range p {
-		if n = child(n, step); n == nil {
-			return false
-		}
-	}
-	return !c.marked(n.Line, n.Column)
-}
-
 // require reports a fault of a field, unless it is missing or has one already.
 func (c *compiler) require(holds bool, p path, format string, args ...any) {
-	if !holds && c.sound(p) {
-		c.add(p, format, args...)
+	if !holds && c.Sound(p) {
+		c.Add(p, format, args...)
 	}
 }
 
@@ -63,7 +51,7 @@ func (c *compiler) ascending(strictly bool, bounds ...bound) {
 	for i := 1; i < len(bounds); i++ {
 		low, high := bounds[i-1], bounds[i]
 		switch {
-		case !c.sound(low.at) || high.value > low.value:
+		case !c.Sound(low.at) || high.value > low.value:
 		case strictly:
 			c.require(false, high.at, "must be above %s", low.at)
 		case high.value < low.value:
@@ -75,7 +63,7 @@ func (c *compiler) ascending(strictly bool, bounds ...bound) {
 // unique reports names that a list has already; the path leads to the name.
 func (c *compiler) unique(seen map[string]path, p path, name string) {
 	if first, twice := seen[name]; twice && name != "" {
-		c.add(p, "%s is there already, in %s", name, first)
+		c.Add(p, "%s is there already, in %s", name, first)
 		return
 	}
 	seen[name] = p

@@ -39,10 +39,10 @@ func (c *compiler) menu() {
 	seen := map[string]path{}
 	for i, m := range c.message.GetMenu() {
 		at := path{"menu", i}
-		c.unique(seen, at.to("id"), m.GetId())
+		c.unique(seen, at.To("id"), m.GetId())
 		item := recovery.MenuItem{ID: m.GetId(), Text: m.GetText(), Medium: term[recovery.Medium](m.GetMedium())}
-		if c.sound(at.to("when")) {
-			item.When = c.condition(at.to("when"), m.GetWhen())
+		if c.Sound(at.To("when")) {
+			item.When = c.condition(at.To("when"), m.GetWhen())
 		}
 		c.rules.Menu = append(c.rules.Menu, item)
 	}
@@ -52,26 +52,26 @@ func (c *compiler) menu() {
 func (c *compiler) condition(at path, text string) func(*recovery.Facts) bool {
 	env, err := conditions()
 	if err != nil {
-		c.add(at, "%v", err)
+		c.Add(at, "%v", err)
 		return nil
 	}
 	checked, issues := env.Compile(text)
 	if issues.Err() != nil {
 		for _, e := range issues.Errors() {
 			before := offset(text, e.Location.Line(), e.Location.Column())
-			line, column := c.within(at, before)
-			c.addAt(line, column, at.String(), "%s", explain(text, before, e.Message))
+			line, column := c.Within(at, before)
+			c.AddAt(line, column, at.String(), "%s", explain(text, before, e.Message))
 		}
 		return nil
 	}
 	if !checked.OutputType().IsExactType(types.BoolType) {
-		c.add(at, "must be true or false, but is of type %s", checked.OutputType())
+		c.Add(at, "must be true or false, but is of type %s", checked.OutputType())
 		return nil
 	}
 	c.misspelt(at, text, checked)
 	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(mostCost))
 	if err != nil {
-		c.add(at, "%v", err)
+		c.Add(at, "%v", err)
 		return nil
 	}
 	if holds := native(checked.NativeRep().Expr()); holds != nil {
@@ -131,8 +131,8 @@ func (c *compiler) misspelt(at path, text string, checked *cel.Ast) {
 			return
 		}
 		place := info.GetStartLocation(e.ID())
-		line, column := c.within(at, offset(text, place.Line(), place.Column()))
-		c.addAt(line, column, at.String(), "%s is never %q; one of %s", v.name, word, strings.Join(v.words[1:], ", "))
+		line, column := c.Within(at, offset(text, place.Line(), place.Column()))
+		c.AddAt(line, column, at.String(), "%s is never %q; one of %s", v.name, word, strings.Join(v.words[1:], ", "))
 	}
 	loops := map[string]*variable{}
 	factOf := func(e ast.Expr) *variable {

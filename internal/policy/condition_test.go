@@ -98,10 +98,10 @@ func TestNativeConditionsAgreeWithCEL(t *testing.T) {
 
 func compiled(t testing.TB, when string) func(*recovery.Facts) bool {
 	t.Helper()
-	c := compiler{source: &source{file: "p.yaml"}}
+	c := compiler{source: &source{File: "p.yaml"}}
 	holds := c.condition(path{"when"}, when)
 	if holds == nil {
-		t.Fatal(c.findings)
+		t.Fatal(c.Findings)
 	}
 	return holds
 }

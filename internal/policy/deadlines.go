@@ -18,7 +18,7 @@ import (
 func (c *compiler) deadlines() {
 	m, r := c.message.GetDeadlines(), &c.rules.Deadlines
 	at := path{"deadlines"}
-	c.bandTimes(at.to("band"))
+	c.bandTimes(at.To("band"))
 	r.Acknowledge = duration(m.GetAcknowledge())
 	r.Public = duration(m.GetPublic())
 	r.PublicWide = duration(m.GetPublicWide())
@@ -31,22 +31,22 @@ func (c *compiler) deadlines() {
 	r.FollowUp = duration(m.GetFollowUp())
 	r.Renewals = int(m.GetRenewals().GetValue())
 	c.ascending(false,
-		bound{at.to("public_wide", "value"), r.PublicWide.Hours()},
-		bound{at.to("public", "value"), r.Public.Hours()})
+		bound{at.To("public_wide", "value"), r.PublicWide.Hours()},
+		bound{at.To("public", "value"), r.Public.Hours()})
 	c.ascending(false,
-		bound{at.to("never_before", "value"), r.NeverBefore.Hours()},
-		bound{at.to("on_premises", "value"), r.OnPremises.Hours()})
-	c.require(r.WideReach >= 1, at.to("wide_reach", "value"), "must be 1 or more")
-	c.require(r.Renewals <= 10, at.to("renewals", "value"), "must be 0 to 10")
+		bound{at.To("never_before", "value"), r.NeverBefore.Hours()},
+		bound{at.To("on_premises", "value"), r.OnPremises.Hours()})
+	c.require(r.WideReach >= 1, at.To("wide_reach", "value"), "must be 1 or more")
+	c.require(r.Renewals <= 10, at.To("renewals", "value"), "must be 0 to 10")
 	r.RenewedShare = 1
 	if m.HasRenewedShare() {
 		r.RenewedShare = m.GetRenewedShare().GetValue()
-		c.require(r.RenewedShare > 0 && r.RenewedShare <= 1, at.to("renewed_share", "value"), "must be above 0 and up to 1")
+		c.require(r.RenewedShare > 0 && r.RenewedShare <= 1, at.To("renewed_share", "value"), "must be above 0 and up to 1")
 	}
 	last := 0.0
 	for i, w := range m.GetWarnings() {
 		share := w.GetValue()
-		c.require(share > last && share < 1, at.to("warnings").to(i).to("value"), "must be above %v and below 1", last)
+		c.require(share > last && share < 1, at.To("warnings").To(i).To("value"), "must be above %v and below 1", last)
 		last = share
 		r.Warnings = append(r.Warnings, share)
 	}
@@ -61,7 +61,7 @@ func (c *compiler) deadlines() {
 		}
 		r.Limits = append(r.Limits, limit)
 	}
-	c.calendars(at.to("calendar"))
+	c.calendars(at.To("calendar"))
 }
 
 func (c *compiler) bandTimes(at path) {
@@ -71,10 +71,10 @@ func (c *compiler) bandTimes(at path) {
 	r[recovery.Moderate] = duration(m.GetModerate())
 	r[recovery.Low] = duration(m.GetLow())
 	c.ascending(false,
-		bound{at.to("critical", "value"), r[recovery.Critical].Hours()},
-		bound{at.to("high", "value"), r[recovery.High].Hours()},
-		bound{at.to("moderate", "value"), r[recovery.Moderate].Hours()},
-		bound{at.to("low", "value"), r[recovery.Low].Hours()})
+		bound{at.To("critical", "value"), r[recovery.Critical].Hours()},
+		bound{at.To("high", "value"), r[recovery.High].Hours()},
+		bound{at.To("moderate", "value"), r[recovery.Moderate].Hours()},
+		bound{at.To("low", "value"), r[recovery.Low].Hours()})
 }
 
 // calendars builds every calendar, so that none has a fault, and takes the one
@@ -109,19 +109,19 @@ func (c *compiler) calendarFaults(at path, err error) {
 	for _, err := range faults {
 		var fault *calendar.Fault
 		if !errors.As(err, &fault) {
-			c.add(at, "%v", err)
+			c.Add(at, "%v", err)
 			continue
 		}
 		here := at
 		for _, s := range step.FindAllString(fault.Field, -1) {
 			if index, err := strconv.Atoi(strings.Trim(s, "[]")); err == nil {
-				here = here.to(index)
+				here = here.To(index)
 			} else {
-				here = here.to(s)
+				here = here.To(s)
 			}
 		}
-		if line, column := c.place(here); !c.marked(line, column) {
-			c.add(here, "%s", fault.Problem)
+		if line, column := c.Place(here); !c.Marked(line, column) {
+			c.Add(here, "%s", fault.Problem)
 		}
 	}
 }

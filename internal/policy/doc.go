@@ -9,10 +9,8 @@
 // reloads a file when it changes; [RunTrials] tries a policy on cases whose
 // outcome its author expects.
 //
-// Three choices shape it. The schema is typed (enums, durations), and the short
-// spellings that people like, such as C or 180d, are put right on the YAML tree
-// while it is read: the places of all fields stay what they were. The rules of
-// single fields stand in the schema, what several fields must agree on stands
+// Two choices shape it. The file is read by package document, where the rules of
+// single fields stand in the schema; what several fields must agree on stands
 // here, in one file for each section of the policy. And the conditions of the
 // menu are CEL: checked by its library when the policy is loaded, then turned
 // into Go functions, since the menu is gone through for every single failure.

@@ -28,17 +28,17 @@ func (c *compiler) memory() {
 	r.SteadyOrders = m.GetSteadyOrders().GetValue()
 	r.NewOrders = m.GetNewOrders().GetValue()
 
-	c.require(r.StaleAfter <= recovery.MostStale, at.to("stale_after", "value"),
+	c.require(r.StaleAfter <= recovery.MostStale, at.To("stale_after", "value"),
 		"must be at most 7d: that is how long a repeated request is recognised")
 	for field, window := range map[string]time.Duration{
 		"join_within": r.JoinWithin, "rolling_window": r.RollingWindow, "service_window": r.ServiceWindow, "lapse_unvoiced": r.LapseUnvoiced,
 	} {
-		c.window(window, at.to(field, "value"))
+		c.window(window, at.To(field, "value"))
 	}
-	c.require(r.OpenCases >= 1 && r.OpenCases <= 1000, at.to("open_cases", "value"), "must be 1 to 1000")
+	c.require(r.OpenCases >= 1 && r.OpenCases <= 1000, at.To("open_cases", "value"), "must be 1 to 1000")
 	c.ascending(true,
-		bound{at.to("new_orders", "value"), float64(r.NewOrders)},
-		bound{at.to("steady_orders", "value"), float64(r.SteadyOrders)})
+		bound{at.To("new_orders", "value"), float64(r.NewOrders)},
+		bound{at.To("steady_orders", "value"), float64(r.SteadyOrders)})
 }
 
 // window refuses a time that the store does not remember.

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"sync"
 
-	policyv1 "github.com/makeamends/amends/proto/recovery/policy/v1"
-
+	"github.com/makeamends/amends/internal/document"
 	"github.com/makeamends/amends/internal/recovery"
+	policyv1 "github.com/makeamends/amends/proto/recovery/policy/v1"
 )
 
 // Compiled is a policy that was checked and can decide. It never changes.
@@ -42,15 +42,15 @@ func Default() *Compiled { return defaultPolicy() }
 // file in the findings.
 func Parse(name string, yaml []byte) (*Compiled, Findings) {
 	message := &policyv1.Policy{}
-	c := compiler{source: decode(name, yaml, message), message: message, rules: &recovery.Policy{}}
-	if c.root != nil {
+	c := compiler{source: document.Read(name, yaml, message), message: message, rules: &recovery.Policy{}}
+	if c.Root != nil {
 		c.compile()
 	}
-	if len(c.findings) > 0 {
-		return nil, c.findings.sorted()
+	if len(c.Findings) > 0 {
+		return nil, c.Findings.Sorted()
 	}
-	c.rules.Version = versionOf(c.text)
-	return &Compiled{Version: c.rules.Version, YAML: []byte(c.text), Message: message, Rules: c.rules}, nil
+	c.rules.Version = versionOf(c.Text)
+	return &Compiled{Version: c.rules.Version, YAML: []byte(c.Text), Message: message, Rules: c.rules}, nil
 }
 
 // versionOf is the version of a policy with this text.

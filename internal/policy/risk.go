@@ -8,8 +8,8 @@ import (
 func (c *compiler) risk() {
 	m, r := c.message.GetRisk(), &c.rules.Risk
 	at := path{"risk"}
-	c.terms(at.to("terms"))
-	c.goodwill(at.to("goodwill"))
+	c.terms(at.To("terms"))
+	c.goodwill(at.To("goodwill"))
 
 	locus := m.GetControllability()
 	r.Controllability[recovery.Firm] = locus.GetFirm().GetValue()
@@ -23,22 +23,22 @@ func (c *compiler) risk() {
 	r.SimilarWithin = duration(m.GetSimilarWithin())
 	r.ThirdSameKind = int(m.GetThirdSameKind().GetValue())
 	c.require(r.ThirdSameKind >= 2 && r.ThirdSameKind <= recovery.MostFailures,
-		at.to("third_same_kind", "value"), "must be 2 to %d, the failures that are remembered", recovery.MostFailures)
+		at.To("third_same_kind", "value"), "must be 2 to %d, the failures that are remembered", recovery.MostFailures)
 	r.SilentAfter = duration(m.GetSilentAfter())
 
-	c.window(r.SimilarWithin, at.to("similar_within", "value"))
+	c.window(r.SimilarWithin, at.To("similar_within", "value"))
 
 	r.BaseRate = m.GetBaseRate().GetValue()
-	c.require(r.BaseRate > 0 && r.BaseRate < 1, at.to("base_rate", "value"), "must be above 0 and below 1")
+	c.require(r.BaseRate > 0 && r.BaseRate < 1, at.To("base_rate", "value"), "must be above 0 and below 1")
 	r.PositivesWeight = m.GetPositivesWeight().GetValue()
 	r.IdleWeight = m.GetIdleWeight().GetValue()
 	r.IdleUnit = duration(m.GetIdleUnit())
 	r.PatienceHalfLife = duration(m.GetPatienceHalfLife())
 	r.Ceiling = m.GetCeiling().GetValue()
-	c.require(r.Ceiling < 1, at.to("ceiling", "value"), "must be below 1: nothing is certain")
+	c.require(r.Ceiling < 1, at.To("ceiling", "value"), "must be below 1: nothing is certain")
 	c.recovery(at)
-	c.motives(at.to("motives"))
-	c.bands(at.to("bands"))
+	c.motives(at.To("motives"))
+	c.bands(at.To("bands"))
 }
 
 // terms: a negative weight would turn a reason to leave into one to stay.
@@ -60,12 +60,12 @@ func (c *compiler) terms(at path) {
 		{recovery.ReasonBetrayal, "betrayal", m.GetBetrayal()},
 		{recovery.ReasonSilent, "silent", m.GetSilent()},
 	} {
-		c.require(t.m.GetValue() >= 0, at.to(t.name, "value"), "must not be negative")
+		c.require(t.m.GetValue() >= 0, at.To(t.name, "value"), "must not be negative")
 		c.rules.Risk.Terms[t.code] = recovery.Term{
 			Weight: t.m.GetValue(), Grade: term[recovery.Grade](t.m.GetGrade()), Source: t.m.GetSource(),
 		}
 	}
-	c.require(m.GetSeverity().GetValue() > 0, at.to("severity", "value"), "must be above 0: the weight of a good experience is measured against it")
+	c.require(m.GetSeverity().GetValue() > 0, at.To("severity", "value"), "must be above 0: the weight of a good experience is measured against it")
 }
 
 // goodwill derives the weight of one good experience, so that the stated number
@@ -73,8 +73,8 @@ func (c *compiler) terms(at path) {
 func (c *compiler) goodwill(at path) {
 	m, r := c.message.GetRisk().GetGoodwill(), &c.rules.Risk
 	positives, reference := m.GetPositivesToCancel(), m.GetReferenceSeverity().GetValue()
-	c.require(positives.GetValue() > 0, at.to("positives_to_cancel", "value"), "must be above 0")
-	c.require(reference > 0, at.to("reference_severity", "value"), "must be above 0")
+	c.require(positives.GetValue() > 0, at.To("positives_to_cancel", "value"), "must be above 0")
+	c.require(reference > 0, at.To("reference_severity", "value"), "must be above 0")
 	r.Terms[recovery.ReasonGoodwill] = recovery.Term{
 		Weight: r.Terms[recovery.ReasonSeverity].Weight * reference / positives.GetValue(),
 		Grade:  term[recovery.Grade](positives.GetGrade()), Source: positives.GetSource(),
@@ -88,8 +88,8 @@ func (c *compiler) recovery(at path) {
 	r.OnTimeEffect = m.GetOnTimeEffect().GetValue()
 	r.LateEffect = m.GetLateEffect().GetValue()
 	c.ascending(false,
-		bound{at.to("late_effect", "value"), r.LateEffect},
-		bound{at.to("on_time_effect", "value"), r.OnTimeEffect})
+		bound{at.To("late_effect", "value"), r.LateEffect},
+		bound{at.To("on_time_effect", "value"), r.OnTimeEffect})
 	a := m.GetAttenuation()
 	r.Attenuation = recovery.Attenuation{
 		PublicDouble: a.GetPublicDouble().GetValue(),
@@ -97,9 +97,9 @@ func (c *compiler) recovery(at path) {
 		Repeat:       a.GetRepeat().GetValue(),
 	}
 	c.ascending(false,
-		bound{at.to("attenuation", "public_double", "value"), r.Attenuation.PublicDouble},
-		bound{at.to("attenuation", "double_deviation", "value"), r.Attenuation.Double},
-		bound{at.to("attenuation", "repeat", "value"), r.Attenuation.Repeat})
+		bound{at.To("attenuation", "public_double", "value"), r.Attenuation.PublicDouble},
+		bound{at.To("attenuation", "double_deviation", "value"), r.Attenuation.Double},
+		bound{at.To("attenuation", "repeat", "value"), r.Attenuation.Repeat})
 }
 
 func (c *compiler) motives(at path) {
@@ -109,10 +109,10 @@ func (c *compiler) motives(at path) {
 	r[recovery.IntendedBenign] = m.GetIntendedBenign().GetValue()
 	r[recovery.Greed] = m.GetGreed().GetValue()
 	c.ascending(false,
-		bound{at.to("unintended", "value"), r[recovery.Unintended]},
-		bound{at.to("negligent", "value"), r[recovery.Negligent]},
-		bound{at.to("intended_benign", "value"), r[recovery.IntendedBenign]},
-		bound{at.to("greed", "value"), r[recovery.Greed]})
+		bound{at.To("unintended", "value"), r[recovery.Unintended]},
+		bound{at.To("negligent", "value"), r[recovery.Negligent]},
+		bound{at.To("intended_benign", "value"), r[recovery.IntendedBenign]},
+		bound{at.To("greed", "value"), r[recovery.Greed]})
 }
 
 func (c *compiler) bands(at path) {
@@ -120,11 +120,11 @@ func (c *compiler) bands(at path) {
 	r[recovery.Moderate] = m.GetModerate().GetValue()
 	r[recovery.High] = m.GetHigh().GetValue()
 	r[recovery.Critical] = m.GetCritical().GetValue()
-	c.require(r[recovery.Moderate] > 0, at.to("moderate", "value"), "must be above 0, where LOW begins")
+	c.require(r[recovery.Moderate] > 0, at.To("moderate", "value"), "must be above 0, where LOW begins")
 	c.ascending(true,
-		bound{at.to("moderate", "value"), r[recovery.Moderate]},
-		bound{at.to("high", "value"), r[recovery.High]},
-		bound{at.to("critical", "value"), r[recovery.Critical]})
+		bound{at.To("moderate", "value"), r[recovery.Moderate]},
+		bound{at.To("high", "value"), r[recovery.High]},
+		bound{at.To("critical", "value"), r[recovery.Critical]})
 }
 
 func (c *compiler) escalation() {

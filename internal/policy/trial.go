@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/makeamends/amends/internal/document"
 	"github.com/makeamends/amends/internal/recovery"
 	policyv1 "github.com/makeamends/amends/proto/recovery/policy/v1"
 )
@@ -54,13 +55,13 @@ func (r TrialResult) String() string {
 // file or of the policy that it names; then nothing was run.
 func RunTrials(file string, yaml []byte, p *Compiled) ([]TrialResult, Findings) {
 	message := &policyv1.TrialFile{}
-	t := trials{source: decode(file, yaml, message), message: message}
+	t := trials{source: document.Read(file, yaml, message), message: message}
 	t.check()
-	if p == nil && len(t.findings) == 0 {
+	if p == nil && len(t.Findings) == 0 {
 		p = t.named()
 	}
-	if len(t.findings) > 0 {
-		return nil, t.findings.sorted()
+	if len(t.Findings) > 0 {
+		return nil, t.Findings.Sorted()
 	}
 	results := make([]TrialResult, 0, len(message.GetTrials()))
 	for i, m := range message.GetTrials() {
@@ -91,15 +92,15 @@ func (t *trials) named() *Compiled {
 		return Default()
 	}
 	if !filepath.IsAbs(name) {
-		name = filepath.Join(filepath.Dir(t.file), name)
+		name = filepath.Join(filepath.Dir(t.File), name)
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
-		t.add(path{"policy"}, "%v", err)
+		t.Add(path{"policy"}, "%v", err)
 		return nil
 	}
 	p, findings := Parse(name, text)
-	t.findings = append(t.findings, findings...)
+	t.Findings = append(t.Findings, findings...)
 	return p
 }
 
@@ -127,12 +128,12 @@ func (t *trial) result() TrialResult {
 	}
 	t.seen = t.reported.Add(t.message.GetAfter().AsDuration())
 	if err := t.play(); err != nil {
-		t.differ(t.at.to("event"), "a case", err.Error())
+		t.differ(t.at.To("event"), "a case", err.Error())
 	} else {
 		t.compare()
 	}
-	line, _ := t.place(t.at.to("name"))
-	return TrialResult{File: t.file, Line: line, Name: t.message.GetName(), Diffs: t.diffs}
+	line, _ := t.Place(t.at.To("name"))
+	return TrialResult{File: t.File, Line: line, Name: t.message.GetName(), Diffs: t.diffs}
 }
 
 // happening is one thing that happened, in the order of time.

@@ -19,7 +19,7 @@ import (
 const tolerance = 0.001
 
 func (t *trial) differ(p path, want, got string) {
-	line, _ := t.place(p)
+	line, _ := t.Place(p)
 	field := strings.TrimPrefix(p.String(), t.at.String()+".")
 	t.diffs = append(t.diffs, Diff{Field: field, Line: line, Want: want, Got: got})
 }
@@ -46,19 +46,19 @@ func (t *trial) compare() {
 	t.truth("review", m.HasReview(), m.GetReview(), len(r.ReviewReasons) > 0)
 	t.word("speaker", m.HasSpeaker(), m.GetSpeaker(), r.Apology.Speaker)
 	for i, d := range m.GetDeadlines() {
-		t.deadline(t.at.to("expect", "deadlines", i), d)
+		t.deadline(t.at.To("expect", "deadlines", i), d)
 	}
 }
 
 func (t *trial) word(field string, expected bool, want protoreflect.Enum, got fmt.Stringer) {
 	if expected && shortName(want) != got.String() {
-		t.differ(t.at.to("expect", field), shortName(want), got.String())
+		t.differ(t.at.To("expect", field), shortName(want), got.String())
 	}
 }
 
 func (t *trial) truth(field string, expected, want, got bool) {
 	if expected && want != got {
-		t.differ(t.at.to("expect", field), strconv.FormatBool(want), strconv.FormatBool(got))
+		t.differ(t.at.To("expect", field), strconv.FormatBool(want), strconv.FormatBool(got))
 	}
 }
 
@@ -69,7 +69,7 @@ func (t *trial) number(field string, expected bool, want, got float64) {
 	}
 	const lastBits = 1e-12 // a tolerance of 0 means the same number as written
 	if expected && !(math.Abs(want-got) <= off+lastBits) {
-		t.differ(t.at.to("expect", field), fmt.Sprintf("%.4f ± %g", want, off), fmt.Sprintf("%.4f", got))
+		t.differ(t.at.To("expect", field), fmt.Sprintf("%.4f ± %g", want, off), fmt.Sprintf("%.4f", got))
 	}
 }
 
@@ -91,7 +91,7 @@ func (t *trial) reasons() {
 	}
 	missing, unexpected := without(want, got), without(got, want)
 	if len(missing)+len(unexpected) > 0 {
-		t.differ(t.at.to("expect", "reasons"), cmp.Or(strings.Join(missing, " "), "no more"), cmp.Or(strings.Join(unexpected, " "), "none"))
+		t.differ(t.at.To("expect", "reasons"), cmp.Or(strings.Join(missing, " "), "no more"), cmp.Or(strings.Join(unexpected, " "), "none"))
 	}
 }
 
@@ -125,9 +125,9 @@ func (t *trial) paid(field string, expected bool, want string, got int64) {
 	minor, named, err := t.amount(want)
 	switch {
 	case err != nil:
-		t.differ(t.at.to("expect", field), want, err.Error())
+		t.differ(t.at.To("expect", field), want, err.Error())
 	case minor != got || named != currency && minor != 0:
-		t.differ(t.at.to("expect", field), want, decimal(got, t.policy.Currencies[currency].Digits)+" "+currency)
+		t.differ(t.at.To("expect", field), want, decimal(got, t.policy.Currencies[currency].Digits)+" "+currency)
 	}
 }
 
@@ -150,7 +150,7 @@ func (t *trial) gestures() {
 	}
 	for i, want := range t.message.GetExpect().GetGestures() {
 		if !slices.Contains(got, want) {
-			t.differ(t.at.to("expect", "gestures", i), want, cmp.Or(strings.Join(got, " "), "none"))
+			t.differ(t.at.To("expect", "gestures", i), want, cmp.Or(strings.Join(got, " "), "none"))
 		}
 	}
 }
@@ -169,13 +169,13 @@ func (t *trial) deadline(at path, m *policyv1.TrialDeadline) {
 		return
 	}
 	if due := got.DueAt.Sub(t.reported); m.HasWithin() && m.GetWithin().AsDuration() != due {
-		t.differ(at.to("within"), shortDuration(m.GetWithin().AsDuration()), shortDuration(due))
+		t.differ(at.To("within"), shortDuration(m.GetWithin().AsDuration()), shortDuration(due))
 	}
 	if m.HasBound() && shortName(m.GetBound()) != got.BoundBy.String() {
-		t.differ(at.to("bound"), shortName(m.GetBound()), got.BoundBy.String())
+		t.differ(at.To("bound"), shortName(m.GetBound()), got.BoundBy.String())
 	}
 	if m.HasState() && shortName(m.GetState()) != got.Verdict.String() {
-		t.differ(at.to("state"), shortName(m.GetState()), got.Verdict.String())
+		t.differ(at.To("state"), shortName(m.GetState()), got.Verdict.String())
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/makeamends/amends/internal/files"
 )
 
 // watched runs Watch on a file and hands out what it reports.
@@ -114,7 +116,7 @@ func TestWatchReloads(t *testing.T) {
 	write(t, file, titled("Four"))
 	w.expect("Four")
 	write(t, file, titled("Four"))
-	time.Sleep(2 * settle)
+	time.Sleep(2 * files.Settle)
 	if len(w.reports) > 0 {
 		t.Errorf("the same content is reported again: %v", w.next())
 	}

@@ -1,4 +1,4 @@
-package policy
+package document
 
 import (
 	"strings"
@@ -8,26 +8,26 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// place is the line and column of the field that a path leads to, or of the
+// Place is the line and column of the field that a path leads to, or of the
 // closest field around it that is there.
-func (s *source) place(p path) (line, column int) {
+func (s *Document) Place(p Path) (line, column int) {
 	n := s.closest(p)
 	return max(n.Line, 1), max(n.Column, 1)
 }
 
-// placeOfKey is the place of the key of the map entry that a path leads to.
-func (s *source) placeOfKey(p path) (line, column int) {
+// PlaceOfKey is the place of the key of the map entry that a path leads to.
+func (s *Document) PlaceOfKey(p Path) (line, column int) {
 	n := s.closest(p[:len(p)-1])
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Kind == yaml.MappingNode && key(n.Content[i].Value) == p[len(p)-1] {
+		if n.Kind == yaml.MappingNode && Key(n.Content[i].Value) == p[len(p)-1] {
 			return n.Content[i].Line, n.Content[i].Column
 		}
 	}
-	return s.place(p)
+	return s.Place(p)
 }
 
-func (s *source) closest(p path) *yaml.Node {
-	n := s.root
+func (s *Document) closest(p Path) *yaml.Node {
+	n := s.Root
 	if n == nil {
 		return &yaml.Node{}
 	}
@@ -49,7 +49,7 @@ func child(n *yaml.Node, step any) *yaml.Node {
 		}
 	case string:
 		return entry(n, step)
-	case key:
+	case Key:
 		return entry(n, string(step))
 	}
 	return nil
@@ -65,16 +65,16 @@ func entry(n *yaml.Node, name string) *yaml.Node {
 }
 
 // fieldAt is the path of the key or value at a place; empty when there is none.
-func (s *source) fieldAt(line, column int) string {
-	var find func(n *yaml.Node, p path) string
-	find = func(n *yaml.Node, p path) string {
+func (s *Document) fieldAt(line, column int) string {
+	var find func(n *yaml.Node, p Path) string
+	find = func(n *yaml.Node, p Path) string {
 		if n.Line == line && n.Column == column && len(p) > 0 && n.Kind != yaml.MappingNode {
 			return p.String()
 		}
 		for i, c := range n.Content {
-			at := p.to(i)
+			at := p.To(i)
 			if n.Kind == yaml.MappingNode {
-				at = p.to(n.Content[i-i%2].Value)
+				at = p.To(n.Content[i-i%2].Value)
 			}
 			if found := find(c, at); found != "" {
 				return found
@@ -85,13 +85,13 @@ func (s *source) fieldAt(line, column int) string {
 		}
 		return ""
 	}
-	return find(s.root, nil)
+	return find(s.Root, nil)
 }
 
-// within is the place, in the file, of a character of the text of a field: the
+// Within is the place, in the file, of a character of the text of a field: the
 // one after offset characters. Folding, indentation and quotes of YAML change
 // blanks only, so it is found by counting the others.
-func (s *source) within(p path, offset int) (line, column int) {
+func (s *Document) Within(p Path, offset int) (line, column int) {
 	n := s.closest(p)
 	solid := 0
 	for i, r := range []rune(n.Value) {
@@ -99,8 +99,8 @@ func (s *source) within(p path, offset int) (line, column int) {
 			solid++
 		}
 	}
-	line, column = s.place(p)
-	lines := strings.Split(s.text, "\n")
+	line, column = s.Place(p)
+	lines := strings.Split(s.Text, "\n")
 	if line > len(lines) {
 		return line, column
 	}
@@ -171,9 +171,21 @@ func (c *cursor) solid() {
 	}
 }
 
-// marked reports whether a place has a finding already.
-func (s *source) marked(line, column int) bool {
-	for _, f := range s.findings {
+// Sound reports whether a field is given and has no fault of its own, so that
+// it can be compared with others.
+func (s *Document) Sound(p Path) bool {
+	n := s.Root
+	for _, step := range p {
+		if n = child(n, step); n == nil {
+			return false
+		}
+	}
+	return !s.Marked(n.Line, n.Column)
+}
+
+// Marked reports whether a place has a finding already.
+func (s *Document) Marked(line, column int) bool {
+	for _, f := range s.Findings {
 		if f.Line == line && f.Column == column {
 			return true
 		}

@@ -1,4 +1,4 @@
-package policy
+package document
 
 import (
 	"errors"
@@ -17,26 +17,26 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// MostBytes is the size up to which a policy or a file of trials is read.
+// MostBytes is the size up to which a file is read.
 const MostBytes = 200_000
 
-// source is a YAML file that was read into a message, with the place of every
+// Document is a YAML file that was read into a message, with the place of every
 // field, so that whatever is found wrong later can be pointed at.
-type source struct {
-	file     string
-	text     string
-	root     *yaml.Node // nil when the file is not YAML
-	findings Findings
+type Document struct {
+	File     string     // its name in the findings
+	Text     string     // with Unix line ends, and exactly one at the end
+	Root     *yaml.Node // nil when the file is not YAML
+	Findings Findings   // in the order in which they were found
 }
 
-// decode reads YAML straight into a message and reports every fault: of the
+// Read reads YAML straight into a message and reports every fault: of the
 // syntax, of the fields, and of the rules that the schema states.
-func decode(file string, data []byte, into proto.Message) *source {
-	s := &source{file: file, text: canonical(data)}
+func Read(file string, data []byte, into proto.Message) *Document {
+	s := &Document{File: file, Text: canonical(data)}
 	if !s.parse() {
 		return s
 	}
-	s.duplicates(s.root)
+	s.duplicates(s.Root)
 	s.fields(into)
 	s.rules(into)
 	return s
@@ -50,38 +50,39 @@ func canonical(data []byte) string {
 	return strings.TrimRight(text, "\n") + "\n"
 }
 
-// add reports a fault of the field that the path leads to.
-func (s *source) add(p path, format string, args ...any) {
-	line, column := s.place(p)
-	s.addAt(line, column, p.String(), format, args...)
+// Add reports a fault of the field that the path leads to.
+func (s *Document) Add(p Path, format string, args ...any) {
+	line, column := s.Place(p)
+	s.AddAt(line, column, p.String(), format, args...)
 }
 
-func (s *source) addAt(line, column int, field, format string, args ...any) {
-	s.findings = append(s.findings, Finding{s.file, line, column, field, fmt.Sprintf(format, args...)})
+// AddAt reports a fault of a line and a column, both from 1.
+func (s *Document) AddAt(line, column int, field, format string, args ...any) {
+	s.Findings = append(s.Findings, Finding{s.File, line, column, field, fmt.Sprintf(format, args...)})
 }
 
 // parse reads the YAML tree; false when there is none to go on with.
-func (s *source) parse() bool {
-	if len(s.text) > MostBytes {
-		s.addAt(1, 1, "", "the file has %d bytes; at most %d are read", len(s.text), MostBytes)
+func (s *Document) parse() bool {
+	if len(s.Text) > MostBytes {
+		s.AddAt(1, 1, "", "the file has %d bytes; at most %d are read", len(s.Text), MostBytes)
 		return false
 	}
 	if line, column, ok := s.unprintable(); !ok {
-		s.addAt(line, column, "", "this character is no valid UTF-8 text, or ends a line other than with a line feed")
+		s.AddAt(line, column, "", "this character is no valid UTF-8 text, or ends a line other than with a line feed")
 		return false
 	}
-	dec := yaml.NewDecoder(strings.NewReader(s.text))
+	dec := yaml.NewDecoder(strings.NewReader(s.Text))
 	var document, second yaml.Node
 	if err := dec.Decode(&document); errors.Is(err, io.EOF) {
-		s.addAt(1, 1, "", "the file is empty")
+		s.AddAt(1, 1, "", "the file is empty")
 		return false
 	} else if err != nil {
 		s.syntax(err)
 		return false
 	}
-	s.root = document.Content[0]
+	s.Root = document.Content[0]
 	if err := dec.Decode(&second); err == nil {
-		s.addAt(max(second.Line, 1), max(second.Column, 1), "", "a second document begins here; the file must have one only")
+		s.AddAt(max(second.Line, 1), max(second.Column, 1), "", "a second document begins here; the file must have one only")
 	} else if !errors.Is(err, io.EOF) {
 		s.syntax(err)
 	}
@@ -90,16 +91,16 @@ func (s *source) parse() bool {
 
 // unprintable finds bytes that are no text, and the line ends that YAML knows
 // besides the line feed: they would make two readers count lines differently.
-func (s *source) unprintable() (line, column int, ok bool) {
+func (s *Document) unprintable() (line, column int, ok bool) {
 	line, column = 1, 1
-	for i, r := range s.text {
+	for i, r := range s.Text {
 		switch r {
 		case '\n':
 			line, column = line+1, 0
 		case '\r', '\u0085', '\u2028', '\u2029', '\uFEFF':
 			return line, column, false
 		case utf8.RuneError:
-			if _, size := utf8.DecodeRuneInString(s.text[i:]); size == 1 {
+			if _, size := utf8.DecodeRuneInString(s.Text[i:]); size == 1 {
 				return line, column, false
 			}
 		}
@@ -114,7 +115,7 @@ var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 var yamlParser = regexp.MustCompile(`^did not find expected (node content|key|'-' indicator|',' or|<)`)
 
 // syntax reports an error of the YAML reader, which knows the line only.
-func (s *source) syntax(err error) {
+func (s *Document) syntax(err error) {
 	line, message := 1, err.Error()
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
 		message = m[2]
@@ -125,20 +126,20 @@ func (s *source) syntax(err error) {
 			line++ // the library counts these from 0
 		}
 	}
-	lines := strings.Split(s.text, "\n")
+	lines := strings.Split(s.Text, "\n")
 	line = min(max(line, 1), len(lines))
 	indent := len(lines[line-1]) - len(strings.TrimLeft(lines[line-1], " "))
-	s.addAt(line, indent+1, "", "not YAML: %s", message)
+	s.AddAt(line, indent+1, "", "not YAML: %s", message)
 }
 
 // duplicates reports keys that are given twice; the reader would keep the last
 // without a word.
-func (s *source) duplicates(n *yaml.Node) {
+func (s *Document) duplicates(n *yaml.Node) {
 	seen := map[string]int{}
 	for i, child := range n.Content {
 		if n.Kind == yaml.MappingNode && i%2 == 0 && child.Kind == yaml.ScalarNode {
 			if first, twice := seen[child.Value]; twice {
-				s.addAt(child.Line, child.Column, child.Value, "given twice; the first is in line %d", first)
+				s.AddAt(child.Line, child.Column, child.Value, "given twice; the first is in line %d", first)
 			} else {
 				seen[child.Value] = child.Line
 			}
@@ -150,13 +151,13 @@ func (s *source) duplicates(n *yaml.Node) {
 var yamlPlace = regexp.MustCompile(`^:(\d+):(\d+) `)
 
 // fields reads the tree into the message.
-func (s *source) fields(into proto.Message) {
+func (s *Document) fields(into proto.Message) {
 	options := protoyaml.UnmarshalOptions{CustomUnmarshaler: spelling{s}}
-	err := options.Unmarshal([]byte(s.text), into)
+	err := options.Unmarshal([]byte(s.Text), into)
 	var all interface{ Unwrap() []error }
 	if !errors.As(err, &all) {
 		if err != nil {
-			s.addAt(1, 1, "", "%v", err)
+			s.AddAt(1, 1, "", "%v", err)
 		}
 		return
 	}
@@ -169,7 +170,7 @@ func (s *source) fields(into proto.Message) {
 		if cause := errors.Unwrap(err); cause != nil {
 			err = cause
 		}
-		s.addAt(line, column, s.fieldAt(line, column), "%v", err)
+		s.AddAt(line, column, s.fieldAt(line, column), "%v", err)
 	}
 }
 
@@ -178,9 +179,9 @@ var validator = sync.OnceValues(func() (protovalidate.Validator, error) { return
 
 // rules checks what the schema says of each field. A field that could not be
 // read has been reported already.
-func (s *source) rules(message proto.Message) {
+func (s *Document) rules(message proto.Message) {
 	unread := map[[2]int]bool{}
-	for _, f := range s.findings {
+	for _, f := range s.Findings {
 		unread[[2]int{f.Line, f.Column}] = true
 	}
 	v, err := validator()
@@ -189,7 +190,7 @@ func (s *source) rules(message proto.Message) {
 	}
 	var broken *protovalidate.ValidationError
 	if err != nil && !errors.As(err, &broken) {
-		s.addAt(1, 1, "", "%v", err)
+		s.AddAt(1, 1, "", "%v", err)
 		return
 	}
 	if broken == nil {
@@ -197,24 +198,24 @@ func (s *source) rules(message proto.Message) {
 	}
 	for _, violation := range broken.Violations {
 		p := pathOf(violation.Proto.GetField())
-		line, column := s.place(p)
+		line, column := s.Place(p)
 		if violation.Proto.GetForKey() {
-			line, column = s.placeOfKey(p)
+			line, column = s.PlaceOfKey(p)
 		}
 		if !unread[[2]int{line, column}] {
-			s.addAt(line, column, p.String(), "%s", violation.Proto.GetMessage())
+			s.AddAt(line, column, p.String(), "%s", violation.Proto.GetMessage())
 		}
 	}
 }
 
-func pathOf(field *validate.FieldPath) (p path) {
+func pathOf(field *validate.FieldPath) (p Path) {
 	for _, e := range field.GetElements() {
 		p = append(p, e.GetFieldName())
 		switch e.WhichSubscript() {
 		case validate.FieldPathElement_Index_case:
 			p = append(p, int(e.GetIndex()))
 		case validate.FieldPathElement_StringKey_case:
-			p = append(p, key(e.GetStringKey()))
+			p = append(p, Key(e.GetStringKey()))
 		}
 	}
 	return p

@@ -1,4 +1,4 @@
-package policy
+package document
 
 import (
 	"cmp"
@@ -45,25 +45,25 @@ func (fs Findings) Err() error {
 	return fs
 }
 
-// sorted puts findings in the order of the file and drops repetitions.
-func (fs Findings) sorted() Findings {
+// Sorted puts findings in the order of the file and drops repetitions.
+func (fs Findings) Sorted() Findings {
 	slices.SortStableFunc(fs, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 	return slices.Compact(fs)
 }
 
-// path leads to a field: a name, an index of a list, or a key of a map at each step.
-type path []any
+// Path leads to a field: a name, an index of a list, or a key of a map at each step.
+type Path []any
 
-// key is a step into a map.
-type key string
+// Key is a step into a map.
+type Key string
 
-// to is the path extended by steps.
-func (p path) to(steps ...any) path { return append(p[:len(p):len(p)], steps...) }
+// To is the path extended by steps.
+func (p Path) To(steps ...any) Path { return append(p[:len(p):len(p)], steps...) }
 
 // String writes the path as protovalidate does: a.b[2].c["x"].
-func (p path) String() string {
+func (p Path) String() string {
 	var b strings.Builder
 	for _, step := range p {
 		switch step := step.(type) {
@@ -74,7 +74,7 @@ func (p path) String() string {
 			b.WriteString(step)
 		case int:
 			fmt.Fprintf(&b, "[%d]", step)
-		case key:
+		case Key:
 			b.WriteString("[" + strconv.Quote(string(step)) + "]")
 		}
 	}

@@ -1,4 +1,4 @@
-package policy
+package document
 
 import (
 	"errors"
@@ -12,11 +12,11 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// spelling lets people write policies: "grade: C" where protobuf wants
+// spelling lets people write "grade: C" where protobuf wants
 // EVIDENCE_GRADE_C, and "180d" where it wants 15552000s. It works on the tree
 // while protoyaml reads it, so the schema stays typed and every place in the
 // file stays what it was.
-type spelling struct{ s *source }
+type spelling struct{ s *Document }
 
 // Unmarshal reads durations, and spells out enums for protoyaml to read.
 func (w spelling) Unmarshal(n *yaml.Node, message proto.Message) (done bool, err error) {
@@ -57,7 +57,7 @@ func (w spelling) unknown(name *yaml.Node, fields protoreflect.FieldDescriptors)
 		field = fields.ByNumber(protoreflect.FieldNumber(number))
 	}
 	if field != nil {
-		w.s.addAt(name.Line, name.Column, name.Value, "write %s", field.Name())
+		w.s.AddAt(name.Line, name.Column, name.Value, "write %s", field.Name())
 	}
 }
 
@@ -71,15 +71,15 @@ func (w spelling) enum(n *yaml.Node, enum protoreflect.EnumDescriptor) {
 	prefix := strings.TrimSuffix(none, "UNSPECIFIED")
 	value := values.ByName(protoreflect.Name(prefix + n.Value))
 	if value == nil || value.Number() == 0 {
-		w.s.addAt(n.Line, n.Column, w.s.fieldAt(n.Line, n.Column), "%q is unknown; one of %s", n.Value, strings.Join(shortNames(enum), ", "))
+		w.s.AddAt(n.Line, n.Column, w.s.fieldAt(n.Line, n.Column), "%q is unknown; one of %s", n.Value, strings.Join(ShortNames(enum), ", "))
 		n.Value = none
 		return
 	}
 	n.Value = string(value.Name())
 }
 
-// shortNames lists the values of an enum without prefix, but for zero.
-func shortNames(enum protoreflect.EnumDescriptor) (names []string) {
+// ShortNames lists the values of an enum without prefix, but for zero.
+func ShortNames(enum protoreflect.EnumDescriptor) (names []string) {
 	prefix := strings.TrimSuffix(string(enum.Values().ByNumber(0).Name()), "UNSPECIFIED")
 	for i := range enum.Values().Len() {
 		if v := enum.Values().Get(i); v.Number() != 0 {
