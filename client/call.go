@@ -1,0 +1,118 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/stats"
+)
+
+// callUnary makes one call: within the time of its method, again when the
+// service asks for that, and with an *Error if it fails. What is UNAVAILABLE
+// has been repeated by gRPC before it comes here.
+func (t times) callUnary(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	ctx, cancel := t.limit(ctx, method)
+	defer cancel()
+	last := &lastTry{}
+	ctx = context.WithValue(ctx, lastTryKey{}, last)
+	for {
+		err := invoke(ctx, method, request, reply, conn, options...)
+		if err == nil {
+			return nil
+		}
+		refused := last.error(err)
+		if !isPostponed(refused) || !wait(ctx, refused.RetryAfter) {
+			return refused
+		}
+	}
+}
+
+// isPostponed tells what changed nothing and may be repeated later.
+func isPostponed(e *Error) bool {
+	return e.RetryAfter > 0 && (e.Code == codes.ResourceExhausted || e.Code == codes.Aborted)
+}
+
+// wait is false if there is no time for it. It waits up to half as long again,
+// so that callers do not come back all at once.
+func wait(ctx context.Context, d time.Duration) bool {
+	d += rand.N(d/2 + 1)
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// lastTry is how the last try of a call ended. When time runs out between two
+// tries, it tells more than gRPC does, which says that the call is late.
+type lastTry struct{ err atomic.Pointer[Error] }
+
+type lastTryKey struct{}
+
+func (l *lastTry) error(err error) *Error {
+	e := toError(err)
+	if last := l.err.Load(); last != nil && e.Code == codes.DeadlineExceeded {
+		return last
+	}
+	return e
+}
+
+// tries tells each call how its tries ended.
+type tries struct{}
+
+// TagRPC leaves the context as it is.
+func (tries) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+
+// HandleRPC is called at every step of every try.
+func (tries) HandleRPC(ctx context.Context, step stats.RPCStats) {
+	end, ok := step.(*stats.End)
+	if !ok || end.Error == nil {
+		return
+	}
+	if last, ok := ctx.Value(lastTryKey{}).(*lastTry); ok {
+		last.err.Store(toError(end.Error))
+	}
+}
+
+// TagConn leaves the context as it is.
+func (tries) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+// HandleConn ignores connections.
+func (tries) HandleConn(context.Context, stats.ConnStats) {}
+
+// callStream gives the errors of a stream their type.
+func callStream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
+	stream, err := open(ctx, desc, conn, method, options...)
+	if err != nil {
+		return nil, toError(err)
+	}
+	return typedStream{stream}, nil
+}
+
+// typedStream is a stream of which the errors are of type *Error; io.EOF stays.
+type typedStream struct{ grpc.ClientStream }
+
+// SendMsg sends one message.
+func (s typedStream) SendMsg(m any) error { return streamError(s.ClientStream.SendMsg(m)) }
+
+// RecvMsg takes one message.
+func (s typedStream) RecvMsg(m any) error { return streamError(s.ClientStream.RecvMsg(m)) }
+
+func streamError(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		return err
+	}
+	return toError(err)
+}

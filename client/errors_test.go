@@ -1,0 +1,111 @@
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/makeamends/amends/client"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// What the service refuses says why, to programs and to people.
+func TestErrorsOfTheService(t *testing.T) {
+	c := open(t, client.Config{Target: address})
+	_, err := c.GetCase(t.Context(), getCase("none"))
+	wrapped := fmt.Errorf("read the case: %w", err)
+	if got := client.Reason(wrapped); got != recoveryv1.ErrorReason_ERROR_REASON_CASE_NOT_FOUND {
+		t.Errorf("reason %v of %v", got, err)
+	}
+	if want := "CASE_NOT_FOUND: no such case; it never was, was erased, or gave way to 100 newer closed ones"; err.Error() != want {
+		t.Errorf("says %q, want %q", err, want)
+	}
+	if s, ok := status.FromError(err); !ok || s.Code() != codes.NotFound || len(s.Details()) == 0 {
+		t.Errorf("the status is %v with %v", s, s.Details())
+	}
+
+	request := late("", "")
+	_, err = c.ReportFailure(t.Context(), request)
+	var e *client.Error
+	if !errors.As(err, &e) || e.Code != codes.InvalidArgument || e.Reason != recoveryv1.ErrorReason_ERROR_REASON_INVALID_REQUEST {
+		t.Fatalf("%#v", err)
+	}
+	var fields []string
+	for _, v := range e.Violations {
+		if fields = append(fields, v.Field); v.Description == "" {
+			t.Errorf("%s: nothing says what is allowed", v.Field)
+		}
+	}
+	if want := []string{"event.event_id", "event.customer_id"}; !slices.Equal(fields, want) {
+		t.Errorf("faults of %v, want of %v", fields, want)
+	}
+
+	batch := recoveryv1.RecordInteractionsRequest_builder{Interactions: []*recoveryv1.Interaction{{}}}.Build()
+	answer, err := c.RecordInteractions(t.Context(), batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := client.FromStatus(answer.GetResults()[0].GetError()); e.Reason != recoveryv1.ErrorReason_ERROR_REASON_INVALID_REQUEST || len(e.Violations) == 0 {
+		t.Errorf("the item was refused with %v", e)
+	}
+	if e := client.FromStatus(status.New(codes.OK, "").Proto()); e != nil {
+		t.Errorf("success is %v", e)
+	}
+}
+
+// Streams fail with the same type.
+func TestErrorsOfStreams(t *testing.T) {
+	c := open(t, client.Config{Target: address})
+	stream, err := c.WatchCases(t.Context(), recoveryv1.WatchCasesRequest_builder{Tenant: "NO TENANT"}.Build())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = stream.Recv(); client.Reason(err) != recoveryv1.ErrorReason_ERROR_REASON_INVALID_REQUEST {
+		t.Errorf("%#v", err)
+	}
+}
+
+// Every detail of an error finds its place, and what is not the service's has
+// no reason.
+func TestDetailsOfErrors(t *testing.T) {
+	for reason := range recoveryv1.ErrorReason_name {
+		if reason == 0 {
+			continue
+		}
+		want := recoveryv1.ErrorReason(reason)
+		info := &errdetails.ErrorInfo{
+			Domain: "amends", Reason: want.String()[len("ERROR_REASON_"):], Metadata: map[string]string{"trace_id": "4bf92f3577b34da6"},
+		}
+		s, err := status.New(codes.Unavailable, "so").WithDetails(info, after(time.Second))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := client.FromStatus(s.Proto()); e.Reason != want || e.RetryAfter != time.Second || e.TraceID != "4bf92f3577b34da6" {
+			t.Errorf("%v is %+v", want, e)
+		}
+	}
+	for name, info := range map[string]*errdetails.ErrorInfo{
+		"of another service": {Domain: "elsewhere", Reason: "CASE_NOT_FOUND"},
+		"of the future":      {Domain: "amends", Reason: "NOT_THOUGHT_OF"},
+	} {
+		s, err := status.New(codes.NotFound, "so").WithDetails(proto.CloneOf(info))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := client.FromStatus(s.Proto()); e.Reason != 0 || e.Error() != "NotFound: so" {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	for _, err := range []error{nil, errors.New("else")} {
+		if got := client.Reason(err); got != 0 {
+			t.Errorf("%v has the reason %v", err, got)
+		}
+	}
+}
