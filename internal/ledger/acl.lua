@@ -17,7 +17,7 @@ for _, key in ipairs(ARGV) do
     {'zscore', key, 'm'}, {'zadd', key, '1', 'm'}, {'zrem', key, 'm'}, {'zrange', key, '0', '0'}, {'zscan', key, '0'},
     {'xadd', key, '*', 'f', 'v'}, {'xrange', key, '-', '+'}, {'xrevrange', key, '+', '-'}, {'xread', 'STREAMS', key, '0'}, {'xlen', key}, {'xdel', key, '1-1'}, {'unlink', key},
     {'zcard', key}, {'zremrangebyscore', key, '0', '0'}, {'zremrangebyrank', key, '0', '0'}, {'hincrby', key, 'f', '1'},
-    {'evalsha', 'sha', '1', key}, {'eval', 'script', '1', key}, {'wait', '0', '0'}, {'time'}, {'info'}, {'ping'},
+    {'evalsha', 'sha', '1', key}, {'eval', 'script', '1', key}, {'wait', '0', '0'}, {'time'}, {'info'}, {'ping'}, {'asking'},
   }) do
     if not redis.acl_check_cmd(unpack(command)) then
       refused[#refused + 1] = command[1] .. ' ' .. key

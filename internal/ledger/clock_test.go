@@ -19,14 +19,12 @@ import (
 func TestClockIsThatOfRedis(t *testing.T) {
 	server := redistest.Shared(t)
 	l := openAt(t, server.URL())
-	client := redis.NewClient(&redis.Options{Addr: server.Addr()})
-	t.Cleanup(func() { _ = client.Close() })
 	for range 50 {
 		if err := l.Ping(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		ours := l.Now()
-		theirs, err := client.Time(t.Context()).Result()
+		theirs, err := server.Client().Time(t.Context()).Result()
 		if err != nil {
 			t.Fatal(err)
 		}

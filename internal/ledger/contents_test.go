@@ -141,21 +141,21 @@ func dueAndLifetime(t *testing.T, open opener) {
 		j.Due = time.Unix(1_800_000_000, 1) // a nanosecond past: never early
 		return j, err
 	})
-	if got := l.client.ZScore(t.Context(), n.due, string(w.Key)).Val(); got != 1_800_000_000_001 {
+	if got := asAdmin(t, l).client.ZScore(t.Context(), n.due, string(w.Key)).Val(); got != 1_800_000_000_001 {
 		t.Errorf("due at %.0f ms", got)
 	}
-	if got := l.client.PTTL(t.Context(), n.customer).Val(); got != -1 {
+	if got := asAdmin(t, l).client.PTTL(t.Context(), n.customer).Val(); got != -1 {
 		t.Errorf("with an open case, the customer lives %v", got)
 	}
 	mustUpdate(t, l, one(l, "due", "close"), closes)
-	if err := l.client.ZScore(t.Context(), n.due, string(w.Key)).Err(); err == nil {
+	if err := asAdmin(t, l).client.ZScore(t.Context(), n.due, string(w.Key)).Err(); err == nil {
 		t.Error("still due after the last case closed")
 	}
-	if got := l.client.PTTL(t.Context(), n.customer).Val(); got <= lifetime-time.Minute || got > lifetime {
+	if got := asAdmin(t, l).client.PTTL(t.Context(), n.customer).Val(); got <= lifetime-time.Minute || got > lifetime {
 		t.Errorf("without an open case, the customer lives %v", got)
 	}
 	mustUpdate(t, l, one(l, "due", "again"), opens)
-	if got := l.client.PTTL(t.Context(), n.customer).Val(); got != -1 {
+	if got := asAdmin(t, l).client.PTTL(t.Context(), n.customer).Val(); got != -1 {
 		t.Errorf("with an open case again, the customer lives %v", got)
 	}
 }
@@ -164,13 +164,13 @@ func eventNumbers(t *testing.T, open opener) {
 	l := open(t)
 	w := one(l, "events", "a")
 	n, _ := l.buckets.of(w.Key)
-	l.client.Del(t.Context(), n.events) // what others left in this bucket
+	asAdmin(t, l).client.Del(t.Context(), n.events) // what others left in this bucket
 	for i := range 3 {
 		mustUpdate(t, l, one(l, "events", fmt.Sprint("open ", i)), opens)
 		mustUpdate(t, l, one(l, "events", fmt.Sprint("nothing ", i)), count)
 	}
 	mustUpdate(t, l, one(l, "events", "close"), closes)
-	entries := l.client.XRange(t.Context(), n.events, "-", "+").Val()
+	entries := asAdmin(t, l).client.XRange(t.Context(), n.events, "-", "+").Val()
 	if len(entries) != 6 {
 		t.Fatalf("%d events, want 6", len(entries))
 	}
@@ -193,9 +193,9 @@ func eventNumbers(t *testing.T, open opener) {
 	}
 
 	// The numbers go on when old entries, or all of them, are trimmed.
-	l.client.XTrimMaxLen(t.Context(), n.events, 0)
+	asAdmin(t, l).client.XTrimMaxLen(t.Context(), n.events, 0)
 	mustUpdate(t, l, one(l, "events", "after"), opens)
-	if entries := l.client.XRange(t.Context(), n.events, "-", "+").Val(); len(entries) != 1 || entries[0].ID != "1-6" {
+	if entries := asAdmin(t, l).client.XRange(t.Context(), n.events, "-", "+").Val(); len(entries) != 1 || entries[0].ID != "1-6" {
 		t.Errorf("after trimming: %v", entries)
 	}
 }
@@ -271,13 +271,13 @@ func thousand(t *testing.T, open opener) {
 
 // foreignStream: a stream that somebody else numbered stops a change as a whole.
 func foreignStream(t *testing.T, l *Ledger, n names) {
-	foreign := l.client.XAdd(t.Context(), &redis.XAddArgs{Stream: n.events, Values: []string{"e", ""}}).Val()
+	foreign := asAdmin(t, l).client.XAdd(t.Context(), &redis.XAddArgs{Stream: n.events, Values: []string{"e", ""}}).Val()
 	before := dump(t, l)
 	if _, err := l.Update(t.Context(), one(l, "events", "foreign"), opens); !errors.Is(err, ErrBroken) {
 		t.Errorf("a stream with entry %s: %v", foreign, err)
 	}
 	unchanged(t, l, before)
-	l.client.Del(t.Context(), n.events)
+	asAdmin(t, l).client.Del(t.Context(), n.events)
 	for i := range 6 {
 		mustUpdate(t, l, one(l, "events", fmt.Sprint("again ", i)), opens)
 	}

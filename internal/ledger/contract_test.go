@@ -260,10 +260,10 @@ func wrongType(t *testing.T, open opener) {
 			t.Fatal(err)
 		}
 		planted := plant(n)
-		if err := l.client.Del(t.Context(), planted).Err(); err != nil {
+		if err := asAdmin(t, l).client.Del(t.Context(), planted).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if err := l.client.Set(t.Context(), planted, "not ours", 0).Err(); err != nil {
+		if err := asAdmin(t, l).client.Set(t.Context(), planted, "not ours", 0).Err(); err != nil {
 			t.Fatal(err)
 		}
 		before := dump(t, l)
@@ -275,7 +275,7 @@ func wrongType(t *testing.T, open opener) {
 		if err := l.Ready(t.Context()); err == nil {
 			t.Error("ready although the store is broken")
 		}
-		if err := l.client.Del(t.Context(), planted).Err(); err != nil {
+		if err := asAdmin(t, l).client.Del(t.Context(), planted).Err(); err != nil {
 			t.Fatal(err)
 		}
 		mustUpdate(t, l, one(l, customer, "a"), opens)

@@ -48,12 +48,12 @@ func putAside(t *testing.T, open opener) {
 	keys := neighbours(l, tenantOf(t), 72)
 	n := mustNames(t, l, keys[0])
 	foreign := []string{"x", "no key at all"}
-	t.Cleanup(func() { l.client.ZRemRangeByScore(t.Context(), n.due, "1000", "2000") })
+	t.Cleanup(func() { asAdmin(t, l).client.ZRemRangeByScore(t.Context(), n.due, "1000", "2000") })
 	for i, key := range keys {
-		l.client.ZAdd(t.Context(), n.due, redis.Z{Score: float64(1000 + i), Member: string(key)})
+		asAdmin(t, l).client.ZAdd(t.Context(), n.due, redis.Z{Score: float64(1000 + i), Member: string(key)})
 	}
 	for _, m := range foreign {
-		l.client.ZAdd(t.Context(), n.due, redis.Z{Score: 1000, Member: m})
+		asAdmin(t, l).client.ZAdd(t.Context(), n.due, redis.Z{Score: 1000, Member: m})
 		aside[Due{Key(m), until(1000).UTC()}] = true
 	}
 	for i, key := range keys[:70] {
@@ -65,7 +65,7 @@ func putAside(t *testing.T, open opener) {
 	if got := due(2000, 1, aside); len(got) != 1 || got[0].Key != keys[70] {
 		t.Errorf("at most one: %v", got)
 	}
-	l.client.ZAdd(t.Context(), n.due, redis.Z{Score: 1500, Member: string(keys[3])})
+	asAdmin(t, l).client.ZAdd(t.Context(), n.due, redis.Z{Score: 1500, Member: string(keys[3])})
 	if got := due(2000, 64, aside); len(got) != 3 || got[2].Key != keys[3] {
 		t.Errorf("something else is due for one that was put aside: %v", got)
 	}
@@ -87,7 +87,7 @@ func nothingDue(t *testing.T, open opener) {
 	mustErase(t, l, erased, time.Hour)
 	all := map[Key]bool{closed: false, erased: false, l.Key(tenant, "stranger"): false, busy: true}
 	for key := range all {
-		l.client.ZAdd(t.Context(), mustNames(t, l, key).due, redis.Z{Score: 20_000, Member: string(key)})
+		asAdmin(t, l).client.ZAdd(t.Context(), mustNames(t, l, key).due, redis.Z{Score: 20_000, Member: string(key)})
 	}
 	before := dump(t, l)
 	for key, stays := range all {
@@ -103,7 +103,7 @@ func nothingDue(t *testing.T, open opener) {
 		unchanged(t, l, before)
 		t.Error("the index is another than expected")
 	}
-	l.client.ZRem(t.Context(), mustNames(t, l, busy).due, string(busy))
+	asAdmin(t, l).client.ZRem(t.Context(), mustNames(t, l, busy).due, string(busy))
 	if err := l.Undue(t.Context(), "x"); err == nil {
 		t.Error("what is no key is taken off")
 	}

@@ -81,7 +81,7 @@ func askedAgain(t *testing.T, open opener) {
 		t.Error("remembered for too long")
 	}
 	n := mustNames(t, l, key)
-	if s, err := decodeState([]byte(l.client.HGet(t.Context(), n.customer, "s").Val())); err != nil || len(s.erased) > 0 {
+	if s, err := decodeState([]byte(asAdmin(t, l).client.HGet(t.Context(), n.customer, "s").Val())); err != nil || len(s.erased) > 0 {
 		t.Errorf("kept for too long: %v, %v", s.erased, err)
 	}
 }
@@ -95,7 +95,7 @@ func TestTombstoneOfRequestsAlone(t *testing.T) {
 		return Judgement{Customer: c, Answers: [][]byte{nil}}, nil
 	})
 	mustErase(t, l, w.Key, ninetyDays)
-	if ttl := l.client.PTTL(t.Context(), mustNames(t, l, w.Key).customer).Val(); ttl > erasedTime || ttl < erasedTime-time.Minute {
+	if ttl := asAdmin(t, l).client.PTTL(t.Context(), mustNames(t, l, w.Key).customer).Val(); ttl > erasedTime || ttl < erasedTime-time.Minute {
 		t.Errorf("the tombstone lives %v, want %v", ttl, erasedTime)
 	}
 }
@@ -134,7 +134,7 @@ func eraseDamaged(t *testing.T, open opener) {
 	if _, err := l.Book(t.Context(), b, 500, 10_000, at.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	l.client.HSet(t.Context(), n.customer, "s", "\xff\xff")
+	asAdmin(t, l).client.HSet(t.Context(), n.customer, "s", "\xff\xff")
 	want := Erased{Found: true, Cases: 2, Answers: 3, Events: 3}
 	if gone := mustErase(t, l, w.Key, ninetyDays); gone != want {
 		t.Errorf("erased %+v, want %+v", gone, want)
@@ -150,7 +150,7 @@ func eraseDamaged(t *testing.T, open opener) {
 	}
 
 	// A tombstone that cannot be read goes, too.
-	l.client.HSet(t.Context(), n.customer, tombField, "\xff\xff")
+	asAdmin(t, l).client.HSet(t.Context(), n.customer, tombField, "\xff\xff")
 	if gone := mustErase(t, l, w.Key, ninetyDays); gone != (Erased{Found: true}) || len(traces(t, l, w.Key)) > 0 {
 		t.Errorf("a damaged tombstone: %+v, left %q", gone, traces(t, l, w.Key))
 	}
@@ -185,7 +185,7 @@ func eraseBesideJunk(t *testing.T, open opener) {
 	n := mustNames(t, l, w.Key)
 	mustUpdate(t, l, w, opens)
 	for _, junk := range [][]string{{"e", "\xff\xff"}, {"x", "y"}} {
-		if err := l.client.XAdd(t.Context(), &redis.XAddArgs{Stream: n.events, ID: "1-*", Values: junk}).Err(); err != nil {
+		if err := asAdmin(t, l).client.XAdd(t.Context(), &redis.XAddArgs{Stream: n.events, ID: "1-*", Values: junk}).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -193,7 +193,7 @@ func eraseBesideJunk(t *testing.T, open opener) {
 	if gone := mustErase(t, l, w.Key, ninetyDays); gone.Events != 2 {
 		t.Errorf("erased %+v, want two events", gone)
 	}
-	l.client.Del(t.Context(), n.events, n.erased()) // others use the bucket
+	asAdmin(t, l).client.Del(t.Context(), n.events, n.erased()) // others use the bucket
 }
 
 // TestDamagedCustomerIsAlone: one customer who cannot be read hides no other
@@ -207,7 +207,7 @@ func TestDamagedCustomerIsAlone(t *testing.T) {
 		mustUpdate(t, l, Write{Key: keys[i]}, asItIs(l, keys[i]))
 	}
 	damaged, mistyped := mustNames(t, l, keys[0]).customer, mustNames(t, l, keys[1]).customer
-	l.client.HSet(t.Context(), damaged, "s", "\xff\xff")
+	asAdmin(t, l).client.HSet(t.Context(), damaged, "s", "\xff\xff")
 	if got := pages(t, l, Query{Tenant: "shop", Most: 100}); len(got) != 39 || !strings.Contains(log.String(), damaged) {
 		t.Errorf("%d cases are listed, want all but one; log:\n%s", len(got), log.String())
 	}
@@ -217,10 +217,10 @@ func TestDamagedCustomerIsAlone(t *testing.T) {
 	if _, err := l.Load(t.Context(), keys[0]); !errors.Is(err, ErrDamaged) || !errors.Is(err, ErrBroken) || !strings.Contains(Cause(err).Error(), damaged) {
 		t.Errorf("loaded: %v (%v)", err, Cause(err))
 	}
-	l.client.Del(t.Context(), mistyped)
-	l.client.Set(t.Context(), mistyped, "a string", 0)
+	asAdmin(t, l).client.Del(t.Context(), mistyped)
+	asAdmin(t, l).client.Set(t.Context(), mistyped, "a string", 0)
 	for _, key := range keys[2:] {
-		l.client.ZRem(t.Context(), mustNames(t, l, key).due, string(key))
+		asAdmin(t, l).client.ZRem(t.Context(), mustNames(t, l, key).due, string(key))
 	}
 	told := map[Key]bool{}
 	_, err := l.Repair(t.Context(), soon, func(key Key) { told[key] = true })

@@ -105,7 +105,7 @@ func nothingLeft(t *testing.T, open opener) {
 	if left := traces(t, l, w.Key); len(left) != 1 || left[0] != n.customer+" t" {
 		t.Errorf("left: %q", left)
 	}
-	if ttl := l.client.PTTL(t.Context(), n.customer).Val(); ttl <= ninetyDays-time.Minute || ttl > ninetyDays {
+	if ttl := asAdmin(t, l).client.PTTL(t.Context(), n.customer).Val(); ttl <= ninetyDays-time.Minute || ttl > ninetyDays {
 		t.Errorf("the tombstone lives %v", ttl)
 	}
 	for number := range int64(3) {
@@ -123,14 +123,14 @@ func nothingLeft(t *testing.T, open opener) {
 		t.Errorf("the cases of somebody else: %v, %v", list, err)
 	}
 
-	l.client.PExpire(t.Context(), n.customer, time.Hour)
+	asAdmin(t, l).client.PExpire(t.Context(), n.customer, time.Hour)
 	again := mustErase(t, l, w.Key, ninetyDays)
 	left := again.Until.Sub(at.Now())
 	again.Until = time.Time{}
 	if again != (Erased{}) || left > time.Hour || left < time.Hour-time.Minute {
 		t.Errorf("erased again: %+v, tombstone for %v", again, left)
 	}
-	if ttl := l.client.PTTL(t.Context(), n.customer).Val(); ttl > time.Hour {
+	if ttl := asAdmin(t, l).client.PTTL(t.Context(), n.customer).Val(); ttl > time.Hour {
 		t.Errorf("erased again, the tombstone lives %v longer", ttl)
 	}
 }
@@ -158,10 +158,10 @@ func laterLife(t *testing.T, open opener) {
 	if _, _, err := l.Case(t.Context(), CaseID(w.Key, 1)); !errors.Is(err, ErrNotFound) {
 		t.Errorf("the erased case: %v", err)
 	}
-	if l.client.HExists(t.Context(), n.customer, tombField).Val() {
+	if asAdmin(t, l).client.HExists(t.Context(), n.customer, tombField).Val() {
 		t.Error("the tombstone stays in the new life")
 	}
-	if ttl := l.client.PTTL(t.Context(), n.customer).Val(); ttl != -1 {
+	if ttl := asAdmin(t, l).client.PTTL(t.Context(), n.customer).Val(); ttl != -1 {
 		t.Errorf("with an open case, the customer lives %v", ttl)
 	}
 
@@ -173,7 +173,7 @@ func laterLife(t *testing.T, open opener) {
 		t.Errorf("after two lives (-want +got):\n%s", diff)
 	}
 	mustUpdate(t, l, one(l, "later life", "order"), count)
-	if ttl := l.client.PTTL(t.Context(), n.customer).Val(); ttl < lifetime-time.Minute {
+	if ttl := asAdmin(t, l).client.PTTL(t.Context(), n.customer).Val(); ttl < lifetime-time.Minute {
 		t.Errorf("without an open case, the customer lives %v", ttl)
 	}
 	at.add(ninetyDays)
@@ -218,7 +218,7 @@ func noTombstone(t *testing.T, open opener) {
 	// Events outlive a customer who was not seen for 400 days.
 	mustUpdate(t, l, w, opens)
 	n, _ := l.buckets.of(w.Key)
-	l.client.Del(t.Context(), n.customer)
+	asAdmin(t, l).client.Del(t.Context(), n.customer)
 	if gone := mustErase(t, l, w.Key, ninetyDays); gone != (Erased{Found: true, Events: 1}) {
 		t.Errorf("erased %+v of a customer long gone", gone)
 	}
@@ -335,7 +335,7 @@ func erasedAtOnce(t *testing.T, open opener) {
 	left := len(mustLoad(t, l, key).Customer.Open)
 	n, _ := l.buckets.of(key)
 	listed := 0
-	for _, member := range l.client.ZRange(t.Context(), n.open("shop"), 0, -1).Val() {
+	for _, member := range asAdmin(t, l).client.ZRange(t.Context(), n.open("shop"), 0, -1).Val() {
 		if strings.HasPrefix(member, string(key)) {
 			listed++
 		}
@@ -354,7 +354,7 @@ func knownHoles(t *testing.T, open opener) {
 	l := open(t, func(o *Options) { o.Buckets = 0 })
 	w := one(l, "holes", "a")
 	n, _ := l.buckets.of(w.Key)
-	l.client.Del(t.Context(), n.events, n.erased())
+	asAdmin(t, l).client.Del(t.Context(), n.events, n.erased())
 	neighbour := w // of the same bucket
 	for i := 0; neighbour.Key == w.Key || sameBucket(l, neighbour.Key) != n.tag; i++ {
 		neighbour = one(l, fmt.Sprint("neighbour ", i), "a")
@@ -365,11 +365,11 @@ func knownHoles(t *testing.T, open opener) {
 		mustUpdate(t, l, neighbour, opens)
 	}
 	mustErase(t, l, w.Key, ninetyDays)
-	if got := fmt.Sprint(l.client.ZRange(t.Context(), n.erased(), 0, -1).Val()); got != "[0 2 4]" {
+	if got := fmt.Sprint(asAdmin(t, l).client.ZRange(t.Context(), n.erased(), 0, -1).Val()); got != "[0 2 4]" {
 		t.Errorf("erased: %s", got)
 	}
 	var ids []string
-	for _, entry := range l.client.XRange(t.Context(), n.events, "-", "+").Val() {
+	for _, entry := range asAdmin(t, l).client.XRange(t.Context(), n.events, "-", "+").Val() {
 		ids = append(ids, entry.ID)
 	}
 	if fmt.Sprint(ids) != "[1-1 1-3 1-5]" {
@@ -378,14 +378,14 @@ func knownHoles(t *testing.T, open opener) {
 
 	// The numbers go on, even when all events are gone; what lies before the
 	// oldest event is forgotten, but for the one next to it.
-	l.client.XTrimMaxLen(t.Context(), n.events, 1)
+	asAdmin(t, l).client.XTrimMaxLen(t.Context(), n.events, 1)
 	mustErase(t, l, neighbour.Key, ninetyDays)
 	w.Requests[0].ID = "another"
 	mustUpdate(t, l, w, opens)
-	if entries := l.client.XRange(t.Context(), n.events, "-", "+").Val(); len(entries) != 1 || entries[0].ID != "1-6" {
+	if entries := asAdmin(t, l).client.XRange(t.Context(), n.events, "-", "+").Val(); len(entries) != 1 || entries[0].ID != "1-6" {
 		t.Errorf("the next event: %v", entries)
 	}
-	if got := fmt.Sprint(l.client.ZRange(t.Context(), n.erased(), 0, -1).Val()); got != "[4 5]" {
+	if got := fmt.Sprint(asAdmin(t, l).client.ZRange(t.Context(), n.erased(), 0, -1).Val()); got != "[4 5]" {
 		t.Errorf("erased: %s", got)
 	}
 }
@@ -399,15 +399,15 @@ func eraseWrongType(t *testing.T, open opener) {
 	l := open(t)
 	w := one(l, "wrong type", "a")
 	n, _ := l.buckets.of(w.Key)
-	l.client.Del(t.Context(), n.erased())
+	asAdmin(t, l).client.Del(t.Context(), n.erased())
 	mustUpdate(t, l, w, opens)
-	l.client.Set(t.Context(), n.erased(), "a string", 0)
+	asAdmin(t, l).client.Set(t.Context(), n.erased(), "a string", 0)
 	before := dump(t, l)
 	if _, err := l.Erase(t.Context(), "shop", w.Key, ninetyDays); !errors.Is(err, ErrBroken) {
 		t.Errorf("got %v", err)
 	}
 	unchanged(t, l, before)
-	l.client.Del(t.Context(), n.erased())
+	asAdmin(t, l).client.Del(t.Context(), n.erased())
 	mustErase(t, l, w.Key, ninetyDays)
 }
 

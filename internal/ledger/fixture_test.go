@@ -100,7 +100,7 @@ func mustLoad(t testing.TB, l *Ledger, key Key) Snapshot {
 // dump reads all that the store holds, key and field by key and field.
 func dump(t testing.TB, l *Ledger) map[string]string {
 	t.Helper()
-	nodes, err := l.nodes(t.Context())
+	nodes, err := asAdmin(t, l).nodes(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func size(t testing.TB, l *Ledger, key Key) (bytes, fields int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for field, value := range l.client.HGetAll(t.Context(), n.customer).Val() {
+	for field, value := range asAdmin(t, l).client.HGetAll(t.Context(), n.customer).Val() {
 		bytes += len(field) + len(value)
 		fields++
 	}

@@ -95,7 +95,7 @@ func reread(t *testing.T, l *Ledger, c Cursor) Cursor {
 func inIndex(t *testing.T, l *Ledger, tenant string, key Key) map[int64]int64 {
 	t.Helper()
 	found := map[int64]int64{}
-	for _, z := range l.client.ZRangeWithScores(t.Context(), mustNames(t, l, key).open(tenant), 0, -1).Val() {
+	for _, z := range asAdmin(t, l).client.ZRangeWithScores(t.Context(), mustNames(t, l, key).open(tenant), 0, -1).Val() {
 		if k, number, err := parseOpenMember(z.Member.(string)); err == nil && k == key {
 			found[number] = int64(z.Score)
 		}

@@ -296,9 +296,10 @@ func slotMoves(t *testing.T, c *redistest.ClusterInstance, open opener) {
 	slot := must(from, "cluster", "keyslot", n.customer)
 	fromID, toID := must(from, "cluster", "myid"), must(to, "cluster", "myid")
 	host, port, _ := net.SplitHostPort(to.Addr())
+	all := redistest.Options(to.Addr())
 	move := func(keys ...any) {
 		t.Helper()
-		must(from, append([]any{"migrate", host, port, "", "0", "1000", "keys"}, keys...)...)
+		must(from, append([]any{"migrate", host, port, "", "0", "1000", "auth2", all.Username, all.Password, "keys"}, keys...)...)
 	}
 	must(to, "cluster", "setslot", slot, "importing", fromID)
 	must(from, "cluster", "setslot", slot, "migrating", toID)

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/makeamends/amends/deploy"
 	"github.com/makeamends/amends/internal/redistest"
 )
 
@@ -91,9 +93,7 @@ func TestOldServersAreRefused(t *testing.T) {
 
 func TestThePermissionsAreComplete(t *testing.T) {
 	t.Parallel()
-	server := redistest.Server(t)
-	rule := []string{"ACL", "SETUSER", "amends", "on", ">pass", "~{b*", "~amends:*", "+@read", "+hset", "+hsetnx", "+hdel", "+persist",
-		"+pexpire", "+zadd", "+evalsha", "+eval", "+set", "+time", "+info", "+ping", "+script"}
+	server := redistest.Server(t, redistest.WithRefusals())
 	cli := func(args ...string) {
 		t.Helper()
 		anys := make([]any, len(args))
@@ -104,8 +104,8 @@ func TestThePermissionsAreComplete(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cli(rule...)
-	url := strings.Replace(server.URL(), "redis://", "redis://amends:pass@", 1)
+	cli("ACL", "SETUSER", "amends", "-hincrby", "-unlink", "-wait", "-xadd", "-xdel", "-zrem", "-zremrangebyrank", "-zremrangebyscore")
+	url := server.URL()
 	advice := "ACL SETUSER amends '~{b*' '~amends:*' +hincrby +unlink +wait +xadd +xdel +zrem +zremrangebyrank +zremrangebyscore"
 	refuses(t, Options{URL: url}, "does not let the user \"amends\" do what the ledger does; run: redis-cli "+advice)
 	cli(strings.Fields(strings.ReplaceAll(advice, "'", ""))...)
@@ -129,7 +129,45 @@ func TestThePermissionsAreComplete(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	refuses(t, Options{URL: url}, "+evalsha")
-	refuses(t, Options{URL: strings.Replace(url, "pass", "hunter2", 1)}, "refuses", "WRONGPASS")
+	refuses(t, Options{URL: "redis://amends:hunter2@" + server.Addr()}, "refuses", "WRONGPASS")
+}
+
+// TestEveryPermissionIsAskedFor takes each permission of the deployment away
+// from the service's user, one at a time: the start is refused, and says which
+// it was. What only some stores need is left out.
+func TestEveryPermissionIsAskedFor(t *testing.T) {
+	t.Parallel()
+	server := redistest.Server(t, redistest.WithRefusals())
+	_, rules, _ := strings.Cut(deploy.RedisUsers, "user amends ")
+	asked := 0
+	for _, rule := range strings.Fields(rules) {
+		name, ok := strings.CutPrefix(rule, "+")
+		if !ok || slices.Contains([]string{"cluster|slots", "config|get", "select"}, name) {
+			continue
+		}
+		asked++
+		if err := server.Client().ACLSetUser(t.Context(), "amends", "-"+name).Err(); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, Options{URL: server.URL()}, name)
+		if err := server.Client().ACLSetUser(t.Context(), "amends", rule).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if asked < 30 {
+		t.Errorf("%d permissions, fewer than there are", asked)
+	}
+	openAt(t, server.URL())
+}
+
+func TestNumberedDatabase(t *testing.T) {
+	t.Parallel()
+	server := redistest.Server(t)
+	l := openAt(t, server.URL()+"/3")
+	mustUpdate(t, l, one(l, "numbered", "a"), count)
+	if n := server.Client().DBSize(t.Context()).Val(); n != 0 {
+		t.Errorf("%d keys in database 0", n)
+	}
 }
 
 func TestClocksAgree(t *testing.T) {
@@ -245,7 +283,7 @@ func TestAnUnreadableCustomerIsAlone(t *testing.T) {
 	l := openAt(t, Embedded)
 	w := one(l, "unreadable", "a")
 	mustUpdate(t, l, w, opens)
-	l.client.HSet(t.Context(), mustNames(t, l, w.Key).customer, "s", "not ours")
+	asAdmin(t, l).client.HSet(t.Context(), mustNames(t, l, w.Key).customer, "s", "not ours")
 	if _, err := l.Update(t.Context(), one(l, "unreadable", "b"), count); !errors.Is(err, ErrBroken) {
 		t.Errorf("got %v", err)
 	}

@@ -36,7 +36,6 @@ func Cluster(tb testing.TB, masters int) *ClusterInstance {
 	c := &ClusterInstance{tb: tb}
 	s := serverSpec()
 	s.cluster = true
-	s.set("cluster-require-full-coverage", "no")
 	s.set("cluster-node-timeout", "2000")
 	for range masters {
 		c.nodes = append(c.nodes, start(tb, s))
@@ -46,6 +45,8 @@ func Cluster(tb testing.TB, masters int) *ClusterInstance {
 	}
 	c.client = redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs:                    c.addrs(),
+		Username:                 administrator,
+		Password:                 password(administrator),
 		DialerRetries:            1,
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
@@ -55,9 +56,10 @@ func Cluster(tb testing.TB, masters int) *ClusterInstance {
 	return c
 }
 
-// URL is the address in the form redis+cluster://host:port,host:port,...
+// URL is the address in the form redis+cluster://user:password@host:port,host:port,...
+// for the service's user, as that of an Instance is.
 func (c *ClusterInstance) URL() string {
-	return "redis+cluster://" + strings.Join(c.addrs(), ",")
+	return "redis+cluster://" + login() + strings.Join(c.addrs(), ",")
 }
 
 // Nodes are the masters in the order of their slots; each can be killed,
@@ -80,7 +82,7 @@ func (c *ClusterInstance) Owner(key string) *Instance {
 	return nil
 }
 
-// Client is a ready client of the whole cluster, closed when the test ends.
+// Client is a ready client of the whole cluster that may do everything, closed when the test ends.
 func (c *ClusterInstance) Client() *redis.ClusterClient { return c.client }
 
 // WaitReady returns when every node sees all nodes and all slots in order, as

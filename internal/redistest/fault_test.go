@@ -16,9 +16,9 @@ func through(t *testing.T, p *redistest.ProxyInstance, retries int) *redis.Clien
 	if retries == 0 {
 		retries = -1 // go-redis takes 0 for its default of 3
 	}
-	c := redis.NewClient(&redis.Options{
-		Addr: p.Addr(), PoolSize: 1, MaxRetries: retries, DialerRetries: 1, DisableIdentity: true,
-	})
+	o := redistest.Options(p.Addr())
+	o.PoolSize, o.MaxRetries = 1, retries
+	c := redis.NewClient(o)
 	t.Cleanup(func() { c.Close() })
 	if err := c.Ping(t.Context()).Err(); err != nil {
 		t.Fatal(err)
@@ -85,7 +85,9 @@ func TestCutClosesAndRefusesUntilRestore(t *testing.T) {
 	p := redistest.Proxy(t, redistest.Server(t).Addr())
 	// More than one connection: a go-redis pool that met as many dial errors
 	// as it may hold connections repeats the last for a second.
-	c := redis.NewClient(&redis.Options{Addr: p.Addr(), PoolSize: 10, DialerRetries: 1, DisableIdentity: true})
+	o := redistest.Options(p.Addr())
+	o.PoolSize = 10
+	c := redis.NewClient(o)
 	t.Cleanup(func() { c.Close() })
 	if err := c.Ping(t.Context()).Err(); err != nil {
 		t.Fatal(err)

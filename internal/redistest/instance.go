@@ -10,6 +10,10 @@
 //
 // A test is skipped when redis-server is not installed, and fails instead when
 // the environment variable CI is set. Redis 7.0 or newer on a Unix is needed.
+//
+// The servers have the settings and the users of the deployment (deploy/redis),
+// so that all that is tested is done with the permissions that the service has
+// in production: a test in which Redis refuses anything fails.
 package redistest
 
 import (
@@ -25,7 +29,8 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
-	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/makeamends/amends/deploy"
 )
 
 // Instance is one Redis process, private to the test that asked for it. Its
@@ -40,8 +45,10 @@ type Instance struct {
 	client  *redis.Client
 	log     *os.File
 
-	mu   sync.Mutex
-	proc *process
+	mu      sync.Mutex
+	proc    *process
+	paused  bool
+	refused []string // what Redis refused before it was killed
 }
 
 // Option changes how Server starts Redis.
@@ -84,6 +91,7 @@ func start(tb testing.TB, s spec) *Instance {
 	i.tb = tb
 	tb.Cleanup(func() {
 		i.close()
+		i.checkRefusals()
 		if tb.Failed() {
 			tb.Logf("log of the Redis at %s:\n%s", i.Addr(), tail(i.log))
 		}
@@ -97,11 +105,14 @@ func (i *Instance) Addr() string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(i.port))
 }
 
-// URL is the address in the form redis://host:port.
-func (i *Instance) URL() string { return "redis://" + i.Addr() }
+// URL is the address in the form redis://user:password@host:port. The user is
+// that of the service, with the permissions of deploy/redis/users.acl; if Redis
+// refuses it anything, the test fails.
+func (i *Instance) URL() string { return "redis://" + login() + i.Addr() }
 
-// Client is a ready client, closed when the test ends. It repeats a command
-// whose reply was lost; code under test should use a client of its own.
+// Client is a ready client that may do everything, closed when the test ends.
+// It repeats a command whose reply was lost; code under test should use a
+// client of its own.
 func (i *Instance) Client() *redis.Client { return i.client }
 
 // Kill ends the process at once (kill -9) and returns when it is gone. Killing
@@ -109,10 +120,14 @@ func (i *Instance) Client() *redis.Client { return i.client }
 func (i *Instance) Kill() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.proc != nil {
-		i.proc.kill()
-		i.proc = nil
+	if i.proc == nil {
+		return
 	}
+	if !i.paused && !i.proc.gone() {
+		i.noteRefusals()
+	}
+	i.proc.kill()
+	i.proc, i.paused = nil, false
 }
 
 // Start runs a killed instance again on the same port and directory, and
@@ -153,11 +168,12 @@ func (i *Instance) signal(s syscall.Signal) {
 	if err := i.proc.signal(s); err != nil {
 		i.tb.Fatalf("signal %v for the Redis at %s: %v", s, i.Addr(), err)
 	}
+	i.paused = s == syscall.SIGSTOP
 }
 
 func (i *Instance) close() {
-	i.client.Close()
 	i.Kill()
+	i.client.Close()
 }
 
 // spec says what to run and with which configuration.
@@ -165,14 +181,25 @@ type spec struct {
 	binary     string
 	sentinel   bool
 	cluster    bool
+	refusals   bool // are expected
+	users      string
 	directives [][2]string
 }
 
+// serverSpec is the configuration of the deployment, but for what tests want
+// otherwise: most of them need nothing on the disk.
 func serverSpec() spec {
-	var s spec
+	s := spec{users: deploy.RedisUsers}
+	for line := range strings.Lines(deploy.RedisConf) {
+		if k, v, ok := strings.Cut(strings.TrimSpace(line), " "); ok && k != "#" {
+			s.set(k, v)
+		}
+	}
+	s.set("bind", "127.0.0.1")
+	s.set("dir", ".")
+	s.set("masteruser", replicator)
+	s.set("masterauth", password(replicator))
 	s.set("appendonly", "no")
-	s.set("save", "")
-	s.set("maxmemory-policy", "noeviction")
 	// A rewrite forks a child that would go on writing into the directory
 	// after its parent was killed.
 	s.set("auto-aof-rewrite-percentage", "0")
@@ -196,25 +223,17 @@ func (s *spec) set(k, v string) {
 // once a port: a sentinel keeps its state in that file.
 func (i *Instance) writeConfig() error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "bind 127.0.0.1\nport %d\n", i.port)
+	i.spec.set("port", strconv.Itoa(i.port))
+	i.spec.set("aclfile", usersFile)
 	if i.spec.cluster {
-		fmt.Fprintf(&b, "cluster-enabled yes\ncluster-port %d\n", i.busPort)
+		i.spec.set("cluster-enabled", "yes")
+		i.spec.set("cluster-port", strconv.Itoa(i.busPort))
 	}
 	for _, d := range i.spec.directives {
 		fmt.Fprintln(&b, d[0], d[1])
 	}
-	return os.WriteFile(filepath.Join(i.dir, configFile), []byte(b.String()), 0o600)
-}
-
-// clientOptions are those of every client of this package.
-func clientOptions(addr string) *redis.Options {
-	return &redis.Options{
-		Addr: addr,
-		// The test has just killed or is about to start the server: the
-		// client's default of five slow dials would only delay the answer.
-		DialerRetries: 1,
-		// Redis 7.0 answers both with an error.
-		DisableIdentity:          true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	if err := os.WriteFile(filepath.Join(i.dir, usersFile), []byte(users(i.spec.users)), 0o600); err != nil {
+		return err
 	}
+	return os.WriteFile(filepath.Join(i.dir, configFile), []byte(b.String()), 0o600)
 }

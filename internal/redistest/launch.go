@@ -44,7 +44,7 @@ func launch(s spec, dir string) (*Instance, error) {
 		log.Close()
 		return nil, err
 	}
-	i.client = redis.NewClient(clientOptions(i.Addr()))
+	i.client = redis.NewClient(Options(i.Addr()))
 	return i, nil
 }
 
@@ -113,10 +113,13 @@ func askPid(addr string) (int, error) {
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(time.Second))
-	if _, err := io.WriteString(c, "PING\r\nINFO server\r\n"); err != nil {
+	if _, err := fmt.Fprintf(c, "AUTH %s %s\r\nPING\r\nINFO server\r\n", administrator, password(administrator)); err != nil {
 		return 0, err
 	}
 	lines := bufio.NewScanner(c)
+	if lines.Scan(); lines.Text() != "+OK" {
+		return 0, fmt.Errorf("AUTH answered %q", lines.Text())
+	}
 	lines.Scan()
 	if lines.Text() != "+PONG" {
 		return 0, fmt.Errorf("PING answered %q", lines.Text())

@@ -65,8 +65,9 @@ func (p *ProxyInstance) listen(upstreamAddr string) error {
 // Addr is the host:port of the proxy; it stays the same through Cut and Restore.
 func (p *ProxyInstance) Addr() string { return p.proxy.Listen }
 
-// URL is the proxy's address in the form redis://host:port.
-func (p *ProxyInstance) URL() string { return "redis://" + p.Addr() }
+// URL is the proxy's address in the form redis://user:password@host:port, for
+// the service's user.
+func (p *ProxyInstance) URL() string { return "redis://" + login() + p.Addr() }
 
 // Cut closes every connection and refuses new ones until Restore. What was on
 // its way may or may not reach Redis; LoseReplyTo leaves no such doubt.

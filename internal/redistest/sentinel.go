@@ -3,9 +3,12 @@ package redistest
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/makeamends/amends/deploy"
 )
 
 // MasterName is what a SentinelInstance's sentinel calls its master.
@@ -34,18 +37,24 @@ func Sentinel(tb testing.TB) *SentinelInstance {
 		tb.Fatalf("waiting for the sentinel: %v", err)
 	}
 	s.client = redis.NewFailoverClient(&redis.FailoverOptions{
-		MasterName:      MasterName,
-		SentinelAddrs:   []string{s.sentinel.Addr()},
-		DialerRetries:   1,
-		DisableIdentity: true,
+		MasterName:       MasterName,
+		SentinelAddrs:    []string{s.sentinel.Addr()},
+		SentinelUsername: administrator,
+		SentinelPassword: password(administrator),
+		Username:         administrator,
+		Password:         password(administrator),
+		DialerRetries:    1,
+		DisableIdentity:  true,
 	})
 	tb.Cleanup(func() { s.client.Close() })
 	return s
 }
 
-// URL is the address in the form redis+sentinel://host:port/mymaster.
+// URL is the address in the form redis+sentinel://user:password@host:port/mymaster
+// with a login for the sentinel behind it, for the service's user at both.
 func (s *SentinelInstance) URL() string {
-	return "redis+sentinel://" + s.sentinel.Addr() + "/" + MasterName
+	return "redis+sentinel://" + login() + s.sentinel.Addr() + "/" + MasterName + "?" +
+		url.Values{"sentinel_user": {service}, "sentinel_password": {password(service)}}.Encode()
 }
 
 // Master is the server that was the master at first.
@@ -63,9 +72,12 @@ func (s *SentinelInstance) Sentinel() *Instance { return s.sentinel }
 func (s *SentinelInstance) Client() *redis.Client { return s.client }
 
 func sentinelSpec(masterPort int) spec {
-	s := spec{sentinel: true}
+	s := spec{sentinel: true, users: deploy.SentinelUsers}
+	s.set("bind", "127.0.0.1")
 	const quorum = 1
 	s.set("sentinel monitor", fmt.Sprintf("%s 127.0.0.1 %d %d", MasterName, masterPort, quorum))
+	s.set("sentinel auth-user", MasterName+" "+observer)
+	s.set("sentinel auth-pass", MasterName+" "+password(observer))
 	s.set("sentinel down-after-milliseconds", MasterName+" 1000")
 	s.set("sentinel failover-timeout", MasterName+" 3000")
 	return s
@@ -83,7 +95,7 @@ func (s *SentinelInstance) replicaFollows(ctx context.Context) error {
 }
 
 func (s *SentinelInstance) sentinelKnows(ctx context.Context) error {
-	c := redis.NewSentinelClient(clientOptions(s.sentinel.Addr()))
+	c := redis.NewSentinelClient(Options(s.sentinel.Addr()))
 	defer c.Close()
 	m, err := c.Master(ctx, MasterName).Result()
 	if err != nil {

@@ -97,10 +97,13 @@ func release(tb testing.TB) {
 		tb.Logf("log of the shared Redis at %s:\n%s", i.Addr(), tail(i.log))
 	}
 	if i.proc == nil || i.proc.gone() {
+		i.checkRefusals()
 		i.close()
 		i.log.Close()
 		shared.instance = nil
 		return
 	}
 	i.Resume()
+	i.noteRefusals()
+	i.checkRefusals()
 }

@@ -149,7 +149,7 @@ func resolveHalf(t *testing.T, desks []recoveryv1.RecoveryServiceClient, cases [
 // storedEvents reads what was committed about each case, in order.
 func storedEvents(t *testing.T, addr string, cases []dueCase) map[string][]*ledgerv1.Event {
 	t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: addr})
+	client := redis.NewClient(redistest.Options(addr))
 	defer client.Close()
 	told := make(map[string][]*ledgerv1.Event, len(cases))
 	for bucket := range ledger.DefaultBuckets {
