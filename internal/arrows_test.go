@@ -26,9 +26,10 @@ var may = map[string][]string{
 	"internal/policy":    {"internal/recovery", "internal/document", "internal/files", "internal/calendar", "proto/recovery/policy/v1", "proto/recovery/v1"},
 	"internal/ledger":    {"internal/recovery", "proto/recovery/ledger/v1"},
 	"internal/watch":     {"internal/recovery", "internal/ledger", "proto/recovery/v1"},
-	"internal/rpc":       {"internal/recovery", "internal/ledger", "internal/policy", "internal/watch", "proto/recovery/v1"},
-	"internal/sweep":     {"internal/recovery", "internal/ledger"},
-	"internal/serve":     {"internal/rpc", "internal/sweep", "internal/watch", "internal/ledger", "internal/policy", "internal/telemetry", "internal/recovery", "proto/recovery/v1"},
+	"internal/spans":     {"internal/recovery", "internal/ledger", "proto/recovery/v1"},
+	"internal/rpc":       {"internal/recovery", "internal/ledger", "internal/policy", "internal/watch", "internal/spans", "proto/recovery/v1"},
+	"internal/sweep":     {"internal/recovery", "internal/ledger", "internal/spans"},
+	"internal/serve":     {"internal/rpc", "internal/sweep", "internal/watch", "internal/ledger", "internal/policy", "internal/telemetry", "internal/spans", "internal/recovery", "proto/recovery/v1"},
 	"internal/show":      {"proto/recovery/v1", "internal/policy"},
 	"internal/story":     {"proto/recovery/v1"},
 }

@@ -108,6 +108,8 @@ func (l *Ledger) account(ctx context.Context, b Booking, e entry) (held int64, e
 		e.what, totalField(b.Currency), l.bookingField(b), b.member(),
 		min(max(e.amount, 0), MostBudget), min(max(e.limit, 0), MostBudget), score(e.check), l.budgetLife(b, e.check),
 	}
+	done := l.opts.Observe(ctx, "budget", "")
+	defer func() { done(err) }()
 	err = l.persist(ctx, func(ctx context.Context) error {
 		held, err = l.budget.run(ctx, l.client, keys, args).Int64()
 		if err != nil {

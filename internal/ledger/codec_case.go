@@ -172,6 +172,9 @@ func profileOf(m *ledgerv1.Profile) recovery.Profile {
 }
 
 func deadlineRecord(d recovery.Deadline) *ledgerv1.Deadline {
+	if d.Verdict != recovery.Pending {
+		d.TraceParent = "" // nobody asks for it any more
+	}
 	return ledgerv1.Deadline_builder{
 		Milestone: uint32(d.Milestone),
 		DueAt:     nanos(d.DueAt),
@@ -180,6 +183,8 @@ func deadlineRecord(d recovery.Deadline) *ledgerv1.Deadline {
 		MetAt:     nanos(d.MetAt),
 		Business:  d.Business,
 		Warnings:  convert(d.Warnings, nanos),
+
+		TraceParent: d.TraceParent,
 	}.Build()
 }
 
@@ -192,6 +197,8 @@ func deadlineOf(m *ledgerv1.Deadline) recovery.Deadline {
 		MetAt:     moment(m.GetMetAt()),
 		Business:  m.GetBusiness(),
 		Warnings:  convert(m.GetWarnings(), moment),
+
+		TraceParent: m.GetTraceParent(),
 	}
 }
 

@@ -49,6 +49,8 @@ func (u *update) change(at loaded, j Judgement) (change, error) {
 	now := u.ledger.opts.Now()
 	today := day(now)
 	next := state{tenant: at.state.tenant, erased: stillErased(at.state.erased, today), customer: j.Customer}
+	u.sign(next.customer.Open)
+	u.sign(next.customer.Closed)
 	if u.write.Tenant != "" {
 		next.tenant = u.write.Tenant
 	}
@@ -83,7 +85,18 @@ func (u *update) change(at loaded, j Judgement) (change, error) {
 	c.pairs = append(c.pairs, "v", c.to, "s", body)
 	c.open = u.names.open(next.tenant)
 	c.list(u.write, at.state.customer.Open, j.Customer)
-	return c, c.stream(origin{u.write.Key, next.tenant, now}, next)
+	return c, c.stream(origin{u.write.Key, next.tenant, now, u.write.TraceParent}, next)
+}
+
+// sign writes on every promise that this change has made who made it.
+func (u *update) sign(cases []recovery.Case) {
+	for i := range cases {
+		for n := range cases[i].Deadlines {
+			if d := &cases[i].Deadlines[n]; d.Fresh {
+				d.TraceParent = u.write.TraceParent
+			}
+		}
+	}
 }
 
 // answers records what the fresh requests are answered.

@@ -97,7 +97,7 @@ func (f *estate) known() bool { return f.at.token != "" || f.at.fault != nil }
 // offers hold is forgotten first: they stay accepted whatever comes between, and
 // once the cases are gone nobody could tell them from those that return.
 func (e *erasure) try(ctx context.Context) error {
-	at, err := e.ledger.fetch(ctx, e.names.customer, nil)
+	at, err := e.ledger.fetch(ctx, e.names, nil)
 	if errors.Is(err, ErrDamaged) {
 		at, err = e.ruin(at, err), nil
 	}
@@ -249,7 +249,7 @@ func (e *erasure) remove(ctx context.Context, found estate) error {
 	for _, member := range found.listed {
 		args = append(args, member)
 	}
-	done := e.ledger.opts.Observe(ctx, "erase")
+	done := e.ledger.opts.Observe(ctx, "erase", e.key)
 	stands, err := e.ledger.erase.run(ctx, e.ledger.client, keys, args).Text()
 	done(err)
 	if err == nil && stands != tomb {

@@ -162,7 +162,7 @@ func TestEraseEndsAtTheDeadline(t *testing.T) {
 	var l *Ledger
 	var n atomic.Int64
 	l = openAt(t, redistest.Shared(t).URL(), func(o *Options) {
-		o.Observe = func(_ context.Context, op string) func(error) {
+		o.Observe = func(_ context.Context, op string, _ Key) func(error) {
 			if op == "erase" {
 				mustUpdate(t, l, one(l, "never at rest", fmt.Sprint(n.Add(1))), opens)
 			}

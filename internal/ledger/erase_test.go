@@ -230,7 +230,7 @@ func changeBetween(t *testing.T, open opener) {
 	var w Write
 	between := 1
 	l = open(t, func(o *Options) {
-		o.Observe = func(_ context.Context, op string) func(error) {
+		o.Observe = func(_ context.Context, op string, _ Key) func(error) {
 			if op == "erase" && between > 0 {
 				between--
 				mustUpdate(t, l, w, opens)
@@ -277,7 +277,7 @@ func erasedTwiceSent(t *testing.T, open opener) {
 	mustUpdate(t, l, w, opens)
 	n, _ := l.buckets.of(w.Key)
 	e := &erasure{ledger: l, key: w.Key, names: n, window: ninetyDays}
-	at, err := l.fetch(t.Context(), n.customer, nil)
+	at, err := l.fetch(t.Context(), n, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

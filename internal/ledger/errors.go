@@ -129,6 +129,22 @@ func uncertain(err error) bool {
 	return c == classUnknown || c == classCancelled
 }
 
+// Conflict is the [Meaning] of a commit that came too late: the customer was
+// changed by another, and is judged again.
+const Conflict = "conflict"
+
+// Meaning says in one word what an error of one attempt means. It holds nothing
+// that the store or a caller has said, so it may be told to anybody.
+func Meaning(err error) string {
+	if errors.Is(err, errConflict) {
+		return Conflict
+	}
+	return [...]string{
+		classBroken: "broken", classRefused: "refused", classFull: "full", classUnknown: "unknown",
+		classOverloaded: "overloaded", classCancelled: "cancelled",
+	}[classify(err)]
+}
+
 // classify is the one place that reads errors of the driver.
 func classify(err error) class {
 	var answer redis.Error

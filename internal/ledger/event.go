@@ -28,7 +28,10 @@ type Event struct {
 	Band       recovery.Band // if nobody answers
 	RespondBy  time.Time     // zero: nobody had been promised an answer
 	RecordedAt time.Time
-	sum        uint16 // of the bytes that it is stored as
+	// TraceParent is that of the call, or of the sweep, that made the change;
+	// empty if that was not traced.
+	TraceParent string
+	sum         uint16 // of the bytes that it is stored as
 }
 
 // Mark says how far the events of one bucket were read. The zero Mark stands
@@ -49,6 +52,7 @@ type origin struct {
 	key    Key
 	tenant string
 	now    time.Time
+	trace  string
 }
 
 // encodeEvent makes the stream entry of one transition of a case; the case is
@@ -67,6 +71,8 @@ func encodeEvent(at origin, k *recovery.Case, t recovery.Transition) ([]byte, er
 		Band:       uint32(k.Assessment.Risk.Band),
 		RespondBy:  nanos(k.RespondBy()),
 		RecordedAt: nanos(at.now),
+
+		TraceParent: at.trace,
 	}.Build())
 }
 
@@ -112,7 +118,9 @@ func decodeEvent(bucket int, entry redis.XMessage) (Event, error) {
 		Band:       recovery.Band(m.GetBand()),
 		RespondBy:  moment(m.GetRespondBy()),
 		RecordedAt: moment(m.GetRecordedAt()),
-		sum:        eventSum(body),
+
+		TraceParent: m.GetTraceParent(),
+		sum:         eventSum(body),
 	}, nil
 }
 

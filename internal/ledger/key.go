@@ -119,7 +119,10 @@ func decodeKey(key Key) (out [hashSize]byte, err error) {
 }
 
 // names are the Redis keys that one commit touches.
-type names struct{ customer, due, events, tag string }
+type names struct {
+	key                        Key
+	customer, due, events, tag string
+}
 
 // buckets are the names of each bucket, made once.
 type buckets []names
@@ -140,6 +143,7 @@ func (b buckets) of(key Key) (names, error) {
 		return names{}, err
 	}
 	n := b[i]
+	n.key = key
 	n.customer += string(key)
 	return n, nil
 }

@@ -32,9 +32,11 @@ type Options struct {
 	Now func() time.Time
 	// Logger takes warnings; nil: none.
 	Logger *slog.Logger
-	// Observe is called at the start of every "load", "commit" and "erase", and
-	// what it returns at its end; nil: nobody looks.
-	Observe func(ctx context.Context, op string) (done func(error))
+	// Observe is called at the start of every "load", "commit" and "erase" of a
+	// customer, of every "list" of several, and of every "budget", of nobody, and
+	// what it returns at its end; nil: nobody looks. [Meaning] tells what an error
+	// means without naming anybody.
+	Observe func(ctx context.Context, op string, key Key) (done func(error))
 }
 
 // Ledger keeps customers. It may be used by many goroutines.
@@ -126,7 +128,7 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Observe == nil {
-		o.Observe = func(context.Context, string) func(error) { return func(error) {} }
+		o.Observe = func(context.Context, string, Key) func(error) { return func(error) {} }
 	}
 	return o
 }

@@ -169,7 +169,7 @@ func (l *Ledger) loadMany(ctx context.Context, wanted []Key) (map[Key]*loaded, e
 
 // loadBatch reads customers in one round trip.
 func (l *Ledger) loadBatch(ctx context.Context, batch []Key, into map[Key]*loaded) (err error) {
-	done := l.opts.Observe(ctx, "load")
+	done := l.opts.Observe(ctx, "list", "")
 	defer func() { done(err) }()
 	pipe := l.client.Pipeline()
 	answers := make([]*redis.SliceCmd, len(batch))

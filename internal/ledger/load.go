@@ -114,7 +114,7 @@ func (l *Ledger) load(ctx context.Context, key Key, fields []string) (loaded, er
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	for p := (patience{}); ; {
-		at, err := l.fetch(ctx, n.customer, fields)
+		at, err := l.fetch(ctx, n, fields)
 		if err == nil {
 			return at, nil
 		}
@@ -125,11 +125,11 @@ func (l *Ledger) load(ctx context.Context, key Key, fields []string) (loaded, er
 }
 
 // fetch is one attempt at load.
-func (l *Ledger) fetch(ctx context.Context, name string, fields []string) (at loaded, err error) {
-	done := l.opts.Observe(ctx, "load")
+func (l *Ledger) fetch(ctx context.Context, n names, fields []string) (at loaded, err error) {
+	done := l.opts.Observe(ctx, "load", n.key)
 	defer func() { done(err) }()
 	args := make([]any, 0, len(fields)+5)
-	args = append(args, "hmget", name, "v", "s", tombField)
+	args = append(args, "hmget", n.customer, "v", "s", tombField)
 	for _, f := range fields {
 		args = append(args, f)
 	}
@@ -137,13 +137,13 @@ func (l *Ledger) fetch(ctx context.Context, name string, fields []string) (at lo
 	_ = l.client.Process(ctx, cmd) // the command keeps the error
 	values, err := cmd.Result()
 	if err != nil {
-		return loaded{}, naming(name, err)
+		return loaded{}, naming(n.customer, err)
 	}
 	at = loaded{extra: values[3:]}
 	at.token, _ = values[0].(string)
 	body, _ := values[1].(string)
 	at.tomb, _ = values[2].(string)
-	return at, at.decode(name, body)
+	return at, at.decode(n.customer, body)
 }
 
 // decode takes in the state or, of one who was erased, what remains.

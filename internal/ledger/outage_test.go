@@ -270,7 +270,7 @@ func lostMaster(t *testing.T, c *redistest.ClusterInstance, open opener) {
 func slotMoves(t *testing.T, c *redistest.ClusterInstance, open opener) {
 	var refused atomic.Int32
 	l := open(t, func(o *Options) {
-		o.Observe = func(context.Context, string) func(error) {
+		o.Observe = func(context.Context, string, Key) func(error) {
 			return func(err error) {
 				if redis.HasErrorPrefix(err, "TRYAGAIN") {
 					refused.Add(1)

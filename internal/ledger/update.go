@@ -18,6 +18,9 @@ type Write struct {
 	Requests []Request // what asks for the change; none: time alone (a sweep)
 	Reindex  bool      // write every index entry anew, not only those that change; see [Ledger.Repair]
 	Case     int64     // number of a case that judge must see even if it was filed away; 0: none
+	// TraceParent (W3C) is kept with the promises and the events of this change;
+	// empty: it is not traced.
+	TraceParent string
 }
 
 // Request is what one caller asked for under an id of its choice. The same id
@@ -111,7 +114,7 @@ type judgeError struct{ error }
 
 // try is one round of load, judge, commit.
 func (u *update) try(ctx context.Context) error {
-	at, err := u.ledger.fetch(ctx, u.names.customer, u.fields())
+	at, err := u.ledger.fetch(ctx, u.names, u.fields())
 	if err != nil {
 		return err
 	}
@@ -233,7 +236,7 @@ func (u *update) twins() {
 
 // commit sends the change and notes when its fate is unknown.
 func (u *update) commit(ctx context.Context, c change) (err error) {
-	done := u.ledger.opts.Observe(ctx, "commit")
+	done := u.ledger.opts.Observe(ctx, "commit", u.write.Key)
 	defer func() { done(err) }()
 	if err := ctx.Err(); err != nil {
 		return err // nothing was sent

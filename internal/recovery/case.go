@@ -137,6 +137,9 @@ type Deadline struct {
 	MetAt     time.Time
 	Business  bool        // its clock runs in business hours only
 	Warnings  []time.Time // still to be given, ascending
+
+	TraceParent string // of the call that made the promise; the store fills it in
+	Fresh       bool   // promised by this very change; not kept
 }
 
 // Change is a kind of transition in the life of a case.

@@ -26,7 +26,7 @@ func promise(p *Policy, k *Case, band Band, now time.Time) []Deadline {
 
 // pending is a promise of a fixed time.
 func pending(m Milestone, at time.Time) Deadline {
-	return Deadline{Milestone: m, DueAt: at, BoundBy: ByPolicy, Verdict: Pending}
+	return Deadline{Milestone: m, DueAt: at, BoundBy: ByPolicy, Verdict: Pending, Fresh: true}
 }
 
 func without(list []Deadline, m Milestone) []Deadline {
@@ -75,7 +75,7 @@ func (r *DeadlineRules) announce(list []Deadline, now time.Time) {
 // byBand is the band's time in business hours, or on the calendar when the
 // band is critical; patience runs on the calendar and sets the ceiling.
 func (r *DeadlineRules) byBand(band Band, now time.Time) Deadline {
-	d := Deadline{BoundBy: ByBand, Verdict: Pending}
+	d := Deadline{BoundBy: ByBand, Verdict: Pending, Fresh: true}
 	if band == Critical {
 		d.DueAt = now.Add(r.Band[band])
 		return d

@@ -17,6 +17,7 @@ import (
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/spans"
 	"github.com/makeamends/amends/internal/watch"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -241,7 +242,7 @@ func badRequest(faults []fault) *errdetails.BadRequest {
 func RefuseUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	resp, err := next(ctx, req)
 	if err != nil {
-		return nil, Refuse(ctx, err)
+		return nil, refuseCall(ctx, err)
 	}
 	return resp, nil
 }
@@ -249,9 +250,16 @@ func RefuseUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grp
 // RefuseStream does the same for streams.
 func RefuseStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	if err := next(srv, stream); err != nil {
-		return Refuse(stream.Context(), err)
+		return refuseCall(stream.Context(), err)
 	}
 	return nil
+}
+
+// refuseCall says on the span of the call, too, why it was refused.
+func refuseCall(ctx context.Context, err error) *RefusedError {
+	refused := Refuse(ctx, err)
+	spans.Refused(ctx, refused.Reason())
+	return refused
 }
 
 // UnknownMethod answers calls of services and methods that are not offered.

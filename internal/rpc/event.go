@@ -2,9 +2,7 @@ package rpc
 
 import (
 	"cmp"
-	"context"
 
-	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"time"
 
@@ -104,13 +102,4 @@ func moment(t *timestamppb.Timestamp) time.Time {
 		return time.Time{}
 	}
 	return t.AsTime()
-}
-
-// traceParent names the call in the W3C form; empty when it is not traced.
-func traceParent(ctx context.Context) string {
-	span := trace.SpanContextFromContext(ctx)
-	if !span.IsValid() {
-		return ""
-	}
-	return "00-" + span.TraceID().String() + "-" + span.SpanID().String() + "-" + span.TraceFlags().String()
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/status"
 
+	"github.com/makeamends/amends/internal/spans"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -74,6 +74,8 @@ func receive(ctx context.Context, stream grpc.BidiStreamingServer[recoveryv1.Ing
 func (s *Service) ingest(ctx context.Context, item *recoveryv1.IngestRequest) *recoveryv1.IngestResponse {
 	ctx, cancel := context.WithTimeout(ctx, itemTime)
 	defer cancel()
+	ctx, span := spans.Item(ctx, s.tracer)
+	defer span.End()
 	answer := &recoveryv1.IngestResponse{}
 	var err error
 	switch {
@@ -96,7 +98,8 @@ func (s *Service) ingest(ctx context.Context, item *recoveryv1.IngestRequest) *r
 		err = s.inspect.request(ctx, item)
 	}
 	if err != nil {
-		answer.SetError(status.Convert(Refuse(ctx, err)).Proto())
+		spans.Failed(span)
+		answer.SetError(refuseCall(ctx, err).GRPCStatus().Proto())
 	}
 	return answer
 }

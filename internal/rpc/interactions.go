@@ -9,6 +9,7 @@ import (
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/spans"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -138,7 +139,15 @@ func (b *batch) groups() []*group {
 }
 
 // update records all items of one customer in one change.
-func (b *batch) update(ctx context.Context, g *group) error {
+func (b *batch) update(ctx context.Context, g *group) (err error) {
+	ctx, span := b.service.tracer.Start(ctx, "recovery.record")
+	defer func() {
+		if err != nil {
+			refuseCall(ctx, err)
+			spans.Failed(span)
+		}
+		span.End()
+	}()
 	results, err := b.service.ledger.Update(ctx, g.write, func(c recovery.Customer, fresh []int) (ledger.Judgement, error) {
 		rules, err := b.service.rulesFor(ctx, c)
 		if err != nil {

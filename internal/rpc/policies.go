@@ -9,6 +9,7 @@ import (
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/spans"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -125,7 +126,7 @@ func (s *Service) SimulatePolicy(ctx context.Context, req *recoveryv1.SimulatePo
 	}
 	event := req.GetEvent()
 	event.SetTenant(cmp.Or(event.GetTenant(), DefaultTenant))
-	r := &report{service: s, event: event, trace: traceParent(ctx)}
+	r := &report{service: s, event: event, trace: spans.TraceParent(ctx)}
 	r.at = origin{event.GetTenant(), s.ledger.Key(event.GetTenant(), event.GetCustomerId())}
 	was, err := s.ledger.Load(ctx, r.at.key)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/spans"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -22,7 +23,7 @@ func (s *Service) ReportFailure(ctx context.Context, req *recoveryv1.ReportFailu
 	event := req.GetEvent()
 	event.SetTenant(cmp.Or(event.GetTenant(), DefaultTenant))
 	at := origin{event.GetTenant(), s.ledger.Key(event.GetTenant(), event.GetCustomerId())}
-	r := &report{service: s, event: event, at: at, trace: traceParent(ctx)}
+	r := &report{service: s, event: event, at: at, trace: spans.TraceParent(ctx)}
 	if req.GetValidateOnly() {
 		return r.rehearse(ctx)
 	}
@@ -36,7 +37,7 @@ type report struct {
 	at      origin
 	trace   string
 
-	band recovery.Band // as judged last
+	judged recovery.Case // as judged last
 }
 
 func (r *report) carryOut(ctx context.Context) (*recoveryv1.ReportFailureResponse, error) {
@@ -54,7 +55,7 @@ func (r *report) carryOut(ctx context.Context) (*recoveryv1.ReportFailureRespons
 	if err != nil {
 		return nil, err
 	}
-	return r.respond(results[0])
+	return r.respond(ctx, results[0])
 }
 
 // judge decides on the customer as it stands, and makes the answer to be stored.
@@ -67,7 +68,7 @@ func (r *report) judge(ctx context.Context, c recovery.Customer) (ledger.Judgeme
 	if err != nil {
 		return ledger.Judgement{}, err
 	}
-	r.band = k.Assessment.Risk.Band
+	r.judged = k
 	answer, err := proto.Marshal(encode(r.at, &k, rules))
 	if err != nil {
 		return ledger.Judgement{}, fmt.Errorf("encode the case: %w", err)
@@ -81,24 +82,28 @@ func (r *report) decide(ctx context.Context, c recovery.Customer, rules recovery
 	defer span.End()
 	event, err := decode(r.service.ledger, r.event, rules)
 	if err != nil {
+		spans.Failed(span)
 		return c, recovery.Case{}, err
 	}
 	event.TraceParent = r.trace
 	c, k, err := recovery.Report(c, event, rules, now)
-	if err == nil && span.IsRecording() {
-		span.SetAttributes(decisionAttributes(&k)...)
+	if err != nil {
+		spans.Failed(span)
+		return c, k, err
 	}
-	return c, k, err
+	spans.Decide(span, r.at.key, &k)
+	return c, k, nil
 }
 
 // respond answers what is stored: of this call, or of the one that came first.
-func (r *report) respond(result ledger.Result) (*recoveryv1.ReportFailureResponse, error) {
+func (r *report) respond(ctx context.Context, result ledger.Result) (*recoveryv1.ReportFailureResponse, error) {
 	if result.Err != nil {
 		return nil, result.Err
 	}
 	if !result.Replayed {
-		r.service.decided(r.band)
+		r.service.decided(r.judged.Assessment.Risk.Band)
 	}
+	spans.Answered(ctx, r.at.key, r.judged.Number, result.Replayed)
 	answer := &recoveryv1.ReportFailureResponse{}
 	answer.SetReplayed(result.Replayed)
 	answer.ProtoReflect().SetUnknown(r.caseField(result.Answer))

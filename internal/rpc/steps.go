@@ -9,6 +9,7 @@ import (
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/spans"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -105,7 +106,7 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.R
 			return ledger.Judgement{}, err
 		}
 		a.Revision = req.GetRevision()
-		c, k, err := s.advance(ctx, c, number, a, rules)
+		c, k, err := s.advance(ctx, key, c, number, a, rules)
 		if err != nil {
 			return ledger.Judgement{}, err
 		}
@@ -123,6 +124,7 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.R
 	if result.Err != nil {
 		return nil, false, result.Err
 	}
+	spans.Answered(ctx, key, number, result.Replayed)
 	if !result.Replayed {
 		// What the budget is not told now, the sweep makes good: it looks at every
 		// booking again.
@@ -132,12 +134,14 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.R
 }
 
 // advance judges the step.
-func (s *Service) advance(ctx context.Context, c recovery.Customer, number int64, a recovery.Action, rules recovery.Rules) (recovery.Customer, recovery.Case, error) {
+func (s *Service) advance(ctx context.Context, key ledger.Key, c recovery.Customer, number int64, a recovery.Action, rules recovery.Rules) (recovery.Customer, recovery.Case, error) {
 	_, span := s.tracer.Start(ctx, "recovery.advance")
 	defer span.End()
 	c, k, err := recovery.Advance(c, number, a, rules, s.now())
-	if err == nil && span.IsRecording() {
-		span.SetAttributes(decisionAttributes(&k)...)
+	if err != nil {
+		spans.Failed(span)
+		return c, k, err
 	}
-	return c, k, err
+	spans.Decide(span, key, &k)
+	return c, k, nil
 }

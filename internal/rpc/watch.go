@@ -8,10 +8,12 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/spans"
 	"github.com/makeamends/amends/internal/watch"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -44,7 +46,7 @@ func (s *Service) WatchCases(req *recoveryv1.WatchCasesRequest, stream grpc.Serv
 		return err
 	}
 	defer w.Close()
-	d := newDelivery(stream, w)
+	d := newDelivery(stream, w, s.tracer)
 	defer close(d.out)
 	return d.deliver()
 }
@@ -82,12 +84,13 @@ func (s *Service) wanted(req *recoveryv1.WatchCasesRequest) func(*ledger.Event) 
 type delivery struct {
 	ctx     context.Context
 	watcher *watch.Watcher
+	tracer  trace.Tracer
 	out     chan *recoveryv1.WatchCasesResponse
 	sent    chan error
 }
 
-func newDelivery(stream grpc.ServerStreamingServer[recoveryv1.WatchCasesResponse], w *watch.Watcher) *delivery {
-	d := &delivery{ctx: stream.Context(), watcher: w, out: make(chan *recoveryv1.WatchCasesResponse), sent: make(chan error, 1)}
+func newDelivery(stream grpc.ServerStreamingServer[recoveryv1.WatchCasesResponse], w *watch.Watcher, t trace.Tracer) *delivery {
+	d := &delivery{ctx: stream.Context(), watcher: w, tracer: t, out: make(chan *recoveryv1.WatchCasesResponse), sent: make(chan error, 1)}
 	go func() {
 		for m := range d.out {
 			d.sent <- stream.Send(m)
@@ -105,19 +108,31 @@ func (d *delivery) deliver() error {
 		if err != nil && !ending {
 			return err
 		}
-		token := d.watcher.Token()
-		answer := &recoveryv1.WatchCasesResponse{}
-		answer.SetToken(token)
-		if e != nil {
-			answer.SetEvent(caseEvent(e, token))
-		}
-		if err := d.send(answer); err != nil {
+		if err := d.give(e); err != nil {
 			return err
 		}
 		if ending {
 			return ErrEnding
 		}
 	}
+}
+
+// give sends an event, or none, with the token behind it.
+func (d *delivery) give(e *watch.Event) error {
+	token := d.watcher.Token()
+	answer := &recoveryv1.WatchCasesResponse{}
+	answer.SetToken(token)
+	if e == nil {
+		return d.send(answer)
+	}
+	span := spans.Deliver(d.ctx, d.tracer, &e.Event)
+	defer span.End()
+	answer.SetEvent(caseEvent(e, token))
+	err := d.send(answer)
+	if err != nil {
+		spans.Failed(span)
+	}
+	return err
 }
 
 // send waits until the message is on its way or, once the watch is over, for

@@ -89,7 +89,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.openHub()
-	customers := inOrder(s.ledger, s.telemetry.Metrics)
+	customers := inOrder(s.ledger, s.telemetry)
 	service, err := rpc.New(rpc.Config{
 		Ledger:     customers,
 		Rules:      s.rules,

@@ -13,6 +13,7 @@ import (
 func (s *Server) sweep(customers *orderly) {
 	sweep.Run(s.background, sweep.Config{
 		Ledger: customers, Rules: s.rules, Every: s.config.Sweep, RepairEvery: s.config.Repair, Logger: s.config.Logger,
+		Tracer:   s.telemetry.Tracer(),
 		Happened: s.happened, Behind: s.telemetry.Metrics.Behind,
 	})
 }

@@ -6,18 +6,32 @@ import (
 	"slices"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/spans"
 )
 
 // errNothing ends an update that has nothing to commit.
 var errNothing = errors.New("nothing is due")
 
-// customer lets time pass for one customer. It fails with errNothing when nothing
-// is due.
+// customer lets time pass for one customer, in a trace of its own. It fails with
+// errNothing when nothing is due.
 func (s *sweeper) customer(ctx context.Context, key ledger.Key) error {
 	ctx, cancel := context.WithTimeout(ctx, oneTime)
 	defer cancel()
+	ctx, span := s.Tracer.Start(ctx, "sweep.customer", trace.WithNewRoot())
+	defer span.End()
+	err := s.tick(ctx, key)
+	if err != nil && !errors.Is(err, errNothing) {
+		spans.Failed(span)
+	}
+	return err
+}
+
+// tick has happen what is due for one customer.
+func (s *sweeper) tick(ctx context.Context, key ledger.Key) error {
 	var after recovery.Customer
 	results, err := s.Ledger.Update(ctx, ledger.Write{Key: key}, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
 		rules, err := s.Rules.Rules(ctx, c.Policies()...)

@@ -16,6 +16,9 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
 )
@@ -47,6 +50,8 @@ type Config struct {
 	// index; 0: DefaultRepairEvery.
 	RepairEvery time.Duration
 	Logger      *slog.Logger
+	// Tracer makes a span for each customer with whom it deals; nil: nobody traces.
+	Tracer trace.Tracer
 	// Happened is told of each transition that this process has committed, and
 	// how late it was.
 	Happened func(t recovery.Transition, late time.Duration)
@@ -85,6 +90,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RepairEvery <= 0 {
 		c.RepairEvery = DefaultRepairEvery
+	}
+	if c.Tracer == nil {
+		c.Tracer = noop.NewTracerProvider().Tracer("")
 	}
 	return c
 }

@@ -1333,16 +1333,17 @@ func (b0 Profile_builder) Build() *Profile {
 
 // Deadline is one promise with a time.
 type Deadline struct {
-	state                protoimpl.MessageState `protogen:"opaque.v1"`
-	xxx_hidden_Milestone uint32                 `protobuf:"varint,1,opt,name=milestone,proto3"`
-	xxx_hidden_DueAt     int64                  `protobuf:"fixed64,2,opt,name=due_at,json=dueAt,proto3"`
-	xxx_hidden_BoundBy   uint32                 `protobuf:"varint,3,opt,name=bound_by,json=boundBy,proto3"`
-	xxx_hidden_Verdict   uint32                 `protobuf:"varint,4,opt,name=verdict,proto3"`
-	xxx_hidden_MetAt     int64                  `protobuf:"fixed64,5,opt,name=met_at,json=metAt,proto3"`
-	xxx_hidden_Business  bool                   `protobuf:"varint,6,opt,name=business,proto3"`
-	xxx_hidden_Warnings  []int64                `protobuf:"fixed64,7,rep,packed,name=warnings,proto3"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state                  protoimpl.MessageState `protogen:"opaque.v1"`
+	xxx_hidden_Milestone   uint32                 `protobuf:"varint,1,opt,name=milestone,proto3"`
+	xxx_hidden_DueAt       int64                  `protobuf:"fixed64,2,opt,name=due_at,json=dueAt,proto3"`
+	xxx_hidden_BoundBy     uint32                 `protobuf:"varint,3,opt,name=bound_by,json=boundBy,proto3"`
+	xxx_hidden_Verdict     uint32                 `protobuf:"varint,4,opt,name=verdict,proto3"`
+	xxx_hidden_MetAt       int64                  `protobuf:"fixed64,5,opt,name=met_at,json=metAt,proto3"`
+	xxx_hidden_Business    bool                   `protobuf:"varint,6,opt,name=business,proto3"`
+	xxx_hidden_Warnings    []int64                `protobuf:"fixed64,7,rep,packed,name=warnings,proto3"`
+	xxx_hidden_TraceParent string                 `protobuf:"bytes,8,opt,name=trace_parent,json=traceParent,proto3"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Deadline) Reset() {
@@ -1419,6 +1420,13 @@ func (x *Deadline) GetWarnings() []int64 {
 	return nil
 }
 
+func (x *Deadline) GetTraceParent() string {
+	if x != nil {
+		return x.xxx_hidden_TraceParent
+	}
+	return ""
+}
+
 func (x *Deadline) SetMilestone(v uint32) {
 	x.xxx_hidden_Milestone = v
 }
@@ -1447,6 +1455,10 @@ func (x *Deadline) SetWarnings(v []int64) {
 	x.xxx_hidden_Warnings = v
 }
 
+func (x *Deadline) SetTraceParent(v string) {
+	x.xxx_hidden_TraceParent = v
+}
+
 type Deadline_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -1464,6 +1476,8 @@ type Deadline_builder struct {
 	Business bool
 	// When the case still has to warn of it, ascending.
 	Warnings []int64
+	// W3C traceparent of the call, or of the sweep, that made the promise; kept while it is pending. Empty if that was not traced.
+	TraceParent string
 }
 
 func (b0 Deadline_builder) Build() *Deadline {
@@ -1477,6 +1491,7 @@ func (b0 Deadline_builder) Build() *Deadline {
 	x.xxx_hidden_MetAt = b.MetAt
 	x.xxx_hidden_Business = b.Business
 	x.xxx_hidden_Warnings = b.Warnings
+	x.xxx_hidden_TraceParent = b.TraceParent
 	return m0
 }
 
@@ -1679,7 +1694,7 @@ const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"\frelationship\x18\x01 \x01(\rR\frelationship\x12%\n" +
 	"\x0elifetime_value\x18\x02 \x01(\x03R\rlifetimeValue\x12\x16\n" +
 	"\x06orders\x18\x03 \x01(\x03R\x06orders\x12\x18\n" +
-	"\aloyalty\x18\x04 \x01(\bR\aloyalty\"\xc3\x01\n" +
+	"\aloyalty\x18\x04 \x01(\bR\aloyalty\"\xe6\x01\n" +
 	"\bDeadline\x12\x1c\n" +
 	"\tmilestone\x18\x01 \x01(\rR\tmilestone\x12\x15\n" +
 	"\x06due_at\x18\x02 \x01(\x10R\x05dueAt\x12\x19\n" +
@@ -1687,7 +1702,8 @@ const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"\averdict\x18\x04 \x01(\rR\averdict\x12\x15\n" +
 	"\x06met_at\x18\x05 \x01(\x10R\x05metAt\x12\x1a\n" +
 	"\bbusiness\x18\x06 \x01(\bR\bbusiness\x12\x1a\n" +
-	"\bwarnings\x18\a \x03(\x10R\bwarnings\"h\n" +
+	"\bwarnings\x18\a \x03(\x10R\bwarnings\x12!\n" +
+	"\ftrace_parent\x18\b \x01(\tR\vtraceParent\"h\n" +
 	"\n" +
 	"Transition\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x10R\x02at\x12\x16\n" +

@@ -259,21 +259,22 @@ func (b0 Tombstone_builder) Build() *Tombstone {
 
 // Event is one transition of a case as it stands in the stream of its bucket.
 type Event struct {
-	state                 protoimpl.MessageState `protogen:"opaque.v1"`
-	xxx_hidden_Key        string                 `protobuf:"bytes,1,opt,name=key,proto3"`
-	xxx_hidden_Tenant     string                 `protobuf:"bytes,2,opt,name=tenant,proto3"`
-	xxx_hidden_CaseNumber int64                  `protobuf:"varint,3,opt,name=case_number,json=caseNumber,proto3"`
-	xxx_hidden_At         int64                  `protobuf:"fixed64,4,opt,name=at,proto3"`
-	xxx_hidden_Change     uint32                 `protobuf:"varint,5,opt,name=change,proto3"`
-	xxx_hidden_Milestone  uint32                 `protobuf:"varint,6,opt,name=milestone,proto3"`
-	xxx_hidden_State      uint32                 `protobuf:"varint,7,opt,name=state,proto3"`
-	xxx_hidden_Revision   int64                  `protobuf:"varint,8,opt,name=revision,proto3"`
-	xxx_hidden_Band       uint32                 `protobuf:"varint,9,opt,name=band,proto3"`
-	xxx_hidden_RespondBy  int64                  `protobuf:"fixed64,10,opt,name=respond_by,json=respondBy,proto3"`
-	xxx_hidden_RecordedAt int64                  `protobuf:"fixed64,11,opt,name=recorded_at,json=recordedAt,proto3"`
-	xxx_hidden_Offer      int64                  `protobuf:"varint,12,opt,name=offer,proto3"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	state                  protoimpl.MessageState `protogen:"opaque.v1"`
+	xxx_hidden_Key         string                 `protobuf:"bytes,1,opt,name=key,proto3"`
+	xxx_hidden_Tenant      string                 `protobuf:"bytes,2,opt,name=tenant,proto3"`
+	xxx_hidden_CaseNumber  int64                  `protobuf:"varint,3,opt,name=case_number,json=caseNumber,proto3"`
+	xxx_hidden_At          int64                  `protobuf:"fixed64,4,opt,name=at,proto3"`
+	xxx_hidden_Change      uint32                 `protobuf:"varint,5,opt,name=change,proto3"`
+	xxx_hidden_Milestone   uint32                 `protobuf:"varint,6,opt,name=milestone,proto3"`
+	xxx_hidden_State       uint32                 `protobuf:"varint,7,opt,name=state,proto3"`
+	xxx_hidden_Revision    int64                  `protobuf:"varint,8,opt,name=revision,proto3"`
+	xxx_hidden_Band        uint32                 `protobuf:"varint,9,opt,name=band,proto3"`
+	xxx_hidden_RespondBy   int64                  `protobuf:"fixed64,10,opt,name=respond_by,json=respondBy,proto3"`
+	xxx_hidden_RecordedAt  int64                  `protobuf:"fixed64,11,opt,name=recorded_at,json=recordedAt,proto3"`
+	xxx_hidden_Offer       int64                  `protobuf:"varint,12,opt,name=offer,proto3"`
+	xxx_hidden_TraceParent string                 `protobuf:"bytes,13,opt,name=trace_parent,json=traceParent,proto3"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Event) Reset() {
@@ -385,6 +386,13 @@ func (x *Event) GetOffer() int64 {
 	return 0
 }
 
+func (x *Event) GetTraceParent() string {
+	if x != nil {
+		return x.xxx_hidden_TraceParent
+	}
+	return ""
+}
+
 func (x *Event) SetKey(v string) {
 	x.xxx_hidden_Key = v
 }
@@ -433,6 +441,10 @@ func (x *Event) SetOffer(v int64) {
 	x.xxx_hidden_Offer = v
 }
 
+func (x *Event) SetTraceParent(v string) {
+	x.xxx_hidden_TraceParent = v
+}
+
 type Event_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -460,6 +472,8 @@ type Event_builder struct {
 	RecordedAt int64
 	// Number of the offer concerned; zero when none.
 	Offer int64
+	// W3C traceparent of the call, or of the sweep, that made the change; empty if that was not traced.
+	TraceParent string
 }
 
 func (b0 Event_builder) Build() *Event {
@@ -478,6 +492,7 @@ func (b0 Event_builder) Build() *Event {
 	x.xxx_hidden_RespondBy = b.RespondBy
 	x.xxx_hidden_RecordedAt = b.RecordedAt
 	x.xxx_hidden_Offer = b.Offer
+	x.xxx_hidden_TraceParent = b.TraceParent
 	return m0
 }
 
@@ -496,7 +511,7 @@ const file_recovery_ledger_v1_record_proto_rawDesc = "" +
 	"\x06orders\x18\x02 \x01(\x03R\x06orders\x12\x16\n" +
 	"\x06claims\x18\x03 \x01(\x03R\x06claims\x121\n" +
 	"\x06grants\x18\x04 \x03(\v2\x19.recovery.ledger.v1.GrantR\x06grants\x125\n" +
-	"\x06erased\x18\x05 \x03(\v2\x1d.recovery.ledger.v1.ErasedDayR\x06erased\"\xb4\x02\n" +
+	"\x06erased\x18\x05 \x03(\v2\x1d.recovery.ledger.v1.ErasedDayR\x06erased\"\xd7\x02\n" +
 	"\x05Event\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
 	"\x06tenant\x18\x02 \x01(\tR\x06tenant\x12\x1f\n" +
@@ -513,7 +528,8 @@ const file_recovery_ledger_v1_record_proto_rawDesc = "" +
 	" \x01(\x10R\trespondBy\x12\x1f\n" +
 	"\vrecorded_at\x18\v \x01(\x10R\n" +
 	"recordedAt\x12\x14\n" +
-	"\x05offer\x18\f \x01(\x03R\x05offerB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
+	"\x05offer\x18\f \x01(\x03R\x05offer\x12!\n" +
+	"\ftrace_parent\x18\r \x01(\tR\vtraceParentB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
 
 var file_recovery_ledger_v1_record_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_recovery_ledger_v1_record_proto_goTypes = []any{

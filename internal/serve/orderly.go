@@ -1,0 +1,67 @@
+package serve
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/spans"
+	"github.com/makeamends/amends/internal/telemetry"
+)
+
+// orderly is the ledger with three things added that only a process can do: the
+// changes of one customer take turns, judgements that a conflict with another
+// process made void are counted, and changes are told to the trace that they
+// belong to.
+type orderly struct {
+	*ledger.Ledger
+	turns   turns
+	metrics *telemetry.Metrics
+	tracer  trace.Tracer
+}
+
+func inOrder(l *ledger.Ledger, t *telemetry.Telemetry) *orderly {
+	return &orderly{Ledger: l, metrics: t.Metrics, tracer: t.Tracer(), turns: turns{lines: make(map[ledger.Key]*line)}}
+}
+
+// Erase is the ledger's.
+func (o *orderly) Erase(ctx context.Context, tenant string, key ledger.Key, window time.Duration) (ledger.Erased, error) {
+	done, err := o.turns.take(ctx, key)
+	if err != nil {
+		return ledger.Erased{}, err
+	}
+	defer done()
+	return o.Ledger.Erase(ctx, tenant, key, window)
+}
+
+// Update is the ledger's.
+func (o *orderly) Update(ctx context.Context, w ledger.Write, judge ledger.Judge) ([]ledger.Result, error) {
+	done, err := o.turns.take(ctx, w.Key)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	w.TraceParent = spans.TraceParent(ctx)
+	var last recovery.Customer
+	conflicts := -1
+	results, err := o.Ledger.Update(ctx, w, func(c recovery.Customer, fresh []int) (ledger.Judgement, error) {
+		if conflicts++; conflicts > 0 {
+			o.metrics.Conflicted()
+		}
+		j, err := judge(c, fresh)
+		last = j.Customer
+		return j, err
+	})
+	spans.Changed(ctx, w.Key, max(conflicts, 0))
+	if slices.ContainsFunc(results, carriedOut) {
+		spans.Missed(ctx, o.tracer, w.Key, last, o.Now())
+	}
+	return results, err
+}
+
+// carriedOut reports whether this very change has carried out what was asked for.
+func carriedOut(r ledger.Result) bool { return !r.Replayed && r.Err == nil }

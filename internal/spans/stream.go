@@ -1,0 +1,40 @@
+package spans
+
+import (
+	"context"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/makeamends/amends/internal/ledger"
+)
+
+// Streams last for hours: what passes through them has traces of its own, one a
+// piece, and these link to where they belong.
+
+// Item begins the trace of one item that came in a stream. It links to the
+// stream.
+func Item(ctx context.Context, tracer trace.Tracer) (context.Context, trace.Span) {
+	return tracer.Start(ctx, "recovery.ingest", trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithLinks(links(TraceParent(ctx))...))
+}
+
+// Deliver begins the trace of one event that is sent to one who watches. It
+// links to the call, or the sweep, that made the change, and to whoever watches.
+func Deliver(ctx context.Context, tracer trace.Tracer, e *ledger.Event) trace.Span {
+	_, span := tracer.Start(ctx, "recovery.deliver", trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindProducer))
+	if !span.IsRecording() {
+		return span
+	}
+	for _, link := range links(e.TraceParent, TraceParent(ctx)) {
+		span.AddLink(link)
+	}
+	span.SetAttributes(Customer(e.Key), Case(e.Key, e.Case),
+		attribute.String("recovery.band", e.Band.String()),
+		attribute.String("recovery.state", e.State.String()),
+		attribute.String("recovery.recorded_at", e.RecordedAt.UTC().Format(time.RFC3339Nano)),
+	)
+	span.SetAttributes(transition(e.Transition)...)
+	return span
+}
