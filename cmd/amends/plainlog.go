@@ -11,11 +11,11 @@ import (
 // plainLog writes the log for a person: the level, the message, then what belongs to it.
 type plainLog struct {
 	to    io.Writer
-	least slog.Level
+	least slog.Leveler
 	attrs string // of every line
 }
 
-func (l *plainLog) Enabled(_ context.Context, level slog.Level) bool { return level >= l.least }
+func (l *plainLog) Enabled(_ context.Context, level slog.Level) bool { return level >= l.least.Level() }
 
 func (l *plainLog) Handle(_ context.Context, r slog.Record) error {
 	var line strings.Builder

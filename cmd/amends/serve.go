@@ -80,7 +80,7 @@ variables hold too. Metrics for Prometheus are on the address for operators, tog
 	_ = cmd.MarkFlagFilename("key-file")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		settings.Version = release
-		settings.Logger = app.logger(level.value)
+		settings.Logger, settings.Level = app.logger(level.value)
 		for _, warning := range app.warnings {
 			settings.Logger.Warn(warning)
 		}
@@ -95,8 +95,9 @@ variables hold too. Metrics for Prometheus are on the address for operators, tog
 	return cmd
 }
 
-// logger writes JSON lines with the trace that they belong to, or plain lines if a person reads them.
-func (a *app) logger(level string) *slog.Logger {
+// logger writes JSON lines with the trace that they belong to, or plain lines if a person reads them. What it leaves out can be
+// changed while it is used.
+func (a *app) logger(level string) (*slog.Logger, *slog.LevelVar) {
 	watched := a.isTerminal(a.stderr)
 	if level == "" {
 		level = "info"
@@ -104,12 +105,12 @@ func (a *app) logger(level string) *slog.Logger {
 			level = "warn"
 		}
 	}
-	var least slog.Level
+	least := new(slog.LevelVar)
 	_ = least.UnmarshalText([]byte(level)) // the flag takes nothing else
 	if watched {
-		return slog.New(&plainLog{to: a.stderr, least: least})
+		return slog.New(&plainLog{to: a.stderr, least: least}), least
 	}
-	return slog.New(telemetry.Traced(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: least})))
+	return slog.New(telemetry.Traced(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: least}))), least
 }
 
 // serve runs the service until the context ends or the service does.

@@ -103,10 +103,10 @@ func (l *Ledger) account(ctx context.Context, b Booking, e entry) (held int64, e
 	if err := b.check(); err != nil {
 		return 0, err
 	}
-	keys := []string{b.dayKey(), budgetNames.customer}
+	keys := []string{b.dayKey(), budgetNames.customer, ranksKey(b.Currency, b.Day)}
 	args := []any{
 		e.what, totalField(b.Currency), l.bookingField(b), b.member(),
-		min(max(e.amount, 0), MostBudget), min(max(e.limit, 0), MostBudget), score(e.check), l.budgetLife(b, e.check),
+		min(max(e.amount, 0), MostBudget), min(max(e.limit, 0), MostBudget), score(e.check), l.budgetLife(b, e.check), b.Tenant,
 	}
 	done := l.opts.Observe(ctx, "budget", "")
 	defer func() { done(err) }()

@@ -13,6 +13,7 @@
 --
 -- KEYS[1] -> hash of one tenant's day
 -- KEYS[2] -> bookings to be looked at again (sorted set)
+-- KEYS[3] -> tenants by their totals of the currency on that day (sorted set)
 -- ARGV[1] -> "book", "settle" or "forget"
 -- ARGV[2] -> field of the total
 -- ARGV[3] -> field of the booking
@@ -21,10 +22,11 @@
 -- ARGV[6] -> limit of the total, of "book"
 -- ARGV[7] -> when to look at the booking again, in ms; "" for never
 -- ARGV[8] -> least lifetime of the day in ms from now
+-- ARGV[9] -> tenant
 --
 -- Returns what the booking holds now.
 
-local today, due = KEYS[1], KEYS[2]
+local today, due, ranks = KEYS[1], KEYS[2], KEYS[3]
 local what, total_field, field, member, check = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[7]
 
 -- whole reads digits alone: tonumber takes "nan", which no limit stops, as well.
@@ -45,8 +47,15 @@ local held = whole(redis.call('HGET', today, field))
 local amount, limit, lifetime = whole(ARGV[5]), whole(ARGV[6]), whole(ARGV[8])
 local left = redis.call('PTTL', today)
 redis.call('ZSCORE', due, member)
+redis.call('ZSCORE', ranks, ARGV[9])
 
 -- Write.
+local function add(more)
+  redis.call('HINCRBY', today, total_field, digits(more))
+  redis.call('ZADD', ranks, digits(total + more), ARGV[9])
+  redis.call('PEXPIRE', ranks, ARGV[8])
+end
+
 local function look_again()
   redis.call('ZADD', due, check, member)
   if left < lifetime then
@@ -63,7 +72,7 @@ if what == 'book' then
   if granted <= 0 then
     return 0
   end
-  redis.call('HINCRBY', today, total_field, digits(granted))
+  add(granted)
   redis.call('HSET', today, field, digits(granted))
   look_again()
   return granted
@@ -76,7 +85,7 @@ if what == 'forget' or not held then
 end
 local kept = math.min(amount, held)
 if kept < held then
-  redis.call('HINCRBY', today, total_field, digits(kept - held))
+  add(kept - held)
   redis.call('HSET', today, field, digits(kept))
 end
 if kept == 0 then

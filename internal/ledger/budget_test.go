@@ -28,6 +28,7 @@ func budgets(t *testing.T, open opener) {
 		"no amount is too large":                             largeAmounts,
 		"bookings of an erased customer":                     erasedBookings,
 		"a budget that is no number stops all":               brokenBudget,
+		"the tenant that has used most is known":             mostUsed,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}

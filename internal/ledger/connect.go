@@ -47,11 +47,11 @@ func (l *Ledger) connect() error {
 	case embedded:
 		return l.embed()
 	case single:
-		l.client = redis.NewClient(l.serverOptions(l.store.addrs[0]))
+		l.client = l.newMetered(l.serverOptions(l.store.addrs[0]))
 	case cluster:
 		l.client = redis.NewClusterClient(l.clusterOptions())
 	case sentinel:
-		l.client = redis.NewFailoverClient(l.failoverOptions())
+		l.client = l.metered(redis.NewFailoverClient(l.failoverOptions()))
 	}
 	l.closers = append(l.closers, l.client)
 	return nil
@@ -68,7 +68,7 @@ func (l *Ledger) embed() error {
 	}
 	l.closers = append(l.closers, closer(server.Close))
 	l.store.password = password
-	l.client = redis.NewClient(l.serverOptions(server.Addr()))
+	l.client = l.newMetered(l.serverOptions(server.Addr()))
 	l.closers = append(l.closers, l.client)
 	l.opts.Logger.Warn("the embedded store keeps nothing: all customers are gone when this process ends; " +
 		"to keep them, name a Redis with redis://HOST:PORT")
@@ -106,6 +106,7 @@ func (l *Ledger) serverOptions(addr string) *redis.Options {
 func (l *Ledger) clusterOptions() *redis.ClusterOptions {
 	return &redis.ClusterOptions{
 		Addrs:                      l.store.addrs,
+		NewClient:                  l.newMetered,
 		Username:                   l.store.user,
 		Password:                   l.store.password,
 		TLSConfig:                  l.tls(),

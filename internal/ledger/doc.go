@@ -17,6 +17,7 @@
 //	{b017}:erased   zset    numbers of the events that were erased from the stream
 //	{b017}:w        string  nothing; written where WAIT needs a write to wait for
 //	{budget}:<t>:<d> hash  what tenant <t> gave away on the UTC day <d>, and who holds how much of it
+//	{budget}:most:<c>:<d> zset tenants by what they gave away in currency <c> on the day <d>
 //	{budget}:due    zset    bookings of a budget by when they are to be looked at again, in ms
 //	amends:meta     hash    what all processes must agree on: buckets, fingerprint of the secret
 //	amends:policies hash    every policy that a case was ever opened with, by version

@@ -37,6 +37,8 @@ type Options struct {
 	// what it returns at its end; nil: nobody looks. [Meaning] tells what an error
 	// means without naming anybody.
 	Observe func(ctx context.Context, op string, key Key) (done func(error))
+	// Meter counts what is done at Redis; nil: nobody does.
+	Meter Meter
 }
 
 // Ledger keeps customers. It may be used by many goroutines.
@@ -55,6 +57,7 @@ type Ledger struct {
 	warnOnce sync.Once              // about a store that is not durable
 	agreed   atomic.Bool            // the record of the ledger was read and found right
 	epoch    atomic.Pointer[string] // of the store when it was last found sound
+	durable  atomic.Bool            // as last seen: see Durable
 	time     storeClock
 	clock    func() time.Time // of this machine, compared with that of Redis
 }
@@ -129,6 +132,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Observe == nil {
 		o.Observe = func(context.Context, string, Key) func(error) { return func(error) {} }
+	}
+	if o.Meter == nil {
+		o.Meter = nobody{}
 	}
 	return o
 }

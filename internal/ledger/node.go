@@ -109,6 +109,17 @@ func (f info) major() int {
 	return n
 }
 
+// replicas is how many follow the server.
+func (f info) replicas() int {
+	n, _ := strconv.Atoi(f["connected_slaves"])
+	return n
+}
+
+// keeps reports whether the server writes down what it is told and evicts none of it.
+func (f info) keeps() bool {
+	return f["aof_enabled"] == "1" && f["aof_last_write_status"] == "ok" && f["maxmemory_policy"] == "noeviction"
+}
+
 // check gives what is wrong with the settings of a server.
 func (f info) check(n node, production bool) []error {
 	var faults []error

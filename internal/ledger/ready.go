@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -66,8 +65,11 @@ func (l *Ledger) checkNodes(ctx context.Context) []error {
 	if err != nil {
 		return []error{err}
 	}
+	durable := true
+	defer func() { l.durable.Store(durable) }()
 	for _, n := range nodes {
-		found, err := l.checkNode(ctx, n)
+		found, keeps, err := l.checkNode(ctx, n)
+		durable = durable && (keeps || err != nil)
 		if err != nil {
 			l.opts.Logger.Warn("a Redis server cannot be checked", "server", n.addr, "error", err)
 		}
@@ -79,22 +81,26 @@ func (l *Ledger) checkNodes(ctx context.Context) []error {
 	return faults
 }
 
-// checkNode gives what is wrong with one server; err when it does not answer.
-func (l *Ledger) checkNode(ctx context.Context, n node) (faults []error, err error) {
+// checkNode gives what is wrong with one server, and whether it keeps what it is
+// told; err when it does not answer.
+func (l *Ledger) checkNode(ctx context.Context, n node) (faults []error, keeps bool, err error) {
 	before := l.clock()
 	text, err := n.client.Info(ctx).Result()
 	if err != nil {
-		return refusal(n, err)
+		faults, err = refusal(n, err)
+		return faults, false, err
 	}
 	facts := parseInfo(text)
 	remote, err := n.client.Time(ctx).Result()
 	if err != nil {
-		return refusal(n, err)
+		faults, err = refusal(n, err)
+		return faults, false, err
 	}
 	faults = append(faults, facts.check(n, l.opts.Production)...)
-	if replicas, _ := strconv.Atoi(facts["connected_slaves"]); !n.replica && replicas < l.opts.Wait {
+	tooFew := !n.replica && facts.replicas() < l.opts.Wait
+	if tooFew {
 		l.opts.Logger.Warn("too few replicas: changes will be answered as unknown, since they wait for more", "server", n.addr,
-			"replicas", replicas, "awaited", l.opts.Wait)
+			"replicas", facts.replicas(), "awaited", l.opts.Wait)
 	}
 	if facts["aof_enabled"] != "1" && !l.opts.Production {
 		l.warnOnce.Do(func() {
@@ -107,8 +113,13 @@ func (l *Ledger) checkNode(ctx context.Context, n node) (faults []error, err err
 	if l.store.mode == cluster {
 		faults = append(faults, checkCoverage(ctx, n))
 	}
-	return append(faults, l.checkClock(n, before, remote)), nil
+	return append(faults, l.checkClock(n, before, remote)), facts.keeps() && !tooFew, nil
 }
+
+// Durable reports whether every server that answered when [Ledger.Ready] last
+// looked writes down what it is told, evicts nothing and, if it is a master, has
+// the replicas that a change must reach. The embedded store never does.
+func (l *Ledger) Durable() bool { return l.durable.Load() }
 
 // checkCoverage demands that a cluster that lost one shard serves the others.
 // Hosted clusters forbid CONFIG; whoever runs them knows what a shard is.

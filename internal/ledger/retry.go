@@ -54,7 +54,11 @@ func (l *Ledger) again(ctx context.Context, p *patience, err error) bool {
 	// takes a while and is no outage.
 	if errors.Is(err, errConflict) || redis.HasErrorPrefix(err, "TRYAGAIN") {
 		p.since = time.Time{}
-		return pause(ctx, jitter(time.Millisecond, 32*time.Millisecond, p.tries))
+		cause := causeMoving
+		if errors.Is(err, errConflict) {
+			cause = causeConflict
+		}
+		return l.retry(ctx, cause, jitter(time.Millisecond, 32*time.Millisecond, p.tries))
 	}
 	if c := classify(err); c != classRefused && c != classUnknown {
 		return false
@@ -66,7 +70,16 @@ func (l *Ledger) again(ctx context.Context, p *patience, err error) bool {
 		return false
 	}
 	reload(ctx, l.client) // the owner may have moved
-	return pause(ctx, jitter(5*time.Millisecond, 200*time.Millisecond, p.tries))
+	return l.retry(ctx, causeOutage, jitter(5*time.Millisecond, 200*time.Millisecond, p.tries))
+}
+
+// retry pauses before another attempt, and counts it.
+func (l *Ledger) retry(ctx context.Context, cause string, after time.Duration) bool {
+	if !pause(ctx, after) {
+		return false
+	}
+	l.opts.Meter.Retried(cause)
+	return true
 }
 
 // jitter doubles with every try, up to most, and takes a random part of that.

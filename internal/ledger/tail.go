@@ -58,12 +58,12 @@ func (l *Ledger) Tail() *Tail {
 		if l.store.mode == sentinel {
 			o := l.failoverOptions()
 			o.PoolSize, o.ReadTimeout, o.WriteTimeout = tailConnections, tailTime, tailTime
-			t.client = redis.NewFailoverClient(o)
+			t.client = l.metered(redis.NewFailoverClient(o))
 			break
 		}
 		o := l.serverOptions(c.Options().Addr)
 		o.PoolSize, o.ReadTimeout, o.WriteTimeout = tailConnections, tailTime, tailTime
-		t.client = redis.NewClient(o)
+		t.client = l.newMetered(o)
 	}
 	t.away = newAway(t.reload)
 	return t

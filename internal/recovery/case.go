@@ -199,16 +199,16 @@ func (k *Case) RespondBy() (at time.Time) {
 func (k *Case) NextDeadline() (at time.Time) {
 	for i := range k.Deadlines {
 		d := &k.Deadlines[i]
-		if (d.Verdict == Pending && !k.stopped(d) || k.overdue(d)) && (at.IsZero() || d.DueAt.Before(at)) {
+		if (d.Verdict == Pending && !k.stopped(d) || k.Overdue(d)) && (at.IsZero() || d.DueAt.Before(at)) {
 			at = d.DueAt
 		}
 	}
 	return at
 }
 
-// overdue reports whether a deadline was missed and nobody has done since what
+// Overdue reports whether a deadline was missed and nobody has done since what
 // it was about.
-func (k *Case) overdue(d *Deadline) bool {
+func (k *Case) Overdue(d *Deadline) bool {
 	if d.Verdict != Missed || k.State >= Resolved {
 		return false
 	}

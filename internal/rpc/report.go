@@ -100,9 +100,6 @@ func (r *report) respond(ctx context.Context, result ledger.Result) (*recoveryv1
 	if result.Err != nil {
 		return nil, result.Err
 	}
-	if !result.Replayed {
-		r.service.decided(r.judged.Assessment.Risk.Band)
-	}
 	spans.Answered(ctx, r.at.key, r.judged.Number, result.Replayed)
 	answer := &recoveryv1.ReportFailureResponse{}
 	answer.SetReplayed(result.Replayed)

@@ -67,7 +67,6 @@ type Service struct {
 	shelf    Shelf
 	now      func() time.Time
 	tracer   trace.Tracer
-	decided  func(recovery.Band)
 	permit   func(context.Context) error
 	inspect  *inspector
 	watching Watching
@@ -84,8 +83,6 @@ type Config struct {
 	Tracer trace.Tracer
 	// MayApprove refuses callers who may not approve offers, with ErrDenied; nil: everybody may.
 	MayApprove func(ctx context.Context) error
-	// Decided is told the band of every decision that was made and kept.
-	Decided func(recovery.Band)
 	// Watching follows transitions.
 	Watching Watching
 }
@@ -93,7 +90,7 @@ type Config struct {
 // New makes the service. It fails when the rules of the contract do not
 // compile, which a test of the contract excludes.
 func New(c Config) (*Service, error) {
-	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer, decided: c.Decided, permit: c.MayApprove,
+	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer, permit: c.MayApprove,
 		watching: c.Watching}
 	rules, err := contractRules()
 	if err != nil {

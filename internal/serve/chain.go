@@ -16,6 +16,7 @@ import (
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/rpc"
+	"github.com/makeamends/amends/internal/telemetry"
 )
 
 // callTime is the deadline of a call whose caller set none.
@@ -25,7 +26,7 @@ const callTime = 5 * time.Second
 func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(rpc.Codec()),
-		grpc.StatsHandler(s.telemetry.GRPC()),
+		grpc.StatsHandler(s.telemetry.GRPC(s.offered)),
 		// Goroutines that live on keep the stacks that the calls have grown.
 		grpc.NumStreamWorkers(64),
 		grpc.MaxConcurrentStreams(256),
@@ -49,36 +50,56 @@ func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
 	}
 }
 
-// logUnary writes one line a call, with its trace but never with an id or a
-// text of the caller.
+// logUnary counts each call and writes one line about it, with its trace but
+// never with an id or a text of the caller.
 func (s *Server) logUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	start := time.Now()
+	c := s.begin(info.FullMethod)
 	resp, err := next(ctx, req)
-	s.logCall(ctx, info.FullMethod, start, err)
+	s.end(ctx, c, err)
 	return resp, err
 }
 
 func (s *Server) logStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	start := time.Now()
+	c := s.begin(info.FullMethod)
+	s.config.Logger.LogAttrs(stream.Context(), slog.LevelDebug, "stream", slog.String("method", c.method.Name))
 	err := next(srv, stream)
-	s.logCall(stream.Context(), info.FullMethod, start, err)
+	s.end(stream.Context(), c, err)
 	return err
 }
 
-func (s *Server) logCall(ctx context.Context, method string, start time.Time, err error) {
-	level := levelOf(method, status.Code(err))
+// call is one call or stream under way.
+type call struct {
+	method *telemetry.Method
+	start  time.Time
+}
+
+func (s *Server) begin(method string) call {
+	c := call{s.method(method), time.Now()}
+	c.method.Begun()
+	return c
+}
+
+// end counts the call and logs it: which method, how it ended and why, and how
+// long it took.
+func (s *Server) end(ctx context.Context, c call, err error) {
+	code, reason := status.Code(err), ""
+	var refused *rpc.RefusedError
+	if errors.As(err, &refused) {
+		reason = refused.Reason()
+	}
+	c.method.Ended(code, reason)
+	level := levelOf(c.method, code)
 	if !s.config.Logger.Enabled(ctx, level) {
 		return
 	}
 	attrs := make([]slog.Attr, 0, 5)
 	attrs = append(attrs,
-		slog.String("method", strings.TrimPrefix(method, "/")),
-		slog.String("code", status.Code(err).String()),
-		slog.Float64("ms", float64(time.Since(start).Microseconds())/1000),
+		slog.String("method", c.method.Name),
+		slog.String("code", code.String()),
+		slog.Float64("ms", float64(time.Since(c.start).Microseconds())/1000),
 	)
-	var refused *rpc.RefusedError
-	if errors.As(err, &refused) {
-		attrs = append(attrs, slog.String("reason", refused.Reason()))
+	if refused != nil {
+		attrs = append(attrs, slog.String("reason", reason))
 		if level >= slog.LevelWarn {
 			attrs = append(attrs, slog.String("cause", ledger.Cause(refused).Error()))
 		}
@@ -88,13 +109,13 @@ func (s *Server) logCall(ctx context.Context, method string, start time.Time, er
 
 // levelOf: what operators must look at stands out, and health checks stay
 // below what is usually shown.
-func levelOf(method string, code codes.Code) slog.Level {
+func levelOf(method *telemetry.Method, code codes.Code) slog.Level {
 	switch {
 	case code == codes.Internal || code == codes.Unknown || code == codes.DataLoss:
 		return slog.LevelError
 	case code == codes.Unavailable || code == codes.ResourceExhausted || code == codes.DeadlineExceeded:
 		return slog.LevelWarn
-	case strings.HasPrefix(method, "/grpc."):
+	case strings.HasPrefix(method.Name, "grpc."):
 		return slog.LevelDebug
 	default:
 		return slog.LevelInfo

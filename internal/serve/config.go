@@ -18,7 +18,8 @@ type Config struct {
 	// Listen is host:port of the gRPC listener; empty: 127.0.0.1:7070. Port 0
 	// takes any free port.
 	Listen string
-	// OpsListen is host:port for /metrics, /healthz and /readyz; empty: none.
+	// OpsListen is host:port for /metrics, /healthz and /readyz; on a loopback
+	// address also for profiles, channelz and the log level. Empty: none.
 	OpsListen string
 	// Insecure allows Listen to be reached from other machines although
 	// everything is sent in the clear.
@@ -46,6 +47,9 @@ type Config struct {
 	// MayApprove refuses callers who may not approve offers, with rpc.ErrDenied;
 	// nil: everybody who can call may.
 	MayApprove func(context.Context) error
+	// Level is the least level that Logger takes, for operators to change; nil: it
+	// cannot be changed.
+	Level *slog.LevelVar
 	// Logger takes one line a call and what happens to the server; nil: nobody listens.
 	Logger *slog.Logger
 	// Version is that of the running binary, for metrics and traces.

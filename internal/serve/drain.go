@@ -59,6 +59,7 @@ func (s *Server) release(ctx context.Context) error {
 	s.endLoops()
 	if s.ops != nil {
 		err = errors.Join(err, s.ops.Close())
+		s.inside.grpc.Stop()
 	}
 	s.loops.Wait()
 	if s.grpc != nil {

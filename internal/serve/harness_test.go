@@ -84,7 +84,11 @@ func start(tb testing.TB, c serve.Config) *running {
 	if c.Secret == nil && c.KeyFile == "" {
 		c.Secret = secret
 	}
-	c.Logger = slog.New(telemetry.Traced(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	least := slog.Leveler(slog.LevelDebug)
+	if c.Level != nil {
+		least = c.Level
+	}
+	c.Logger = slog.New(telemetry.Traced(slog.NewJSONHandler(r.log, &slog.HandlerOptions{Level: least})))
 	var err error
 	if r.Server, err = serve.Start(tb.Context(), c); err != nil {
 		tb.Fatal(err)

@@ -29,10 +29,15 @@ func TestMetrics(t *testing.T) {
 	})
 	text := s.metrics(t)
 	for _, want := range []string{
-		`amends_decisions_total{band="` + band + `"} 1`,
+		`amends_decisions_total{band="` + band + `",bound="BAND"} 1`,
+		`amends_calls_total{code="OK",method="recovery.v1.RecoveryService/ReportFailure",reason=""} 2`,
+		`amends_calls_total{code="INVALID_ARGUMENT",method="recovery.v1.RecoveryService/ReportFailure",reason="INVALID_REQUEST"} 1`,
+		`amends_calls_in_flight{method="recovery.v1.RecoveryService/ReportFailure"} 0`,
 		`amends_build_info{go_version="go`, `version="v1.2.3"} 1`,
 		`amends_policy_info{version="p-`, "amends_policy_last_reload_success 1", "amends_policy_reload_failures_total 0",
-		"amends_policy_condition_errors_total 0", "amends_ledger_conflicts_total 0",
+		"amends_policy_condition_errors_total 0", `amends_ledger_retries_total{cause="conflict"} 0`,
+		"amends_ready 1", "amends_store_durable 0", `amends_currency_minor_units{currency="USD"} 100`,
+		`amends_redis_operation_duration_seconds_count{command="hmget"}`, `amends_redis_pool_connections{pool="calls",state="idle"}`,
 		`rpc_server_call_duration_seconds_count{`,
 		"go_goroutines", "process_cpu_seconds_total",
 	} {
@@ -44,7 +49,7 @@ func TestMetrics(t *testing.T) {
 
 func TestHealthOverHTTP(t *testing.T) {
 	s := start(t, serve.Config{OpsListen: "127.0.0.1:0"})
-	for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusOK, "/": http.StatusNotFound} {
+	for path, want := range map[string]int{"/healthz": http.StatusOK, "/readyz": http.StatusOK, "/": http.StatusOK, "/nothing": http.StatusNotFound} {
 		if _, code := s.get(t, path); code != want {
 			t.Errorf("%s answers %d, want %d", path, code, want)
 		}

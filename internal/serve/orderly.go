@@ -14,18 +14,17 @@ import (
 )
 
 // orderly is the ledger with three things added that only a process can do: the
-// changes of one customer take turns, judgements that a conflict with another
-// process made void are counted, and changes are told to the trace that they
-// belong to.
+// changes of one customer take turns, what was changed is counted, and changes
+// are told to the trace that they belong to.
 type orderly struct {
 	*ledger.Ledger
-	turns   turns
-	metrics *telemetry.Metrics
-	tracer  trace.Tracer
+	turns  turns
+	tally  tally
+	tracer trace.Tracer
 }
 
 func inOrder(l *ledger.Ledger, t *telemetry.Telemetry) *orderly {
-	return &orderly{Ledger: l, metrics: t.Metrics, tracer: t.Tracer(), turns: turns{lines: make(map[ledger.Key]*line)}}
+	return &orderly{Ledger: l, tally: tally{t.Metrics, l.Now}, tracer: t.Tracer(), turns: turns{lines: make(map[ledger.Key]*line)}}
 }
 
 // Erase is the ledger's.
@@ -46,19 +45,19 @@ func (o *orderly) Update(ctx context.Context, w ledger.Write, judge ledger.Judge
 	}
 	defer done()
 	w.TraceParent = spans.TraceParent(ctx)
-	var last recovery.Customer
+	var last change
 	conflicts := -1
 	results, err := o.Ledger.Update(ctx, w, func(c recovery.Customer, fresh []int) (ledger.Judgement, error) {
-		if conflicts++; conflicts > 0 {
-			o.metrics.Conflicted()
-		}
+		conflicts++
+		last.before(c)
 		j, err := judge(c, fresh)
-		last = j.Customer
+		last.after = j.Customer
 		return j, err
 	})
 	spans.Changed(ctx, w.Key, max(conflicts, 0))
 	if slices.ContainsFunc(results, carriedOut) {
-		spans.Missed(ctx, o.tracer, w.Key, last, o.Now())
+		spans.Missed(ctx, o.tracer, w.Key, last.after, o.Now())
+		o.tally.count(ctx, &last)
 	}
 	return results, err
 }

@@ -31,7 +31,7 @@ func (s *Server) openRules(ctx context.Context, active *policy.Compiled) (*ruleb
 	if _, err := rules.Rules(ctx); err != nil {
 		return nil, err
 	}
-	s.telemetry.Metrics.PolicyActive(active.Version)
+	s.telemetry.Metrics.PolicyActive(active.Version, currencies(active.Rules))
 	return rules, nil
 }
 
@@ -59,7 +59,7 @@ func (s *Server) adopt(compiled *policy.Compiled, err error) {
 		return
 	}
 	s.rules.Swap(compiled)
-	s.telemetry.Metrics.PolicyActive(compiled.Version)
+	s.telemetry.Metrics.PolicyActive(compiled.Version, currencies(compiled.Rules))
 	switch {
 	case compiled.Version != was:
 		s.config.Logger.Info("the policy changed", "version", compiled.Version, "before", was)

@@ -38,6 +38,7 @@ func (s *Server) watchStore() {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	checked := time.Now()
+	s.lookAtBudgets(s.background)
 	for {
 		select {
 		case <-s.background.Done():
@@ -74,5 +75,14 @@ func (s *Server) look(full bool) error {
 	if err := ask(ctx); err != nil || !full {
 		return err
 	}
+	s.lookAtBudgets(ctx)
 	return s.rules.Archive(ctx) // the store may have come back without the policies that cases need
+}
+
+// lookAtBudgets sees how much of a tenant's budget of today is left. When it
+// cannot be seen, what was seen last stands.
+func (s *Server) lookAtBudgets(ctx context.Context) {
+	if used, err := s.ledger.BudgetMostUsed(ctx, s.budgeted(), s.ledger.Now()); err == nil {
+		s.telemetry.Metrics.BudgetUsed(used)
+	}
 }

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
@@ -17,8 +16,6 @@ import (
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 
 	"github.com/makeamends/amends/internal/ledger"
-	"github.com/makeamends/amends/internal/policy"
-	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/rpc"
 	"github.com/makeamends/amends/internal/telemetry"
 	"github.com/makeamends/amends/internal/watch"
@@ -36,10 +33,13 @@ type Server struct {
 	grpc        *grpc.Server
 	listener    net.Listener
 	ops         *http.Server
+	inside      *inside
 	opsListener net.Listener
 	opsAddr     string
-	ready       atomic.Bool // what setServing said last
-	refused     bool        // the policy file as it was last read is not in force; of watchPolicy alone
+	methods     map[string]*telemetry.Method // that are offered, by gRPC's name
+	otherMethod *telemetry.Method            // all that are not
+	ready       atomic.Bool                  // what setServing said last
+	refused     bool                         // the policy file as it was last read is not in force; of watchPolicy alone
 
 	streams    context.Context // ends when streams must
 	endStreams context.CancelFunc
@@ -98,12 +98,12 @@ func (s *Server) start(ctx context.Context) (err error) {
 		Tracer:     s.telemetry.Tracer(),
 		MayApprove: s.config.MayApprove,
 		Watching:   s.hub,
-		Decided:    func(b recovery.Band) { s.telemetry.Metrics.Decided(b.String()) },
 	})
 	if err != nil {
 		return err
 	}
 	s.register(service)
+	s.measure()
 	s.serveOps()
 	s.setServing(true)
 	s.config.Logger.Info("ready for calls", "address", s.Addr(), "ops", s.opsAddr, "store", s.config.store(),
@@ -126,7 +126,7 @@ func (s *Server) openLedger(ctx context.Context) error {
 	}
 	s.ledger, err = ledger.Open(ctx, ledger.Options{
 		URL: s.config.Redis, Secret: secret, Wait: s.config.Wait, Production: s.config.Production,
-		Now: s.config.Now, Logger: s.config.Logger, Observe: s.observe(),
+		Now: s.config.Now, Logger: s.config.Logger, Observe: s.observe(), Meter: s.telemetry.Metrics,
 	})
 	return err
 }
@@ -139,8 +139,6 @@ func (s *Server) register(service *rpc.Service) {
 	service.Register(on)
 	healthv1.RegisterHealthServer(on, s.health)
 	reflectionv1.RegisterServerReflectionServer(on, reflection.NewServerV1(reflection.ServerOptions{Services: s.grpc}))
-	s.telemetry.Metrics.Count("amends_policy_condition_errors_total",
-		"Conditions of the policy's menu that could not be evaluated, and so did not hold.", policy.FailedConditions)
 }
 
 // listen opens both listeners. Who comes before the service is ready waits.
@@ -157,19 +155,6 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	}
 	s.opsAddr = s.opsListener.Addr().String()
 	return nil
-}
-
-// serveOps answers operators.
-func (s *Server) serveOps() {
-	if s.opsListener == nil {
-		return
-	}
-	s.ops = &http.Server{Handler: s.opsHandler(), ReadHeaderTimeout: 5 * time.Second}
-	s.loops.Go(func() {
-		if err := s.ops.Serve(s.opsListener); !errors.Is(err, http.ErrServerClosed) {
-			s.config.Logger.Error("the listener for operators ended", "error", err)
-		}
-	})
 }
 
 // serve answers calls until the server is stopped.

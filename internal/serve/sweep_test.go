@@ -14,13 +14,13 @@ func TestSweepIsCounted(t *testing.T) {
 	s.mustReport(t, event("e", "c"))
 	s.clock.move(6 * time.Minute)
 	eventually(t, 5*time.Second, "the missed acknowledgement is counted", func() bool {
-		return strings.Contains(s.metrics(t), `amends_time_transitions_total{kind="MISSED",milestone="ACKNOWLEDGE"} 1`)
+		return strings.Contains(s.metrics(t), `amends_deadlines_total{milestone="ACKNOWLEDGE",verdict="MISSED"} 1`)
 	})
 	text := s.metrics(t)
 	for _, want := range []string{
-		`amends_time_transitions_total{kind="WARNED",milestone="ACKNOWLEDGE"} 2`,
-		`amends_time_transitions_total{kind="REASSESSED",milestone="UNSPECIFIED"} 1`,
-		"amends_sweep_late_seconds_count 4", "amends_sweep_behind_seconds ",
+		`amends_case_transitions_total{kind="WARNED"} 2`,
+		`amends_case_transitions_total{kind="REASSESSED"} 1`,
+		"amends_sweep_late_seconds_count 3", "amends_sweep_behind_seconds ", "amends_sweep_last_look_timestamp_seconds 1.",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the metrics have no %s", want)

@@ -74,14 +74,10 @@ func (s *sweeper) mend(ctx context.Context, key ledger.Key) error {
 
 // follow does what follows from what has happened to a customer.
 func (s *sweeper) follow(ctx context.Context, tenant string, key ledger.Key, c recovery.Customer) {
-	now := s.Ledger.Now()
 	for _, k := range slices.Concat(c.Open, c.Closed) {
 		expired := false
 		for _, t := range k.Fresh {
 			expired = expired || t.Change == recovery.ChangeOfferExpired
-			if s.Happened != nil {
-				s.Happened(t, now.Sub(t.At))
-			}
 		}
 		if expired {
 			// What fails here is made good when the booking is looked at again.

@@ -35,7 +35,7 @@ func (s *sweeper) look(ctx context.Context) (done int, err error) {
 	if len(found) > 0 {
 		behind = now.Sub(found[0].At)
 	}
-	if s.Behind != nil {
+	if s.Behind != nil && err == nil {
 		s.Behind(behind)
 	}
 	// Replicas that look at the same moment begin with different customers.

@@ -52,11 +52,9 @@ type Config struct {
 	Logger      *slog.Logger
 	// Tracer makes a span for each customer with whom it deals; nil: nobody traces.
 	Tracer trace.Tracer
-	// Happened is told of each transition that this process has committed, and
-	// how late it was.
-	Happened func(t recovery.Transition, late time.Duration)
-	// Behind is told after each look how long the longest overdue customer waits,
-	// of those who are not left alone because they came to nothing.
+	// Behind is told after each look that the store has answered how long the
+	// longest overdue customer waits, of those who are not left alone because they
+	// came to nothing.
 	Behind func(time.Duration)
 }
 

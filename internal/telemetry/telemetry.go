@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -31,30 +32,31 @@ type Telemetry struct {
 	Metrics *Metrics
 	*Traces
 
-	registry *prometheus.Registry
-	meters   *sdkmetric.MeterProvider
+	own    *prometheus.Registry // what this program counts
+	grpc   *prometheus.Registry // what the gRPC instrumentation does
+	meters *sdkmetric.MeterProvider
 }
 
 // Setup prepares everything. Traces are exported when OTEL_EXPORTER_OTLP_ENDPOINT
 // or OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is set and OTEL_SDK_DISABLED is not
 // true; protocol, sampler, headers, queue and resource follow the other standard
-// variables. The version is that of the running binary.
+// variables. Metrics are always there for Prometheus, and are sent over OTLP as
+// well when OTEL_METRICS_EXPORTER=otlp or OTEL_EXPORTER_OTLP_METRICS_ENDPOINT asks
+// for it. The version is that of the running binary.
 func Setup(ctx context.Context, version string) (*Telemetry, error) {
-	t := &Telemetry{registry: prometheus.NewRegistry()}
-	t.registry.MustRegister(
+	t := &Telemetry{own: prometheus.NewRegistry(), grpc: prometheus.NewRegistry()}
+	t.own.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
-	t.Metrics = newMetrics(t.registry, version)
+	t.Metrics = newMetrics(t.own, version)
 	about, err := about(ctx, "amends", version)
 	if err != nil {
 		return nil, err
 	}
-	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(t.registry), otelprometheus.WithoutScopeInfo())
-	if err != nil {
-		return nil, fmt.Errorf("prepare metrics: %w", err)
+	if err := t.measure(ctx, about); err != nil {
+		return nil, err
 	}
-	t.meters = sdkmetric.NewMeterProvider(sdkmetric.WithReader(exporter), sdkmetric.WithResource(about))
 	if t.Traces, err = openTraces(ctx, about, true); err != nil {
 		return nil, errors.Join(err, t.Shutdown(ctx))
 	}
@@ -74,12 +76,41 @@ func about(ctx context.Context, name, version string) (*resource.Resource, error
 	return r, nil
 }
 
+// measure prepares the metrics of the gRPC instrumentation, and to send all
+// metrics where that is wanted.
+func (t *Telemetry) measure(ctx context.Context, about *resource.Resource) error {
+	exporter, err := otelprometheus.New(otelprometheus.WithRegisterer(t.grpc), otelprometheus.WithoutScopeInfo())
+	if err != nil {
+		return fmt.Errorf("prepare metrics: %w", err)
+	}
+	options := []sdkmetric.Option{sdkmetric.WithReader(exporter), sdkmetric.WithResource(about), sdkmetric.WithView(callBuckets)}
+	reader, err := t.metricsReader(ctx, os.Getenv)
+	if err != nil {
+		return err
+	}
+	if reader != nil {
+		options = append(options, sdkmetric.WithReader(reader))
+	}
+	t.meters = sdkmetric.NewMeterProvider(options...)
+	return nil
+}
+
+// callBuckets tell calls apart that take less than the 5 ms with which the
+// standard buckets begin, as most do.
+var callBuckets = sdkmetric.NewView(
+	sdkmetric.Instrument{Name: "rpc.server.call.duration"},
+	sdkmetric.Stream{Aggregation: sdkmetric.AggregationExplicitBucketHistogram{
+		Boundaries: []float64{.0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10},
+	}},
+)
+
 // GRPC makes a span and a measurement of every call; it goes on with the trace
 // that the caller sent. A watch lasts for hours, which is no length of a call,
-// so watches are left out: what they deliver has spans of its own.
-func (t *Telemetry) GRPC() stats.Handler {
+// so watches are left out: what they deliver has spans of its own. So are methods
+// that are not offered: their names are the callers' own.
+func (t *Telemetry) GRPC(offered func(method string) bool) stats.Handler {
 	return otelgrpc.NewServerHandler(
-		otelgrpc.WithFilter(isCall),
+		otelgrpc.WithFilter(func(call *stats.RPCTagInfo) bool { return isCall(call) && offered(call.FullMethodName) }),
 		otelgrpc.WithTracerProvider(t.provider),
 		otelgrpc.WithMeterProvider(t.meters),
 		otelgrpc.WithPropagators(propagation.TraceContext{}),
@@ -89,7 +120,7 @@ func (t *Telemetry) GRPC() stats.Handler {
 // Handler serves the metrics to Prometheus, with exemplars for those who ask
 // for OpenMetrics.
 func (t *Telemetry) Handler() http.Handler {
-	return promhttp.HandlerFor(t.registry, promhttp.HandlerOpts{EnableOpenMetrics: true})
+	return promhttp.HandlerFor(prometheus.Gatherers{t.own, t.grpc}, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }
 
 // Shutdown sends what is still queued, and ends.
