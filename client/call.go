@@ -13,21 +13,30 @@ import (
 	"google.golang.org/grpc/stats"
 )
 
-// callUnary makes one call: within the time of its method, again when the
-// service asks for that, and with an *Error if it fails. What is UNAVAILABLE
-// has been repeated by gRPC before it comes here.
+// callUnary makes one call: within the time of its method, again when that is
+// of use, and with an *Error if it fails. What is UNAVAILABLE has been repeated
+// by gRPC before it comes here.
 func (t times) callUnary(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
 	ctx, cancel := t.limit(ctx, method)
 	defer cancel()
 	last := &lastTry{}
 	ctx = context.WithValue(ctx, lastTryKey{}, last)
-	for {
+	for breaks := 0; ; {
 		err := invoke(ctx, method, request, reply, conn, options...)
 		if err == nil {
 			return nil
 		}
 		refused := last.error(err)
-		if !isPostponed(refused) || !wait(ctx, refused.RetryAfter) {
+		pause := refused.RetryAfter
+		switch {
+		case isPostponed(refused):
+		case last.isBroken(refused) && breaks < mostBreaks:
+			breaks++
+			pause = firstPause
+		default:
+			return refused
+		}
+		if !wait(ctx, pause) {
 			return refused
 		}
 	}
@@ -37,6 +46,9 @@ func (t times) callUnary(ctx context.Context, method string, request, reply any,
 func isPostponed(e *Error) bool {
 	return e.RetryAfter > 0 && (e.Code == codes.ResourceExhausted || e.Code == codes.Aborted)
 }
+
+// mostBreaks is how often a call is repeated of which the answer broke off.
+const mostBreaks = 4
 
 // wait is false if there is no time for it. It waits up to half as long again,
 // so that callers do not come back all at once.
@@ -55,18 +67,28 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// lastTry is how the last try of a call ended. When time runs out between two
-// tries, it tells more than gRPC does, which says that the call is late.
-type lastTry struct{ err atomic.Pointer[Error] }
+// lastTry is how the last try of a call ended, which gRPC alone does not tell.
+type lastTry struct {
+	err      atomic.Pointer[Error]
+	answered atomic.Bool // the answer had begun
+}
 
 type lastTryKey struct{}
 
+// error is why the call failed. When time ran out between two tries, it is what
+// the last one was answered: that tells more than that the call is late.
 func (l *lastTry) error(err error) *Error {
 	e := toError(err)
 	if last := l.err.Load(); last != nil && e.Code == codes.DeadlineExceeded {
 		return last
 	}
 	return e
+}
+
+// isBroken tells an answer that broke off, as it does when a server dies. gRPC
+// repeats no call of which the answer has begun.
+func (l *lastTry) isBroken(e *Error) bool {
+	return e.Code == codes.Unavailable && l.answered.Load()
 }
 
 // tries tells each call how its tries ended.
@@ -77,12 +99,19 @@ func (tries) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { 
 
 // HandleRPC is called at every step of every try.
 func (tries) HandleRPC(ctx context.Context, step stats.RPCStats) {
-	end, ok := step.(*stats.End)
-	if !ok || end.Error == nil {
+	last, ok := ctx.Value(lastTryKey{}).(*lastTry)
+	if !ok {
 		return
 	}
-	if last, ok := ctx.Value(lastTryKey{}).(*lastTry); ok {
-		last.err.Store(toError(end.Error))
+	switch step := step.(type) {
+	case *stats.Begin:
+		last.answered.Store(false)
+	case *stats.InHeader:
+		last.answered.Store(true)
+	case *stats.End:
+		if step.Error != nil {
+			last.err.Store(toError(step.Error))
+		}
 	}
 }
 

@@ -84,6 +84,24 @@ func TestLargeRequestsAreRepeated(t *testing.T) {
 	}
 }
 
+// gRPC repeats no call of which the answer has begun; all the same an answer
+// that breaks off is asked for again.
+func TestAnswersThatBreakOff(t *testing.T) {
+	d := newDesk(t, &desk{begins: true, fail: func(n int) error {
+		if n < 3 {
+			return status.Error(codes.Unavailable, "gone")
+		}
+		return nil
+	}})
+	if _, err := open(t, client.Config{Target: d.address}).ReportFailure(t.Context(), late("e-1", "c-1")); err != nil || len(d.asked()) != 3 {
+		t.Errorf("%d calls, %v", len(d.asked()), err)
+	}
+	d = newDesk(t, &desk{begins: true, fail: func(int) error { return status.Error(codes.Unavailable, "gone") }})
+	if _, err := open(t, client.Config{Target: d.address}).ReportFailure(t.Context(), late("e-1", "c-1")); status.Code(err) != codes.Unavailable || len(d.asked()) != 5 {
+		t.Errorf("%d calls, %v", len(d.asked()), err)
+	}
+}
+
 // A call that runs out of time between two tries says what the last one was
 // answered, and one that is under way that it is late.
 func TestOutOfTime(t *testing.T) {

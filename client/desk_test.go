@@ -26,6 +26,8 @@ type desk struct {
 	health  *health.Server
 	// fail is how the n-th call ends, from 1; nil: in success.
 	fail func(n int) error
+	// begins is whether an answer begins before the call fails.
+	begins bool
 	// watch answers the n-th watch, from 1.
 	watch func(n int, request *recoveryv1.WatchCasesRequest, send func(token string)) error
 
@@ -75,6 +77,9 @@ func (d *desk) take(ctx context.Context, request proto.Message) error {
 	d.mu.Unlock()
 	if d.fail == nil {
 		return nil
+	}
+	if d.begins {
+		_ = grpc.SendHeader(ctx, nil)
 	}
 	return d.fail(n)
 }
