@@ -38,7 +38,6 @@ func (s *Server) watchStore() {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	checked := time.Now()
-	s.lookAtBudgets(s.background)
 	for {
 		select {
 		case <-s.background.Done():

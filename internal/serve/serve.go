@@ -104,6 +104,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	s.register(service)
 	s.measure()
+	s.lookAtBudgets(ctx)
 	s.serveOps()
 	s.setServing(true)
 	s.config.Logger.Info("ready for calls", "address", s.Addr(), "ops", s.opsAddr, "store", s.config.store(),
