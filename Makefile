@@ -54,6 +54,11 @@ breaking: third_party/proto ## Check that the contract breaks no caller of BASE 
 check-generated: third_party/proto ## Check that the committed Go code is what `make generate` makes.
 	tools/check-generated.sh
 
+.PHONY: check-deploy
+check-deploy: ## Check the files of deploy/ and carry out the Dockerfile, without a container engine.
+	.ci/install
+	cd deploy/check && go vet . && CI=true go test -timeout 15m .
+
 # The files that our .proto files import, printed out of the Go packages that go.mod pins. Made anew when go.mod changes.
 third_party/proto: go.mod internal/thirdparty/main.go
 	go run ./internal/thirdparty $@.new

@@ -1,0 +1,88 @@
+package check
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const unit = "deploy/systemd/amends.service"
+
+// TestUnit: systemd knows every word of it, and it exposes little.
+func TestUnit(t *testing.T) {
+	analyze := tool(t, "systemd-analyze", "systemd")
+	// It wants to find the binary.
+	path := filepath.Join(t.TempDir(), "amends.service")
+	there := strings.Replace(string(read(t, unit)), "/usr/local/bin/amends", "/bin/true", 1)
+	if err := os.WriteFile(path, []byte(there), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.CommandContext(t.Context(), analyze, "verify", "--man=no", path).CombinedOutput()
+	if about := mentions(string(out), "amends.service"); err != nil || about != "" {
+		t.Errorf("verify: %v\n%s", err, out)
+	}
+	out, err = exec.CommandContext(t.Context(), analyze, "security", "--offline=true", "--no-pager", path).CombinedOutput()
+	if err != nil {
+		t.Fatalf("security: %v\n%s", err, out)
+	}
+	found := regexp.MustCompile(`Overall exposure level for amends.service: ([0-9.]+)`).FindSubmatch(out)
+	if found == nil {
+		t.Fatalf("no exposure level in\n%s", out)
+	}
+	t.Logf("systemd-analyze security: exposure level %s of 10", found[1])
+	if level, err := strconv.ParseFloat(string(found[1]), 64); err != nil || level > 1.5 {
+		t.Errorf("an exposure level of %s is more than 1.5:\n%s", found[1], out)
+	}
+}
+
+// mentions gives the lines that speak of a unit: others of the machine may have
+// faults too.
+func mentions(text, unit string) (lines string) {
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, unit) {
+			lines += line
+		}
+	}
+	return lines
+}
+
+// TestUnitRunsTheService: its settings are flags, and it reads each credential.
+func TestUnitRunsTheService(t *testing.T) {
+	text := string(read(t, unit))
+	one := func(name string) string {
+		t.Helper()
+		found := regexp.MustCompile(`(?m)^`+name+`=(.*)$`).FindAllStringSubmatch(text, -1)
+		if len(found) != 1 {
+			t.Fatalf("%s stands there %d times", name, len(found))
+		}
+		return found[0][1]
+	}
+	env := map[string]string{}
+	for pair := range strings.FieldsSeq(one("Environment")) {
+		name, value, _ := strings.Cut(pair, "=")
+		env[name] = value
+	}
+	values := known(t, unit, strings.Fields(one("ExecStart"))[1:], env)
+	read := map[string]bool{}
+	for _, value := range values {
+		read[value] = true
+	}
+	for _, match := range regexp.MustCompile(`(?m)^LoadCredential=([^:]+):/etc/amends/(.+)$`).FindAllStringSubmatch(text, -1) {
+		if match[1] != match[2] || !read["%d/"+match[1]] {
+			t.Errorf("the credential %s, from %s, is read by nothing", match[1], match[2])
+		}
+		delete(read, "%d/"+match[1])
+	}
+	for value := range read {
+		if strings.HasPrefix(value, "%d/") {
+			t.Errorf("%s is no credential", value)
+		}
+	}
+	if n, err := strconv.Atoi(one("TimeoutStopSec")); err != nil || n < 1+10+2+5 {
+		t.Errorf("it has %s s to end", one("TimeoutStopSec"))
+	}
+}
