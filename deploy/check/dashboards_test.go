@@ -84,12 +84,12 @@ func TestGrafana(t *testing.T) {
 // TestPrometheus: promtool, which comes with Prometheus, reads the file, and
 // what is scraped is a service of compose.
 func TestPrometheus(t *testing.T) {
-	content := string(read(t, "deploy/prometheus/prometheus.yaml"))
+	content := string(read(t, "deploy/prometheus/compose.yaml"))
 	if !strings.Contains(content, `targets: ["amends:7071"]`) {
 		t.Error("the service is not scraped")
 	}
 	promtool := tool(t, "promtool", "prometheus")
-	out, err := exec.CommandContext(t.Context(), promtool, "check", "config", filepath.Join(repository, "deploy/prometheus/prometheus.yaml")).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), promtool, "check", "config", filepath.Join(repository, "deploy/prometheus/compose.yaml")).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
