@@ -91,7 +91,8 @@ func New(c Config) (*Client, error) {
 		options = append(options, grpc.WithResolvers(resolver))
 	}
 	if token := c.token(); token != nil {
-		options = append(options, grpc.WithPerRPCCredentials(token))
+		// Not for the health checks of gRPC, which would wait without a word.
+		options = append(options, grpc.WithDefaultCallOptions(grpc.PerRPCCredentials(token)))
 	}
 	conn, err := grpc.NewClient(target, append(options, c.Dial...)...)
 	if err != nil {

@@ -9,9 +9,11 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
@@ -34,6 +36,8 @@ type desk struct {
 	mu       sync.Mutex
 	requests []proto.Message
 	headers  []metadata.MD
+	callers  []string // by their certificates
+	end      func()
 }
 
 // newDesk serves on a free port, or on the address that the desk has.
@@ -56,7 +60,8 @@ func newDesk(tb testing.TB, d *desk, options ...grpc.ServerOption) *desk {
 		defer close(ended)
 		_ = server.Serve(listener)
 	}()
-	tb.Cleanup(func() { server.Stop(); <-ended })
+	d.end = func() { server.Stop(); <-ended }
+	tb.Cleanup(d.end)
 	return d
 }
 
@@ -71,8 +76,14 @@ func (d *desk) setServing(yes bool) {
 // take remembers a call and says how it ends.
 func (d *desk) take(ctx context.Context, request proto.Message) error {
 	header, _ := metadata.FromIncomingContext(ctx)
+	name := ""
+	if from, ok := peer.FromContext(ctx); ok {
+		if secure, ok := from.AuthInfo.(credentials.TLSInfo); ok {
+			name = secure.State.PeerCertificates[0].Subject.CommonName
+		}
+	}
 	d.mu.Lock()
-	d.requests, d.headers = append(d.requests, request), append(d.headers, header)
+	d.requests, d.headers, d.callers = append(d.requests, request), append(d.headers, header), append(d.callers, name)
 	n := len(d.requests)
 	d.mu.Unlock()
 	if d.fail == nil {
@@ -115,6 +126,12 @@ func (d *desk) header(n int, name string) []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.headers[n].Get(name)
+}
+
+func (d *desk) caller(n int) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.callers[n]
 }
 
 // refusal is an error as the service makes them.

@@ -70,6 +70,16 @@ func (e *Error) Error() string {
 	return name + ": " + e.Message
 }
 
+// Temporary tells what may go away by itself from refusals.
+func (e *Error) Temporary() bool {
+	switch e.Code {
+	case codes.Unavailable, codes.ResourceExhausted, codes.Aborted, codes.DeadlineExceeded, codes.Canceled, codes.Internal, codes.Unknown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Unwrap gives the error as gRPC made it.
 func (e *Error) Unwrap() error { return e.cause }
 

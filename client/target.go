@@ -22,7 +22,7 @@ func (c Config) target(f *faults) (string, resolver.Builder) {
 	for i, address := range addresses {
 		host, port, err := net.SplitHostPort(address)
 		if err != nil || port == "" {
-			f.add("Target", "write HOST:PORT, such as 127.0.0.1:7070, or several with commas between")
+			f.add("Target", "%s: write HOST:PORT, such as 127.0.0.1:7070, or several with commas between", c.Target)
 			return "", nil
 		}
 		// The certificate of each must be for its own name.

@@ -9,7 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
 )
 
 // Token gives the bearer token for a call: the identity of the caller. It is
@@ -49,7 +51,7 @@ type bearer struct{ token Token }
 func (b bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
 	token, err := b.token(ctx)
 	if err != nil {
-		return nil, err
+		return nil, status.Error(codes.Unauthenticated, "no token to call with: "+err.Error())
 	}
 	return map[string]string{"authorization": "Bearer " + token}, nil
 }

@@ -50,7 +50,7 @@ func (c *Client) Watch(ctx context.Context, request *recoveryv1.WatchCasesReques
 			case ctx.Err() != nil:
 				err = toError(ctx.Err())
 				fallthrough
-			case !isPassing(err.Code):
+			case !err.Temporary():
 				yield(nil, err)
 				return
 			}
@@ -66,16 +66,6 @@ func (c *Client) Watch(ctx context.Context, request *recoveryv1.WatchCasesReques
 			}
 			pause = min(2*pause, longestPause)
 		}
-	}
-}
-
-// isPassing tells errors that may go away from refusals.
-func isPassing(code codes.Code) bool {
-	switch code {
-	case codes.Unavailable, codes.ResourceExhausted, codes.Aborted, codes.DeadlineExceeded, codes.Canceled, codes.Internal, codes.Unknown:
-		return true
-	default:
-		return false
 	}
 }
 

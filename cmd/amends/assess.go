@@ -1,12 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
 
+	"github.com/makeamends/amends/client"
 	"github.com/makeamends/amends/internal/show"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -38,8 +37,8 @@ urgent one on. Changes nothing. A customer that was never seen is assessed as a 
 			return &usageError{err: err, command: cmd.CommandPath()}
 		}
 		request := recoveryv1.AssessCustomerRequest_builder{Tenant: tenant, CustomerId: args[0]}.Build()
-		answer, err := ask(cmd.Context(), connection, func(ctx context.Context, conn grpc.ClientConnInterface) (*recoveryv1.AssessCustomerResponse, error) {
-			return recoveryv1.NewRecoveryServiceClient(conn).AssessCustomer(ctx, request)
+		answer, err := ask(connection, func(c *client.Client) (*recoveryv1.AssessCustomerResponse, error) {
+			return c.AssessCustomer(cmd.Context(), request)
 		})
 		if err != nil {
 			return err

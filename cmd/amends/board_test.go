@@ -120,7 +120,7 @@ func TestBoardTellsWhatIsLost(t *testing.T) {
 		t.Errorf("the board is in the end\n%s", last)
 	}
 	ending := refusal(t, codes.Unavailable, "this server ends; nothing is lost: go on with another one", info("SERVER_ENDING"))
-	if said := lostCause(status.Convert(ending)); strings.Contains(said, "nothing is lost") {
+	if said := lostCause(ofService(ending)); strings.Contains(said, "nothing is lost") {
 		t.Errorf("only the next server can tell whether %q", said)
 	}
 	view := newBoardView(nil, nil)
@@ -154,13 +154,14 @@ func TestBoardListsAnew(t *testing.T) {
 	})
 	view := newBoardView(nil, nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	conn, err := (&connection{server: d.address, timeout: time.Minute}).dial()
+	c := &connection{server: d.address, timeout: time.Minute}
+	opened, err := c.dial()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	defer opened.Close()
 	f := &feed{
-		connection: &connection{server: d.address, timeout: time.Minute}, client: recoveryv1.NewRecoveryServiceClient(conn),
+		connection: c, client: opened,
 		list: &recoveryv1.ListCasesRequest_builder{}, anew: time.Nanosecond, to: interrupted{view, cancel},
 	}
 	if err := f.run(ctx); err != nil {

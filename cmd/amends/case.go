@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/status"
 
+	"github.com/makeamends/amends/client"
 	"github.com/makeamends/amends/internal/show"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -34,10 +32,10 @@ With -o json it is an object with the case in it (GetCaseResponse): jq .case.sta
 			return &usageError{err: errors.New(`the id of a CASE is missing: "amends cases" lists them`), command: cmd.CommandPath()}
 		}
 		request := recoveryv1.GetCaseRequest_builder{CaseId: args[0]}.Build()
-		answer, err := ask(cmd.Context(), connection, func(ctx context.Context, conn grpc.ClientConnInterface) (*recoveryv1.GetCaseResponse, error) {
-			return recoveryv1.NewRecoveryServiceClient(conn).GetCase(ctx, request)
+		answer, err := ask(connection, func(c *client.Client) (*recoveryv1.GetCaseResponse, error) {
+			return c.GetCase(cmd.Context(), request)
 		})
-		if call := new(callError); errors.As(err, &call) && reason(status.Convert(err)) == "CASE_NOT_FOUND" {
+		if call := new(callError); errors.As(err, &call) && client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_CASE_NOT_FOUND {
 			call.advice = noCaseAdvice(args[0])
 		}
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/makeamends/amends/client"
 	"github.com/makeamends/amends/internal/show"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -80,14 +81,14 @@ func (l *listing) run(cmd *cobra.Command) error {
 	if due.isSet {
 		l.filter.DueBefore = timestamppb.New(due.since(l.now()))
 	}
-	conn, err := l.connection.dial()
+	opened, err := l.connection.dial()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	cases, more, err := l.connection.cases(cmd.Context(), recoveryv1.NewRecoveryServiceClient(conn), l.filter, l.limit)
+	defer opened.Close()
+	cases, more, err := listCases(cmd.Context(), opened, l.filter, l.limit)
 	if err != nil {
-		return err
+		return l.connection.named(err, "")
 	}
 	if *l.format == "json" {
 		for _, one := range cases {
@@ -107,33 +108,17 @@ func (l *listing) run(cmd *cobra.Command) error {
 // mostCases is how many cases one page of a list may hold.
 const mostCases = 1000
 
-var errStuck = errors.New("the list of cases does not go on: the service answered the same page token twice")
-
-// cases asks for page after page until there are as many cases as wanted; more tells whether some are left. All pages are asked for
-// alike but for the token.
-func (c *connection) cases(ctx context.Context, client recoveryv1.RecoveryServiceClient, filter recoveryv1.ListCasesRequest_builder, limit int) (
-	list []*recoveryv1.Case, more bool, err error,
-) {
-	filter.PageSize = int32(min(limit, mostCases))
-	for {
-		var answer *recoveryv1.ListCasesResponse
-		err := c.call(ctx, "", func(ctx context.Context) (err error) {
-			answer, err = client.ListCases(ctx, filter.Build())
-			return err
-		})
+// listCases asks for page after page until there are as many cases as wanted; more tells whether some are left.
+func listCases(ctx context.Context, c *client.Client, filter recoveryv1.ListCasesRequest_builder, limit int) (list []*recoveryv1.Case, more bool, err error) {
+	filter.PageSize = int32(min(limit, mostCases-1) + 1) // one more than is wanted tells whether there are more
+	for one, err := range c.Cases(ctx, filter.Build()) {
 		if err != nil {
 			return nil, false, err
 		}
-		list = append(list, answer.GetCases()...)
-		token := answer.GetNextPageToken()
-		switch {
-		case len(list) > limit:
-			return list[:limit], true, nil
-		case token == "" || len(list) == limit:
-			return list, token != "", nil
-		case token == filter.PageToken:
-			return nil, false, errStuck
+		if len(list) == limit {
+			return list, true, nil
 		}
-		filter.PageToken = token
+		list = append(list, one)
 	}
+	return list, false, nil
 }

@@ -61,7 +61,7 @@ func TestPagesOfCases(t *testing.T) {
 			t.Errorf("%+v: says that there are more: %v", row, isMore)
 		}
 		for _, request := range d.asked() {
-			if size := request.(*recoveryv1.ListCasesRequest).GetPageSize(); int(size) != min(row.limit, mostCases) {
+			if size := request.(*recoveryv1.ListCasesRequest).GetPageSize(); int(size) != min(row.limit+1, mostCases) {
 				t.Errorf("%+v: a page of %d", row, size)
 			}
 		}
@@ -73,7 +73,7 @@ func TestFiltersOfCases(t *testing.T) {
 	amends(t, "cases", "--server", d.address, "--tenant", "shop", "--customer", "c-1", "--state", "open,acknowledged", "--band", "high", "--due-before",
 		"2026-03-01T18:30:00Z", "--limit", "7")
 	want := parse(t, `{"tenant": "shop", "customerId": "c-1", "states": ["CASE_STATE_OPEN", "CASE_STATE_ACKNOWLEDGED"], "bands": ["BAND_HIGH"],
-		"dueBefore": "2026-03-01T18:30:00Z", "pageSize": 7}`, &recoveryv1.ListCasesRequest{})
+		"dueBefore": "2026-03-01T18:30:00Z", "pageSize": 8}`, &recoveryv1.ListCasesRequest{})
 	if diff := cmp.Diff([]proto.Message{want}, d.asked(), protocmp.Transform()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

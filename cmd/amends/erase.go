@@ -3,14 +3,13 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
 
+	"github.com/makeamends/amends/client"
 	"github.com/makeamends/amends/internal/show"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -60,8 +59,8 @@ func (e *erasing) run(cmd *cobra.Command) error {
 		return err
 	}
 	request := recoveryv1.EraseCustomerRequest_builder{Tenant: e.tenant, CustomerId: e.customer}.Build()
-	answer, err := ask(cmd.Context(), e.connection, func(ctx context.Context, conn grpc.ClientConnInterface) (*recoveryv1.EraseCustomerResponse, error) {
-		return recoveryv1.NewRecoveryServiceClient(conn).EraseCustomer(ctx, request)
+	answer, err := ask(e.connection, func(c *client.Client) (*recoveryv1.EraseCustomerResponse, error) {
+		return c.EraseCustomer(cmd.Context(), request)
 	})
 	if err != nil {
 		return err

@@ -8,7 +8,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/makeamends/amends/client"
 	"github.com/makeamends/amends/internal/config"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
 // What the process leaves with, by class of error.
@@ -44,9 +46,6 @@ When some lines of a file (-f) failed, the code is the one of the first failed l
 	}
 }
 
-// policyInvalid is the service's reason to refuse a candidate policy.
-const policyInvalid = "POLICY_INVALID"
-
 // usageError is a fault of the command line, the settings or a local file.
 type usageError struct {
 	err     error
@@ -68,10 +67,10 @@ func exitCode(err error) int {
 	case errors.Is(err, context.DeadlineExceeded):
 		return exitUnavailable
 	}
+	if client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_POLICY_INVALID {
+		return exitUsage // the state of the service has no part in it
+	}
 	if s, ok := status.FromError(err); ok {
-		if reason(s) == policyInvalid {
-			return exitUsage // the state of the service has no part in it
-		}
 		return exitCodeOf(s.Code())
 	}
 	return exitInternal

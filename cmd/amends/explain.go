@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/makeamends/amends/client"
 	"github.com/makeamends/amends/internal/config"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
 // callError is what a call to the service came to, with what only the caller knows: whom it called and how to repeat it.
@@ -34,7 +35,6 @@ func explain(w io.Writer, err error) {
 	var settings *config.Error
 	var usage *usageError
 	var bulk *bulkError
-	s, isCall := status.FromError(err)
 	switch {
 	case errors.As(err, &bulk):
 		fmt.Fprintf(w, "amends: %v\n", bulk)
@@ -49,35 +49,49 @@ func explain(w io.Writer, err error) {
 		if usage.command != "" {
 			fmt.Fprintf(w, "See \"%s --help\".\n", usage.command)
 		}
-	case isCall && s.Code() != codes.OK:
-		explainCall(w, err, s)
 	default:
-		fmt.Fprintf(w, "amends: %v\n", err)
+		if e := ofService(err); e != nil {
+			explainCall(w, err, e)
+		} else {
+			fmt.Fprintf(w, "amends: %v\n", err)
+		}
 	}
 }
 
-func explainCall(w io.Writer, err error, s *status.Status) {
+// ofService takes the error of a call apart; nil if it is of none.
+func ofService(err error) *client.Error {
+	var e *client.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	if s, ok := status.FromError(err); ok {
+		return client.FromStatus(s.Proto())
+	}
+	return nil
+}
+
+func explainCall(w io.Writer, err error, e *client.Error) {
 	var call *callError
 	if !errors.As(err, &call) {
 		call = &callError{err: err}
 	}
-	if call.server != "" && unreachable(s) {
-		fmt.Fprintf(w, "amends: no service answers at %s: %s\n", call.server, dialCause(s.Message()))
-		fmt.Fprintln(w, dialAdvice(s.Message()))
+	if call.server != "" && unreachable(e) {
+		fmt.Fprintf(w, "amends: no service answers at %s: %s\n", call.server, dialCause(e.Message))
+		fmt.Fprintln(w, dialAdvice(e.Message))
 		if call.again == "" {
 			return
 		}
 	} else {
-		fmt.Fprintf(w, "amends: %s\n", inCommands.Replace(headline(s)))
-		for _, violation := range violations(s) {
-			fmt.Fprintf(w, "  %s\n", inCommands.Replace(violation))
+		fmt.Fprintf(w, "amends: %s\n", inCommands.Replace(headline(e)))
+		for _, v := range e.Violations {
+			fmt.Fprintf(w, "  %s\n", inCommands.Replace(v.Field+": "+v.Description))
 		}
 	}
-	if next := nextStep(s, call); next != "" {
+	if next := nextStep(e, call); next != "" {
 		fmt.Fprintln(w, next)
 	}
-	for _, line := range traces(s) {
-		fmt.Fprintln(w, line)
+	if e.TraceID != "" {
+		fmt.Fprintln(w, "trace: "+e.TraceID)
 	}
 }
 
@@ -89,16 +103,16 @@ var inCommands = strings.NewReplacer(
 )
 
 // headline is the canonical name of the error and what it says, unless the faulty fields say the same.
-func headline(s *status.Status) string {
-	if n := len(violations(s)); n > 0 {
-		return fmt.Sprintf("%s: %d %s", code.Code(s.Code()), n, plural(n, "fault"))
+func headline(e *client.Error) string {
+	if n := len(e.Violations); n > 0 {
+		return fmt.Sprintf("%s: %d %s", code.Code(e.Code), n, plural(n, "fault"))
 	}
-	return fmt.Sprintf("%s: %s", code.Code(s.Code()), s.Message())
+	return fmt.Sprintf("%s: %s", code.Code(e.Code), e.Message)
 }
 
 // unreachable tells a server that is not there from one that answers UNAVAILABLE: only the latter's errors carry a reason.
-func unreachable(s *status.Status) bool {
-	return s.Code() == codes.Unavailable && reason(s) == ""
+func unreachable(e *client.Error) bool {
+	return e.Code == codes.Unavailable && e.Reason == recoveryv1.ErrorReason_ERROR_REASON_UNSPECIFIED
 }
 
 // dialCause picks the cause out of the words that gRPC wraps around a failed dial.
@@ -122,80 +136,33 @@ func dialAdvice(message string) string {
 	}
 }
 
-// idReused is the service's reason to refuse an id with another content.
-const idReused = "ID_REUSED"
-
 const idReusedAdvice = "The id was used for another content. Repeat that call exactly, or give this one a new id."
 
-func nextStep(s *status.Status, call *callError) string {
+func nextStep(e *client.Error, call *callError) string {
 	if call.advice != "" {
 		return call.advice
-	}
-	if reason(s) == idReused {
-		return idReusedAdvice
 	}
 	again := ""
 	if call.again != "" {
 		again = ", exactly as before, with " + call.again
 	}
-	switch s.Code() {
+	switch e.Reason {
+	case recoveryv1.ErrorReason_ERROR_REASON_ID_REUSED:
+		return idReusedAdvice
+	case recoveryv1.ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE, recoveryv1.ErrorReason_ERROR_REASON_REVISION_MISMATCH:
+		return ""
+	}
+	switch e.Code {
 	case codes.Unavailable, codes.ResourceExhausted, codes.Aborted:
-		if reason(s) == "MESSAGE_TOO_LARGE" || reason(s) == "REVISION_MISMATCH" {
-			return ""
+		soon := ""
+		if e.RetryAfter > 0 {
+			soon = " in " + e.RetryAfter.Round(time.Millisecond).String()
 		}
-		return "Try again" + retryDelay(s) + again + "."
+		return "Try again" + soon + again + "."
 	case codes.DeadlineExceeded:
 		return "Give it more time with --timeout" + again + "."
 	case codes.Internal, codes.Unknown:
 		return "This is a fault of the service; its log says more."
 	}
 	return ""
-}
-
-// violations lists the faulty fields, each with what is allowed.
-func violations(s *status.Status) []string {
-	var lines []string
-	for _, detail := range s.Details() {
-		if bad, ok := detail.(*errdetails.BadRequest); ok {
-			for _, v := range bad.GetFieldViolations() {
-				lines = append(lines, v.GetField()+": "+v.GetDescription())
-			}
-		}
-	}
-	return lines
-}
-
-// reason is the service's own name for the error; empty if the error does not come from the service.
-func reason(s *status.Status) string {
-	for _, detail := range s.Details() {
-		if info, ok := detail.(*errdetails.ErrorInfo); ok {
-			return info.GetReason()
-		}
-	}
-	return ""
-}
-
-func retryDelay(s *status.Status) string {
-	for _, detail := range s.Details() {
-		if retry, ok := detail.(*errdetails.RetryInfo); ok && retry.GetRetryDelay().AsDuration() > 0 {
-			return " in " + retry.GetRetryDelay().AsDuration().Round(time.Millisecond).String()
-		}
-	}
-	return ""
-}
-
-// traces are the marks by which an operator finds the call in logs and traces.
-func traces(s *status.Status) []string {
-	var lines []string
-	for _, detail := range s.Details() {
-		switch d := detail.(type) {
-		case *errdetails.RequestInfo:
-			lines = append(lines, "request: "+d.GetRequestId())
-		case *errdetails.ErrorInfo:
-			if id := d.GetMetadata()["trace_id"]; id != "" {
-				lines = append(lines, "trace: "+id)
-			}
-		}
-	}
-	return lines
 }

@@ -1,16 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
-	"io"
 	"math"
-	"math/rand/v2"
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
+	"github.com/makeamends/amends/client"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -29,7 +28,7 @@ type viewer interface {
 // feed brings a viewer what happens to cases, across any number of lost connections: each goes on with the token of what came last.
 type feed struct {
 	connection *connection
-	client     recoveryv1.RecoveryServiceClient
+	client     *client.Client
 	events     recoveryv1.WatchCasesRequest_builder
 	// list asks for the cases as they stand, with which a feed begins that has no token; nil if only events are wanted.
 	list *recoveryv1.ListCasesRequest_builder
@@ -37,63 +36,65 @@ type feed struct {
 	anew time.Duration
 	to   viewer
 
-	listedAt time.Time
+	isReached bool // the service has answered at some time
+	failures  int  // in a row without an answer
+	listedAt  time.Time
 }
 
-// A feed hears of the service every few seconds, if only that nothing happened. When it does not for so long, the connection is dead.
-const mostSilence = time.Minute
+// tries is how often a service that was never reached is tried.
+const tries = 5
 
-// longestPause is how long a feed waits at most, on average, before it tries to connect again.
-const longestPause = 5 * time.Second
-
-var errEnded = status.Error(codes.Unavailable, "the service ended the stream")
+// shortPause is how long a feed waits before it begins anew.
+const shortPause = 100 * time.Millisecond
 
 // run lasts until ctx ends, which is no error, or until the service refuses the call. A service that was never reached is an error after
 // a few tries; one that is lost is waited for.
 func (f *feed) run(ctx context.Context) error {
-	isReached, failures := false, 0
 	for {
-		err := f.follow(ctx, func() { isReached, failures = true, 0 })
+		err := f.follow(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
-		s, isStatus := status.FromError(err)
-		switch failures++; {
-		case !isStatus:
+		var e *client.Error
+		switch {
+		case !errors.As(err, &e):
 			return err
-		case f.isLost(s, isReached) && (isReached || failures < tries):
-			if isReached && f.events.ResumeToken != "" {
-				failures = 1 // it answers: no need to wait long
-			}
+		case f.isLost(e) && (f.isReached || f.failures < tries-1):
+			f.failures++
 			f.events.ResumeToken = ""
 			f.to.lost(f.resync())
-		case !isPassing(s.Code()), !isReached && failures == tries:
-			return &callError{err: err, server: f.connection.server}
+		case e.Temporary() && f.isReached: // the cases could not be listed
+			f.to.told(onceLost(e))
 		default:
-			f.to.told("the connection is lost (" + lostCause(s) + "); trying again")
+			return f.connection.named(err, "")
 		}
-		pause := min(firstPause<<min(failures-1, 10), longestPause)
-		if !wait(ctx, pause/2+rand.N(pause)) {
+		select {
+		case <-ctx.Done():
 			return nil
+		case <-time.After(shortPause):
 		}
 	}
 }
 
 // isLost tells that the service cannot go on after the last token: what followed is gone, or the service has another store than the one that
 // gave the token.
-func (f *feed) isLost(s *status.Status, isReached bool) bool {
-	return reason(s) == "RESYNC_REQUIRED" || isReached && s.Code() == codes.InvalidArgument && f.events.ResumeToken != ""
+func (f *feed) isLost(e *client.Error) bool {
+	return e.Reason == recoveryv1.ErrorReason_ERROR_REASON_RESYNC_REQUIRED || f.isReached && e.Code == codes.InvalidArgument && f.events.ResumeToken != ""
+}
+
+func onceLost(e *client.Error) string {
+	return "the connection is lost (" + lostCause(e) + "); trying again"
 }
 
 // lostCause is why there is no connection. What gRPC says of a failed dial is mostly about gRPC.
-func lostCause(s *status.Status) string {
+func lostCause(e *client.Error) string {
 	switch {
-	case reason(s) == "SERVER_ENDING": // whether nothing is lost, only the next server can tell
+	case e.Reason == recoveryv1.ErrorReason_ERROR_REASON_SERVER_ENDING: // whether nothing is lost, only the next server can tell
 		return "the server ends"
-	case unreachable(s):
-		return dialCause(s.Message())
+	case unreachable(e):
+		return dialCause(e.Message)
 	}
-	return headline(s)
+	return headline(e)
 }
 
 func (f *feed) resync() string {
@@ -103,70 +104,53 @@ func (f *feed) resync() string {
 	return "some events are lost: the service no longer has what followed the last one; listing the cases anew"
 }
 
-// isPassing tells errors that may go away from refusals.
-func isPassing(code codes.Code) bool {
-	switch code {
-	case codes.Unavailable, codes.ResourceExhausted, codes.Aborted, codes.DeadlineExceeded, codes.Canceled, codes.Internal, codes.Unknown:
-		return true
-	default:
-		return false
-	}
-}
-
-// follow passes on one stream until it ends, and calls alive as soon as the service answers.
-func (f *feed) follow(ctx context.Context, alive func()) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	silence := time.AfterFunc(f.connection.timeout, func() {
-		cancel(status.Error(codes.DeadlineExceeded, "nothing was heard of the service for too long"))
-	})
-	defer silence.Stop()
-	stream, err := f.client.WatchCases(ctx, f.events.Build())
-	for isFirst := true; err == nil; isFirst = false {
-		var message *recoveryv1.WatchCasesResponse
-		if message, err = stream.Recv(); err != nil {
-			break
+// follow passes on what happens until the watch ends, which it does not merely because the connection is lost.
+func (f *feed) follow(ctx context.Context) error {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	isFine := false
+	lost := func(e *client.Error) {
+		if f.failures++; !f.isReached && f.failures >= tries {
+			giveUp(e)
+			return
 		}
-		silence.Stop()
-		switch {
-		case isFirst:
-			alive()
-			err = f.begin(ctx, message.GetToken())
-		case f.list != nil && f.anew > 0 && time.Since(f.listedAt) > f.anew:
-			err = f.standing(ctx, message.GetToken())
+		isFine = false
+		f.to.told(onceLost(e))
+	}
+	for message, err := range f.client.Watch(ctx, f.events.Build(), lost) {
+		if err != nil {
+			return cmp.Or(context.Cause(ctx), err)
 		}
-		if err == nil && message.HasEvent() {
-			err = f.to.happened(message.GetEvent())
-		}
-		f.events.ResumeToken = message.GetToken()
-		silence.Reset(mostSilence)
-	}
-	if cause := context.Cause(ctx); status.Code(err) == codes.Canceled && cause != nil {
-		return cause
-	}
-	if errors.Is(err, io.EOF) {
-		return errEnded
-	}
-	return err
-}
-
-// begin tells the viewer the cases as they stand, if the stream does not go on from an earlier one. They are asked for after the stream has
-// begun, so that nothing falls between the two.
-func (f *feed) begin(ctx context.Context, token string) error {
-	if f.list != nil && f.events.ResumeToken == "" {
-		if err := f.standing(ctx, token); err != nil {
+		f.isReached, f.failures = true, 0
+		if err := f.take(ctx, message, !isFine); err != nil {
 			return err
 		}
+		isFine = true
 	}
-	f.to.told("")
 	return nil
 }
 
-func (f *feed) standing(ctx context.Context, token string) error {
-	cases, _, err := f.connection.cases(ctx, f.client, *f.list, math.MaxInt32)
-	if err != nil {
-		return err
+// take passes on one message, and before it the cases as they stand where they are wanted: after the watch has begun, so that nothing falls
+// between the two.
+func (f *feed) take(ctx context.Context, message *recoveryv1.WatchCasesResponse, isBack bool) error {
+	if f.list != nil && (f.events.ResumeToken == "" || f.anew > 0 && time.Since(f.listedAt) > f.anew) {
+		cases, _, err := listCases(ctx, f.client, *f.list, math.MaxInt32)
+		if err != nil {
+			return err
+		}
+		f.listedAt = time.Now()
+		if err := f.to.listed(cases, message.GetToken()); err != nil {
+			return err
+		}
 	}
-	f.listedAt = time.Now()
-	return f.to.listed(cases, token)
+	if isBack {
+		f.to.told("")
+	}
+	if message.HasEvent() {
+		if err := f.to.happened(message.GetEvent()); err != nil {
+			return err
+		}
+	}
+	f.events.ResumeToken = message.GetToken()
+	return nil
 }

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
@@ -117,14 +116,14 @@ func (f *fileFlags) transfer(ctx context.Context, app *app, b *bulk, write func(
 // complain writes the fault of one record, each of its faulty fields on a line of its own, all with file and line in front.
 func complain(w io.Writer, name string, it *item) {
 	place := fmt.Sprintf("%s:%d: ", name, it.line)
-	s, isCall := status.FromError(it.err)
-	if !isCall {
+	e := ofService(it.err)
+	if e == nil {
 		fmt.Fprintf(w, "%s%v\n", place, it.err)
 		return
 	}
-	fmt.Fprintf(w, "%s%s\n", place, headline(s))
-	for _, violation := range violations(s) {
-		fmt.Fprintf(w, "%s  %s\n", place, violation)
+	fmt.Fprintf(w, "%s%s\n", place, headline(e))
+	for _, v := range e.Violations {
+		fmt.Fprintf(w, "%s  %s: %s\n", place, v.Field, v.Description)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
+
+	"github.com/makeamends/amends/client"
 )
 
 func healthCommand(app *app) *cobra.Command {
@@ -23,15 +25,10 @@ of containers.`,
 	}
 	connection := addConnection(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		conn, err := connection.dial()
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		var answer *healthv1.HealthCheckResponse
-		err = connection.call(cmd.Context(), "", func(ctx context.Context) (err error) {
-			answer, err = healthv1.NewHealthClient(conn).Check(ctx, &healthv1.HealthCheckRequest{})
-			return err
+		answer, err := ask(connection, func(c *client.Client) (*healthv1.HealthCheckResponse, error) {
+			ctx, cancel := context.WithTimeout(cmd.Context(), connection.timeout)
+			defer cancel()
+			return healthv1.NewHealthClient(c.Conn()).Check(ctx, &healthv1.HealthCheckRequest{})
 		})
 		if err != nil {
 			return err

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/status"
 
+	"github.com/makeamends/amends/client"
 	"github.com/makeamends/amends/internal/show"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -80,14 +80,10 @@ answer stands: it cannot be given twice.` + chosen,
 }
 
 // choose finds the offer that the step can be about.
-func (s *stepping) choose(ctx context.Context, client recoveryv1.RecoveryServiceClient) error {
-	request := recoveryv1.GetCaseRequest_builder{CaseId: s.caseID}.Build()
-	var answer *recoveryv1.GetCaseResponse
-	err := s.connection.call(ctx, "", func(ctx context.Context) (err error) {
-		answer, err = client.GetCase(ctx, request)
-		return err
-	})
+func (s *stepping) choose(ctx context.Context, desk recoveryv1.RecoveryServiceClient) error {
+	answer, err := desk.GetCase(ctx, recoveryv1.GetCaseRequest_builder{CaseId: s.caseID}.Build())
 	if err != nil {
+		err = s.connection.named(err, "")
 		s.advise(err)
 		return err
 	}
@@ -119,13 +115,11 @@ func (s *stepping) noChoice(c *recoveryv1.Case, fit []*recoveryv1.Offer) error {
 }
 
 // look finds out how an offer stands with which a step could not be taken, as far as the service answers.
-func (s *stepping) look(ctx context.Context, client recoveryv1.RecoveryServiceClient, err error) {
-	if s.offerID == "" || reason(status.Convert(err)) != "WRONG_STATE" {
+func (s *stepping) look(ctx context.Context, desk recoveryv1.RecoveryServiceClient, err error) {
+	if s.offerID == "" || client.Reason(err) != recoveryv1.ErrorReason_ERROR_REASON_WRONG_STATE {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.connection.timeout)
-	defer cancel()
-	answer, err := client.GetCase(ctx, recoveryv1.GetCaseRequest_builder{CaseId: s.caseID}.Build())
+	answer, err := desk.GetCase(ctx, recoveryv1.GetCaseRequest_builder{CaseId: s.caseID}.Build())
 	if err != nil {
 		return // it would have been more to tell, and no more than that
 	}

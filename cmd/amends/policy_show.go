@@ -1,13 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
 
+	"github.com/makeamends/amends/client"
 	"github.com/makeamends/amends/internal/policy"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -34,8 +33,8 @@ server decides now, or with --version an earlier one that open cases are judged 
 		if cmd.Flag("server").Changed {
 			request := recoveryv1.GetPolicyRequest_builder{Version: version}.Build()
 			var err error
-			answer, err = ask(cmd.Context(), connection, func(ctx context.Context, conn grpc.ClientConnInterface) (*recoveryv1.GetPolicyResponse, error) {
-				return recoveryv1.NewPolicyServiceClient(conn).GetPolicy(ctx, request)
+			answer, err = ask(connection, func(c *client.Client) (*recoveryv1.GetPolicyResponse, error) {
+				return c.GetPolicy(cmd.Context(), request)
 			})
 			if err != nil {
 				return err

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/status"
 
+	"github.com/makeamends/amends/client"
 	"github.com/makeamends/amends/internal/show"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -66,12 +64,12 @@ func (s *simulation) run(cmd *cobra.Command) error {
 	}
 	event.SetTenant(s.tenant)
 	request.Event = event
-	answer, err := ask(cmd.Context(), s.connection, func(ctx context.Context, conn grpc.ClientConnInterface) (*recoveryv1.SimulatePolicyResponse, error) {
-		return recoveryv1.NewPolicyServiceClient(conn).SimulatePolicy(ctx, request.Build())
+	answer, err := ask(s.connection, func(c *client.Client) (*recoveryv1.SimulatePolicyResponse, error) {
+		return c.SimulatePolicy(cmd.Context(), request.Build())
 	})
 	if err != nil {
 		var call *callError
-		if s.candidate != "" && errors.As(err, &call) && reason(status.Convert(err)) == policyInvalid {
+		if s.candidate != "" && errors.As(err, &call) && client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_POLICY_INVALID {
 			call.advice = "See every fault with its place: amends policy check " + s.candidate
 		}
 		return err

@@ -7,9 +7,9 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/makeamends/amends/client"
 	"github.com/makeamends/amends/internal/show"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -74,19 +74,18 @@ func (p *praising) run(cmd *cobra.Command) error {
 			return err
 		}
 	}
-	conn, err := p.connection.dial()
+	desk, err := p.connection.dial()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	client := recoveryv1.NewRecoveryServiceClient(conn)
+	defer desk.Close()
 	if p.file.path != "" {
-		return p.many(cmd, client)
+		return p.many(cmd, desk)
 	}
-	return p.one(cmd, client)
+	return p.one(cmd, desk)
 }
 
-func (p *praising) one(cmd *cobra.Command, client recoveryv1.RecoveryServiceClient) error {
+func (p *praising) one(cmd *cobra.Command, desk recoveryv1.RecoveryServiceClient) error {
 	if p.praise.CustomerId == "" {
 		return &usageError{err: errors.New("--customer is missing: the id of the customer"), command: cmd.CommandPath()}
 	}
@@ -102,9 +101,9 @@ func (p *praising) one(cmd *cobra.Command, client recoveryv1.RecoveryServiceClie
 	in.OccurredAt, in.Tenant = timestamppb.New(at), p.tenant
 	again := "--interaction-id " + in.InteractionId + isRelative
 	items := []*item{{message: in.Build()}}
-	answer, err := p.record(cmd.Context(), client, items, again)
+	answer, err := p.record(cmd.Context(), desk, items, again)
 	if err == nil && items[0].err != nil {
-		err = &callError{err: items[0].err, server: p.connection.server, again: again}
+		err = p.connection.named(items[0].err, again)
 	}
 	adviseTime(err, isRelative)
 	if isRelative != "" || p.praise.InteractionId == "" {
@@ -121,19 +120,15 @@ func (p *praising) one(cmd *cobra.Command, client recoveryv1.RecoveryServiceClie
 }
 
 // record sends the items in one call and gives each its result.
-func (p *praising) record(ctx context.Context, client recoveryv1.RecoveryServiceClient, items []*item, again string) (
+func (p *praising) record(ctx context.Context, desk recoveryv1.RecoveryServiceClient, items []*item, again string) (
 	answer *recoveryv1.RecordInteractionsResponse, err error,
 ) {
 	list := make([]*recoveryv1.Interaction, len(items))
 	for i, it := range items {
 		list[i] = it.message.(*recoveryv1.Interaction)
 	}
-	request := recoveryv1.RecordInteractionsRequest_builder{Interactions: list}.Build()
-	err = p.connection.call(ctx, again, func(ctx context.Context) (err error) {
-		answer, err = client.RecordInteractions(ctx, request)
-		return err
-	})
-	if err == nil && len(answer.GetResults()) != len(items) {
+	answer, err = desk.RecordInteractions(ctx, recoveryv1.RecordInteractionsRequest_builder{Interactions: list}.Build())
+	if err = p.connection.named(err, again); err == nil && len(answer.GetResults()) != len(items) {
 		err = fmt.Errorf("%d interactions were answered with %d results", len(items), len(answer.GetResults()))
 	}
 	if err != nil {
@@ -142,14 +137,14 @@ func (p *praising) record(ctx context.Context, client recoveryv1.RecoveryService
 	for i, result := range answer.GetResults() {
 		items[i].answer = result
 		items[i].replayed = result.GetStatus() == recoveryv1.InteractionStatus_INTERACTION_STATUS_REPLAYED
-		if result.GetStatus() == recoveryv1.InteractionStatus_INTERACTION_STATUS_REJECTED {
-			items[i].err = status.ErrorProto(result.GetError())
+		if refused := client.FromStatus(result.GetError()); refused != nil {
+			items[i].err = refused
 		}
 	}
 	return answer, nil
 }
 
-func (p *praising) many(cmd *cobra.Command, client recoveryv1.RecoveryServiceClient) error {
+func (p *praising) many(cmd *cobra.Command, desk recoveryv1.RecoveryServiceClient) error {
 	page, next := p.page(cmd), uint32(0)
 	b := &bulk{
 		batch: mostPraises,
@@ -162,7 +157,7 @@ func (p *praising) many(cmd *cobra.Command, client recoveryv1.RecoveryServiceCli
 		},
 		lane: func(*item) uint32 { next++; return next },
 		send: func(ctx context.Context, items []*item) {
-			if _, err := p.record(ctx, client, items, ""); err != nil {
+			if _, err := p.record(ctx, desk, items, ""); err != nil {
 				for _, it := range items {
 					it.err = err
 				}

@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/makeamends/amends/client"
 	"github.com/makeamends/amends/internal/show"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -84,25 +84,24 @@ func (r *reporting) run(cmd *cobra.Command) error {
 			return err
 		}
 	}
-	conn, err := r.connection.dial()
+	desk, err := r.connection.dial()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	client := recoveryv1.NewRecoveryServiceClient(conn)
+	defer desk.Close()
 	if r.file.path != "" {
-		return r.many(cmd, client)
+		return r.many(cmd, desk)
 	}
-	return r.one(cmd, client)
+	return r.one(cmd, desk)
 }
 
-func (r *reporting) one(cmd *cobra.Command, client recoveryv1.RecoveryServiceClient) error {
+func (r *reporting) one(cmd *cobra.Command, desk recoveryv1.RecoveryServiceClient) error {
 	event, again, err := r.flags.build(cmd, r.now())
 	if err != nil {
 		return err
 	}
 	event.SetTenant(r.tenant)
-	answer, err := r.send(cmd.Context(), client, event, again)
+	answer, err := r.send(cmd.Context(), desk, event, again)
 	_, times, _ := strings.Cut(again, event.GetEventId())
 	adviseTime(err, times)
 	if isNew := r.flags.event.EventId == ""; (isNew || times != "") && !r.validateOnly {
@@ -122,31 +121,27 @@ func (r *reporting) one(cmd *cobra.Command, client recoveryv1.RecoveryServiceCli
 // now when it happened, empty if the call needs none.
 func adviseTime(err error, times string) {
 	var call *callError
-	if errors.As(err, &call) && reason(status.Convert(err)) == idReused && times != "" {
+	if errors.As(err, &call) && client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_ID_REUSED && times != "" {
 		call.advice = idReusedAdvice + "\nThe time is content too: of the same event, name the one of the first call, with --occurred-at."
 	}
 }
 
 // tellAgain says how to repeat a call: not one that was refused as it is and would be refused again, nor one whose error says it.
 func (a *app) tellAgain(err error, again string) {
-	isReused := err != nil && reason(status.Convert(err)) == idReused
+	isReused := err != nil && client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_ID_REUSED
 	if code := exitCode(err); code != exitUsage && code != exitUnavailable && !isReused {
 		fmt.Fprintf(a.stderr, "To repeat this call safely, add %s\n", again)
 	}
 }
 
-func (r *reporting) send(ctx context.Context, client recoveryv1.RecoveryServiceClient, event *recoveryv1.FailureEvent, again string) (
-	answer *recoveryv1.ReportFailureResponse, err error,
+func (r *reporting) send(ctx context.Context, desk recoveryv1.RecoveryServiceClient, event *recoveryv1.FailureEvent, again string) (
+	*recoveryv1.ReportFailureResponse, error,
 ) {
-	request := recoveryv1.ReportFailureRequest_builder{Event: event, ValidateOnly: r.validateOnly}.Build()
-	err = r.connection.call(ctx, again, func(ctx context.Context) (err error) {
-		answer, err = client.ReportFailure(ctx, request)
-		return err
-	})
-	return answer, err
+	answer, err := desk.ReportFailure(ctx, recoveryv1.ReportFailureRequest_builder{Event: event, ValidateOnly: r.validateOnly}.Build())
+	return answer, r.connection.named(err, again)
 }
 
-func (r *reporting) many(cmd *cobra.Command, client recoveryv1.RecoveryServiceClient) error {
+func (r *reporting) many(cmd *cobra.Command, desk recoveryv1.RecoveryServiceClient) error {
 	page := r.page(cmd)
 	b := &bulk{
 		batch: 1,
@@ -160,7 +155,7 @@ func (r *reporting) many(cmd *cobra.Command, client recoveryv1.RecoveryServiceCl
 		lane: func(it *item) uint32 { return customerLane(it.message) },
 		send: func(ctx context.Context, items []*item) {
 			for _, it := range items {
-				answer, err := r.send(ctx, client, it.message.(*recoveryv1.FailureEvent), "")
+				answer, err := r.send(ctx, desk, it.message.(*recoveryv1.FailureEvent), "")
 				it.answer, it.replayed, it.err = answer, answer.GetReplayed(), err
 			}
 		},

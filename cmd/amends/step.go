@@ -162,18 +162,17 @@ func (s *stepping) run(cmd *cobra.Command) error {
 	if s.requestID == "" {
 		s.requestID = uuid.NewString()
 	}
-	conn, err := s.connection.dial()
+	desk, err := s.connection.dial()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	client := recoveryv1.NewRecoveryServiceClient(conn)
+	defer desk.Close()
 	if s.fits != nil && s.offerID == "" {
-		if err := s.choose(cmd.Context(), client); err != nil {
+		if err := s.choose(cmd.Context(), desk); err != nil {
 			return err
 		}
 	}
-	answer, err := s.call(cmd.Context(), client)
+	answer, err := s.call(cmd.Context(), desk)
 	if err != nil {
 		return err
 	}
@@ -187,17 +186,15 @@ func (s *stepping) run(cmd *cobra.Command) error {
 }
 
 // call takes the step. Of an error that leaves open whether it was taken it says how to repeat it safely.
-func (s *stepping) call(ctx context.Context, client recoveryv1.RecoveryServiceClient) (answer caseAnswer, err error) {
+func (s *stepping) call(ctx context.Context, desk recoveryv1.RecoveryServiceClient) (answer caseAnswer, err error) {
 	again := "--request-id " + s.requestID
 	if s.chosen != nil {
 		again += " and the offer " + s.offerID
 	}
-	err = s.connection.call(ctx, again, func(ctx context.Context) (err error) {
-		answer, err = s.send(ctx, client, s)
-		return err
-	})
+	answer, err = s.send(ctx, desk, s)
 	if err != nil {
-		s.look(ctx, client, err)
+		err = s.connection.named(err, again)
+		s.look(ctx, desk, err)
 		s.advise(err)
 		if exitCode(err) == exitInternal {
 			s.tellAgain(err, again)

@@ -6,6 +6,9 @@ import (
 	"strings"
 
 	"google.golang.org/grpc/status"
+
+	"github.com/makeamends/amends/client"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
 // advise adds to the error of a step what to do next, where the caller can know more of that than the service.
@@ -15,21 +18,21 @@ func (s *stepping) advise(err error) {
 		return
 	}
 	look := fmt.Sprintf("amends case %s", s.caseID)
-	switch refused := status.Convert(err); reason(refused) {
-	case "WRONG_STATE":
+	switch client.Reason(err) {
+	case recoveryv1.ErrorReason_ERROR_REASON_WRONG_STATE:
 		call.advice = "See where it stands: " + look
-		if possible := possible(refused.Message()); len(possible) > 0 {
+		if possible := possible(status.Convert(err).Message()); len(possible) > 0 {
 			call.advice = "That is: " + strings.Join(possible, ", ") + "\n" + call.advice
 		} else if s.stands != "" {
 			call.advice = "As it is, " + s.stands + "\n" + call.advice
 		}
-	case "REVISION_MISMATCH":
+	case recoveryv1.ErrorReason_ERROR_REASON_REVISION_MISMATCH:
 		call.advice = "It has changed meanwhile. Look at it again, then repeat with its revision: " + look
-	case "CASE_NOT_FOUND":
+	case recoveryv1.ErrorReason_ERROR_REASON_CASE_NOT_FOUND:
 		call.advice = noCaseAdvice(s.caseID)
-	case "OFFER_NOT_FOUND":
+	case recoveryv1.ErrorReason_ERROR_REASON_OFFER_NOT_FOUND:
 		call.advice = "See which it has: " + look
-	case "NOTHING_TO_OFFER":
+	case recoveryv1.ErrorReason_ERROR_REASON_NOTHING_TO_OFFER:
 		call.advice = "Name an amount with --goodwill, or go on without an offer: amends resolve " + s.caseID + " satisfied"
 	}
 }

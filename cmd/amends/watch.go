@@ -71,12 +71,12 @@ func (w *watching) run(cmd *cobra.Command) error {
 	if isBoard && w.filter.ResumeToken != "" {
 		return &usageError{err: errors.New("a board begins with the cases as they stand: for the events since --resume add -o json"), command: cmd.CommandPath()}
 	}
-	conn, err := w.connection.dial()
+	opened, err := w.connection.dial()
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	f := &feed{connection: w.connection, client: recoveryv1.NewRecoveryServiceClient(conn), events: w.filter}
+	defer opened.Close()
+	f := &feed{connection: w.connection, client: opened, events: w.filter}
 	if !w.isFromNow {
 		f.list = w.standing()
 	}
