@@ -87,6 +87,7 @@ func TestLargeRequestsAreRepeated(t *testing.T) {
 // gRPC repeats no call of which the answer has begun; all the same an answer
 // that breaks off is asked for again.
 func TestAnswersThatBreakOff(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, &desk{begins: true, fail: func(n int) error {
 		if n < 3 {
 			return status.Error(codes.Unavailable, "gone")
@@ -105,6 +106,7 @@ func TestAnswersThatBreakOff(t *testing.T) {
 // A call that runs out of time between two tries says what the last one was
 // answered, and one that is under way that it is late.
 func TestOutOfTime(t *testing.T) {
+	t.Parallel()
 	away := newDesk(t, &desk{fail: func(int) error { return refusal(codes.Unavailable, "STORE_UNAVAILABLE") }})
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
@@ -129,6 +131,7 @@ func TestOutOfTime(t *testing.T) {
 
 // A call waits for a server that is not there yet.
 func TestWaitsForAServer(t *testing.T) {
+	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -157,6 +160,7 @@ func TestWaitsForAServer(t *testing.T) {
 // Calls go to all servers in turn, and around one that says that it does not
 // serve.
 func TestCallsGoWhereTheyAreServed(t *testing.T) {
+	t.Parallel()
 	one, other := newDesk(t, &desk{}), newDesk(t, &desk{})
 	c := open(t, client.Config{Target: one.address + "," + other.address})
 	call := func() {

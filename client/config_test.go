@@ -66,6 +66,7 @@ func TestFaultsOfSettings(t *testing.T) {
 // Plaintext is spoken on this machine only, unless it is asked for: a server in
 // plaintext is not reached at any name that might be elsewhere.
 func TestPlaintextStaysHere(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, &desk{})
 	_, port := split(t, d.address)
 	for target, plaintext := range map[string]bool{

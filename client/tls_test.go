@@ -125,6 +125,7 @@ func (a *authority) write(f files, name string) {
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	f := files{filepath.Join(dir, "ca"), filepath.Join(dir, "cert"), filepath.Join(dir, "key"), filepath.Join(dir, "token")}
+	t.Parallel()
 	before, after := newAuthority(t), newAuthority(t)
 	before.write(f, "shop-1")
 	d := before.secured(&desk{})
@@ -158,6 +159,7 @@ func TestTLS(t *testing.T) {
 
 // A list of addresses is checked for the name of each.
 func TestTLSOfSeveralServers(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	f := files{filepath.Join(dir, "ca"), filepath.Join(dir, "cert"), filepath.Join(dir, "key"), filepath.Join(dir, "token")}
 	a := newAuthority(t)
@@ -179,6 +181,7 @@ func TestTLSOfSeveralServers(t *testing.T) {
 
 // A token that cannot be had fails the call at once, and says why.
 func TestTokens(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	f := files{filepath.Join(dir, "ca"), filepath.Join(dir, "cert"), filepath.Join(dir, "key"), filepath.Join(dir, "token")}
 	a := newAuthority(t)

@@ -16,6 +16,7 @@ import (
 // A watch goes on after every end that is not a refusal, each time with the
 // last token.
 func TestWatchGoesOn(t *testing.T) {
+	t.Parallel()
 	d := newDesk(t, &desk{watch: func(n int, _ *recoveryv1.WatchCasesRequest, send func(string)) error {
 		send(string(rune('a' + 2*n)))
 		send(string(rune('b' + 2*n)))
@@ -85,6 +86,7 @@ func TestWatchEnds(t *testing.T) {
 
 // A service that says nothing at all is given up and asked again.
 func TestSilentWatch(t *testing.T) {
+	t.Parallel()
 	done := make(chan struct{})
 	d := newDesk(t, &desk{watch: func(n int, _ *recoveryv1.WatchCasesRequest, _ func(string)) error {
 		if n < 3 {
