@@ -75,6 +75,8 @@ variables hold too. Metrics for Prometheus are on the address for operators, tog
 	settings.Sweep = sweep.DefaultEvery
 	flags.Var(spanValue{&settings.Sweep}, "sweep", "how often to look for deadlines that come near or have gone by, in every replica")
 	settings.Drain = 10 * time.Second
+	flags.IntVar(&settings.MostCalls, "most-calls", serve.DefaultMostCalls,
+		"`CALLS` under way at most, waiting ones too; how many are carried out at a time finds itself, and what is too\nmuch is refused with RESOURCE_EXHAUSTED")
 	flags.Var(spanValue{&settings.Drain}, "drain", "how long calls under way may take to end when the service is stopped")
 	_ = cmd.MarkFlagFilename("policy", "yaml", "yml")
 	_ = cmd.MarkFlagFilename("key-file")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -45,8 +46,8 @@ var (
 type refusal struct {
 	code   codes.Code
 	reason recoveryv1.ErrorReason
-	text   string // what is wrong and what to do next
-	retry  time.Duration
+	text   string        // what is wrong and what to do next
+	retry  time.Duration // when to repeat; callers are told up to half less or more, so that not all come back at once
 }
 
 // internal is the answer to every error that the table does not know.
@@ -213,7 +214,7 @@ func (r refusal) status(ctx context.Context, err error) *status.Status {
 		details = append(details, badRequest(broken.faults))
 	}
 	if r.retry > 0 {
-		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(r.retry)})
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(r.retry/2 + rand.N(r.retry))})
 	}
 	st := status.New(r.code, r.text)
 	if full, err := st.WithDetails(details...); err == nil {

@@ -17,8 +17,9 @@ const itemTime = 5 * time.Second
 
 // Ingest takes in failures and good experiences in bulk, and answers each in
 // the order in which they came. It takes the next item when it has answered
-// the one before, so a caller who sends faster is held up by flow control. What
-// was not answered when the server ends is sent again, under the same ids.
+// the one before, so a caller who sends faster is held up by flow control, as is
+// everybody when there is more to do than can be done. What was not answered
+// when the server ends is sent again, under the same ids.
 func (s *Service) Ingest(stream grpc.BidiStreamingServer[recoveryv1.IngestRequest, recoveryv1.IngestResponse]) error {
 	ctx := stream.Context()
 	items := receive(ctx, stream)
@@ -35,7 +36,12 @@ func (s *Service) Ingest(stream grpc.BidiStreamingServer[recoveryv1.IngestReques
 		if next.err != nil {
 			return next.err
 		}
+		done, err := s.admit(ctx)
+		if err != nil {
+			return context.Cause(ctx)
+		}
 		answer := s.ingest(ctx, next.item)
+		done()
 		answer.SetSequence(n)
 		if err := stream.Send(answer); err != nil {
 			return err

@@ -70,6 +70,7 @@ type Service struct {
 	permit   func(context.Context) error
 	inspect  *inspector
 	watching Watching
+	admit    func(context.Context) (done func(), err error)
 }
 
 // Config is what a Service works with.
@@ -85,13 +86,19 @@ type Config struct {
 	MayApprove func(ctx context.Context) error
 	// Watching follows transitions.
 	Watching Watching
+	// Admit waits until an item of a stream may be carried out, and fails only
+	// when the context ends; nil: it may at once.
+	Admit func(ctx context.Context) (done func(), err error)
 }
 
 // New makes the service. It fails when the rules of the contract do not
 // compile, which a test of the contract excludes.
 func New(c Config) (*Service, error) {
 	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer, permit: c.MayApprove,
-		watching: c.Watching}
+		watching: c.Watching, admit: c.Admit}
+	if s.admit == nil {
+		s.admit = func(context.Context) (func(), error) { return func() {}, nil }
+	}
 	rules, err := contractRules()
 	if err != nil {
 		return nil, err

@@ -19,17 +19,16 @@ import (
 	"github.com/makeamends/amends/internal/telemetry"
 )
 
-// callTime is the deadline of a call whose caller set none.
-const callTime = 5 * time.Second
-
 // options are those of the gRPC server: bounds on what one caller can take.
 func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(rpc.Codec()),
 		grpc.StatsHandler(s.telemetry.GRPC(s.offered)),
+		grpc.StatsHandler(&s.open),
 		// Goroutines that live on keep the stacks that the calls have grown.
 		grpc.NumStreamWorkers(64),
 		grpc.MaxConcurrentStreams(256),
+		grpc.InTapHandle(s.tap),
 		// More than any method takes: what lies between is refused with a
 		// reason, while gRPC's own refusal has none.
 		grpc.MaxRecvMsgSize(2 * rpc.MostBatchBytes),
@@ -44,8 +43,8 @@ func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		// Outermost first: the log sees what the caller gets, and everything
 		// that fails behind refuse is answered from one table.
-		grpc.ChainUnaryInterceptor(s.logUnary, rpc.RefuseUnary, catchUnary, limitUnary, service.InspectUnary),
-		grpc.ChainStreamInterceptor(s.logStream, rpc.RefuseStream, catchStream, s.endStream),
+		grpc.ChainUnaryInterceptor(s.logUnary, rpc.RefuseUnary, catchUnary, s.admitUnary, service.InspectUnary),
+		grpc.ChainStreamInterceptor(s.logStream, rpc.RefuseStream, catchStream, s.admitStream, s.endStream),
 		grpc.UnknownServiceHandler(rpc.UnknownMethod),
 	}
 }
@@ -144,16 +143,6 @@ func catchUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc
 func catchStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
 	defer catch(&err)
 	return next(srv, stream)
-}
-
-// limitUnary gives a deadline to calls that have none.
-func limitUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	if _, ok := ctx.Deadline(); ok {
-		return next(ctx, req)
-	}
-	ctx, cancel := context.WithTimeout(ctx, callTime)
-	defer cancel()
-	return next(ctx, req)
 }
 
 // endStream ends streams when the server drains: they would last for ever.

@@ -59,6 +59,10 @@ type Config struct {
 	Pause time.Duration
 	// Drain is how long calls under way may take to end; 0: 10 seconds.
 	Drain time.Duration
+	// MostCalls bounds the calls under way at a time, whether they are carried out,
+	// wait for their turn or for the store; how many are carried out at a time finds
+	// itself below that. 0: 1,024.
+	MostCalls int
 	// Heartbeat is how long a watch says nothing at most; 0: 10 seconds.
 	Heartbeat time.Duration
 }
@@ -73,6 +77,9 @@ const embedded = "embedded"
 
 const defaultDrain = 10 * time.Second
 
+// DefaultMostCalls is Config.MostCalls unless told otherwise.
+const DefaultMostCalls = 1024
+
 // withDefaults fills in what was left out.
 func (c Config) withDefaults() Config {
 	if c.Listen == "" {
@@ -86,6 +93,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Version == "" {
 		c.Version = "development"
+	}
+	if c.MostCalls == 0 {
+		c.MostCalls = DefaultMostCalls
 	}
 	if c.Drain == 0 {
 		c.Drain = defaultDrain
@@ -133,6 +143,9 @@ func (c Config) check() error {
 	}
 	if c.Drain < 0 {
 		faults = append(faults, fmt.Errorf("the time to drain is %v and must not be negative", c.Drain))
+	}
+	if c.MostCalls < leastInside {
+		faults = append(faults, fmt.Errorf("the most calls under way are %d and must be %d at least", c.MostCalls, leastInside))
 	}
 	if err := ledger.CheckURL(c.Redis); err != nil {
 		faults = append(faults, err)

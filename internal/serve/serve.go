@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -31,6 +32,11 @@ type Server struct {
 	hub         *watch.Hub
 	health      *health.Server
 	grpc        *grpc.Server
+	admission   *admission
+	open        open
+	connections bound
+	watches     bound
+	loads       bound // streams of Ingest
 	listener    net.Listener
 	ops         *http.Server
 	inside      *inside
@@ -61,6 +67,8 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: c, ended: make(chan struct{})}
+	s.open.most, s.connections.most, s.watches.most, s.loads.most = mostOpen, mostConnections, mostStreams, mostStreams
+	s.admission = newAdmission(c.MostCalls, runtime.GOMAXPROCS(0))
 	s.streams, s.endStreams = context.WithCancel(context.Background())
 	s.background, s.endLoops = context.WithCancel(context.Background())
 	if err := s.start(ctx); err != nil {
@@ -98,6 +106,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		Tracer:     s.telemetry.Tracer(),
 		MayApprove: s.config.MayApprove,
 		Watching:   s.hub,
+		Admit:      s.admitItem,
 	})
 	if err != nil {
 		return err
@@ -114,6 +123,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	s.loops.Go(s.watchStore)
 	s.loops.Go(s.watchPolicy)
+	s.loops.Go(s.tellShed)
 	s.loops.Go(func() { s.sweep(customers) })
 	go s.serve()
 	return nil
@@ -160,7 +170,7 @@ func (s *Server) listen(ctx context.Context) (err error) {
 
 // serve answers calls until the server is stopped.
 func (s *Server) serve() {
-	err := s.grpc.Serve(s.listener)
+	err := s.grpc.Serve(guarded{s.listener, &s.connections})
 	if err != nil { // nobody stopped it
 		s.finish(context.Background(), fmt.Errorf("serve calls: %w", err))
 	}

@@ -23,16 +23,30 @@ type line struct {
 	in   int           // how many have the turn or wait for it
 }
 
+// mostInLine is how many changes of one customer may wait for each other. A
+// customer with more is no customer, and must not fill the server.
+const mostInLine = 128
+
 // take waits for the turn; done must be called when it is over. When the
-// context ends first, nothing was changed.
+// context ends first, or too many wait already, nothing was changed.
 func (t *turns) take(ctx context.Context, key ledger.Key) (done func(), err error) {
-	l := t.enter(key)
+	l, ok := t.enter(key)
+	if !ok {
+		return nil, ledger.ErrConflict
+	}
+	done = func() {
+		<-l.turn
+		t.leave(key, l)
+	}
 	select {
 	case l.turn <- struct{}{}:
-		return func() {
-			<-l.turn
-			t.leave(key, l)
-		}, nil
+		return done, nil
+	default:
+	}
+	defer stepAside(ctx)()
+	select {
+	case l.turn <- struct{}{}:
+		return done, nil
 	case <-ctx.Done():
 		t.leave(key, l)
 		if errors.Is(ctx.Err(), context.Canceled) {
@@ -42,16 +56,18 @@ func (t *turns) take(ctx context.Context, key ledger.Key) (done func(), err erro
 	}
 }
 
-func (t *turns) enter(key ledger.Key) *line {
+func (t *turns) enter(key ledger.Key) (l *line, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	l, ok := t.lines[key]
-	if !ok {
+	if l, ok = t.lines[key]; !ok {
 		l = &line{turn: make(chan struct{}, 1)}
 		t.lines[key] = l
 	}
+	if l.in > mostInLine {
+		return nil, false
+	}
 	l.in++
-	return l
+	return l, true
 }
 
 func (t *turns) leave(key ledger.Key, l *line) {

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -57,5 +58,49 @@ func TestTurnNeverComes(t *testing.T) {
 	again()
 	if len(all.lines) != 0 {
 		t.Errorf("%d lines are left although nobody waits", len(all.lines))
+	}
+}
+
+// TestHotCustomer: those who wait for one customer are bounded, and hold up
+// nobody else.
+func TestHotCustomer(t *testing.T) {
+	all := turns{lines: make(map[ledger.Key]*line)}
+	places := newAdmission(1024, 2)
+	first, err := all.take(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hot, leave := context.WithCancel(t.Context())
+	var wait sync.WaitGroup
+	for range mostInLine {
+		p, err := places.enter(t.Context(), report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait.Go(func() {
+			defer p.end(true)
+			if _, err := all.take(context.WithValue(hot, placeKey{}, p), "a"); !errors.Is(err, context.Canceled) {
+				t.Errorf("%v, want that the caller leaves", err)
+			}
+		})
+		for working := 1; working > 0; runtime.Gosched() {
+			places.mu.Lock()
+			working = places.working
+			places.mu.Unlock()
+		}
+	}
+	if _, err := all.take(t.Context(), "a"); !errors.Is(err, ledger.ErrConflict) {
+		t.Errorf("one too many for a customer: %v, want ErrConflict", err)
+	}
+	other, err := all.take(t.Context(), "b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other()
+	leave()
+	wait.Wait()
+	first()
+	if places.working != 0 || places.aside != 0 || len(all.lines) != 0 {
+		t.Errorf("%d are left working, %d aside, %d in line", places.working, places.aside, len(all.lines))
 	}
 }

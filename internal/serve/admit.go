@@ -1,0 +1,122 @@
+package serve
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/tap"
+
+	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/rpc"
+)
+
+// How long a unary call may take, from its headers to its answer. Callers set
+// what they like, up to mostCallTime.
+const (
+	callTime     = 5 * time.Second // unless the caller says
+	mostCallTime = 30 * time.Second
+)
+
+// mostHeld is how far away the deadline of a call may be that the tap refuses:
+// gRPC keeps what it made for the deadline until it passes. A call with a later
+// one is refused all the same, but only when it has been read.
+const mostHeld = 10 * time.Second
+
+// visit is what the tap leaves for the interceptors.
+type visit struct {
+	mark  announced
+	leave context.CancelFunc
+}
+
+type visitKey struct{}
+
+// tap sees the headers of every call before a goroutine is made for it, so what
+// it refuses costs little. It also sets the deadline there: a caller who sends
+// the headers and no message must not hold a goroutine for ever.
+func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
+	if s.open.full(info.FullMethodName) {
+		return nil, s.tooMuch(ctx, info.FullMethodName)
+	}
+	k, ok := kinds[info.FullMethodName]
+	if !ok {
+		return ctx, nil
+	}
+	limit := callTime
+	end, own := ctx.Deadline()
+	if own {
+		limit = mostCallTime
+	}
+	var mark announced
+	if !own || time.Until(end) < mostHeld {
+		if mark, ok = s.admission.announce(k.class); !ok {
+			return nil, s.tooMuch(ctx, info.FullMethodName)
+		}
+	}
+	ctx, leave := context.WithTimeout(ctx, limit)
+	return context.WithValue(ctx, visitKey{}, visit{mark, leave}), nil
+}
+
+// tooMuch refuses a call before the interceptors see it, and counts it in their
+// place.
+func (s *Server) tooMuch(ctx context.Context, method string) error {
+	refused := rpc.Refuse(ctx, ledger.ErrOverloaded)
+	m := s.method(method)
+	m.Begun()
+	m.Ended(codes.ResourceExhausted, refused.Reason())
+	return refused.GRPCStatus().Err()
+}
+
+// admitUnary carries out a call when its turn comes.
+func (s *Server) admitUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
+	k, ok := kinds[info.FullMethod]
+	if !ok {
+		return next(ctx, req)
+	}
+	v := ctx.Value(visitKey{}).(visit)
+	defer v.leave()
+	k.class = classOf(k, req)
+	p, err := s.admission.enter(ctx, request{kind: k, was: v.mark})
+	if err != nil {
+		return nil, err
+	}
+	well := false
+	defer func() { p.end(well) }()
+	if k.pace != unpaced {
+		ctx = context.WithValue(ctx, placeKey{}, p)
+	}
+	resp, err = next(ctx, req)
+	well = err == nil
+	return resp, err
+}
+
+// admitItem lets an item of a stream wait for its turn.
+func (s *Server) admitItem(ctx context.Context) (done func(), err error) {
+	p, err := s.admission.enter(ctx, request{kind: kind{bulk, unpaced}, patient: true})
+	if err != nil {
+		return nil, err
+	}
+	return func() { p.end(true) }, nil
+}
+
+// tellEvery is how often the log says at most that calls are refused: those that
+// the tap refuses have no line of their own.
+const tellEvery = 5 * time.Second
+
+// tellShed says how many calls were refused because there was too much to do.
+func (s *Server) tellShed() {
+	ticker := time.NewTicker(tellEvery)
+	defer ticker.Stop()
+	for told := uint64(0); ; {
+		select {
+		case <-s.background.Done():
+			return
+		case <-ticker.C:
+		}
+		if refused, limit := s.admission.report(); refused > told {
+			s.config.Logger.Warn("overloaded: calls are refused", "calls", refused-told, "carried out at a time", limit)
+			told = refused
+		}
+	}
+}
