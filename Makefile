@@ -23,8 +23,20 @@ build: ## Build the static binary into bin/.
 .PHONY: test
 test: ## Run every test with the race detector, on real Redis servers (installs redis-server when it is missing).
 	.ci/install
+	tools/jaeger/build.sh
 	go vet ./...
 	CI=true go test -race -timeout 15m ./...
+
+.PHONY: jaeger
+jaeger: ## Run a Jaeger that takes in traces on 127.0.0.1:4317 (built once, which takes some minutes; Ctrl-C ends it).
+	@jaeger=$$(tools/jaeger/build.sh); \
+	echo 'Jaeger takes in traces on 127.0.0.1:4317, and its JSON API is on http://127.0.0.1:16686. In another terminal:'; \
+	echo '  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317 amends serve'; \
+	exec tools/jaeger/run.sh "$$jaeger" 16686 4317 4318
+
+.PHONY: trace-sample
+trace-sample: ## Record the traces of the docs anew, from a real server and a real Jaeger.
+	go test -count=1 -run '^TestJaeger$$' ./internal/serve -args -sample "$$PWD/docs/pictures/traces.json"
 
 .PHONY: bench
 bench: ## Print what a decision and a call cost, beside an empty gRPC echo in the same run.

@@ -30,7 +30,8 @@ var may = map[string][]string{
 	"internal/rpc":       {"internal/recovery", "internal/ledger", "internal/policy", "internal/watch", "internal/spans", "proto/recovery/v1"},
 	"internal/sweep":     {"internal/recovery", "internal/ledger", "internal/spans"},
 	"internal/serve":     {"internal/rpc", "internal/sweep", "internal/watch", "internal/ledger", "internal/policy", "internal/telemetry", "internal/spans", "internal/recovery", "proto/recovery/v1"},
-	"internal/show":      {"proto/recovery/v1", "internal/policy"},
+	"internal/jaeger":    {},
+	"internal/show":      {"proto/recovery/v1", "internal/policy", "internal/jaeger"},
 	"internal/story":     {"proto/recovery/v1"},
 }
 

@@ -22,11 +22,12 @@ type connection struct {
 	cert, key string
 	tokenFile string
 	insecure  bool
+	command   string // that calls, such as "amends report"; names the span of a call
 }
 
 // addConnection adds the flags that every command that calls the service has.
 func addConnection(cmd *cobra.Command) *connection {
-	c := &connection{}
+	c := &connection{command: "amends " + cmd.Name()}
 	flags := cmd.Flags()
 	flags.StringVar(&c.server, "server", defaultServer, "`ADDRESS` of the service, HOST:PORT; several with commas between")
 	c.timeout = 10 * time.Second
@@ -47,7 +48,7 @@ func (c *connection) dial() (*client.Client, error) {
 	opened, err := client.New(client.Config{
 		Target: c.server, CA: c.ca, Cert: c.cert, Key: c.key, TokenFile: c.tokenFile, Insecure: c.insecure, Timeout: c.timeout,
 		Dial: []grpc.DialOption{
-			grpc.WithUserAgent("amends/" + release),
+			grpc.WithUserAgent("amends/" + release), grpc.WithChainUnaryInterceptor(traced(c.command)),
 			// Whoever sits there wants to know now that nobody answers, and of a service that does not serve what it says itself.
 			grpc.WithDefaultCallOptions(grpc.WaitForReady(false)), grpc.WithDisableHealthCheck(),
 		},

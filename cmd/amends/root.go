@@ -27,6 +27,8 @@ type app struct {
 
 	// started turns true when the command line and the settings were understood: a fault before that is one of usage.
 	started bool
+	// flush sends the traces of the calls; nil: there are none.
+	flush func()
 	// warnings are what the environment holds that is no setting.
 	warnings []string
 }
@@ -42,6 +44,9 @@ func (a *app) run(ctx context.Context, args []string) error {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
+	if a.flush != nil {
+		a.flush()
+	}
 	if err == nil {
 		return nil
 	}
@@ -79,6 +84,9 @@ file (--config): see "amends help settings".`,
 			if err := cmd.ValidateFlagGroups(); err != nil {
 				return err
 			}
+			if err := app.traceCalls(cmd); err != nil {
+				return err
+			}
 			app.started = true
 			app.warnings = config.Strays(cmd.Root(), app.environ())
 			if cmd.Name() != "serve" { // which has a log
@@ -105,6 +113,7 @@ file (--config): see "amends help settings".`,
 		praiseCommand(app),
 		assessCommand(app),
 		eraseCommand(app),
+		traceCommand(app),
 		policyCommand(app),
 		demoCommand(app),
 		versionCommand(app),

@@ -2,6 +2,7 @@ package serve_test
 
 import (
 	"context"
+	"encoding/hex"
 	"net"
 	"strings"
 	"sync"
@@ -78,14 +79,14 @@ func TestTrace(t *testing.T) {
 	if call == nil || len(c.spans) != 4 {
 		t.Fatalf("spans %v, want four: the call, load, decide and commit", byName)
 	}
-	if !strings.Contains(parent, hex(call.GetTraceId())) || !strings.Contains(parent, hex(call.GetParentSpanId())) {
+	if !strings.Contains(parent, hex.EncodeToString(call.GetTraceId())) || !strings.Contains(parent, hex.EncodeToString(call.GetParentSpanId())) {
 		t.Errorf("the call does not go on with the caller's trace: %v", call)
 	}
-	if want := "00-" + hex(call.GetTraceId()) + "-" + hex(call.GetSpanId()) + "-01"; answer.GetCase().GetTraceParent() != want {
+	if want := "00-" + hex.EncodeToString(call.GetTraceId()) + "-" + hex.EncodeToString(call.GetSpanId()) + "-01"; answer.GetCase().GetTraceParent() != want {
 		t.Errorf("the case keeps %s, want %s", answer.GetCase().GetTraceParent(), want)
 	}
 	for _, name := range []string{"ledger.load", "recovery.decide", "ledger.commit"} {
-		if span := byName[name]; span == nil || hex(span.GetParentSpanId()) != hex(call.GetSpanId()) {
+		if span := byName[name]; span == nil || hex.EncodeToString(span.GetParentSpanId()) != hex.EncodeToString(call.GetSpanId()) {
 			t.Errorf("%s is not below the call: %v", name, span)
 		}
 	}
@@ -105,41 +106,50 @@ func TestTrace(t *testing.T) {
 	if strings.Contains(c.text.String(), "secret") {
 		t.Errorf("the spans name what the caller sent:\n%s", c.text.String())
 	}
-	if log := s.log.String(); !strings.Contains(log, `"trace_id":"`+hex(call.GetTraceId())) {
+	if log := s.log.String(); !strings.Contains(log, `"trace_id":"`+hex.EncodeToString(call.GetTraceId())) {
 		t.Errorf("the log line does not have the trace:\n%s", log)
 	}
 }
 
-func hex(b []byte) string {
-	const digits = "0123456789abcdef"
-	out := make([]byte, 0, 2*len(b))
-	for _, x := range b {
-		out = append(out, digits[x>>4], digits[x&15])
-	}
-	return string(out)
-}
-
-// TestDeadCollector: spans that nobody takes cost no call anything.
+// TestDeadCollector: spans that nobody takes cost no call anything, however many
+// they are, nor more than their time at the end.
 func TestDeadCollector(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0") // accepts, and never answers
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+listener.Addr().String())
-	s := start(t, serve.Config{})
-	began := time.Now()
-	for range 100 {
-		s.assess(t, "c")
+	gone, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("100 calls took %s", took)
-	}
-	began = time.Now()
-	if err := s.Stop(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if took := time.Since(began); took > 4*time.Second {
-		t.Errorf("the end took %s", took)
+	gone.Close()                              // nobody is there
+	t.Setenv("OTEL_BSP_MAX_QUEUE_SIZE", "20") // far fewer than the spans of 100 calls
+	t.Setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "10")
+	for name, row := range map[string]struct {
+		listener net.Listener
+		protocol string
+	}{
+		"hangs": {listener, "grpc"}, "is not there": {gone, "http/protobuf"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+row.listener.Addr().String())
+			t.Setenv("OTEL_EXPORTER_OTLP_PROTOCOL", row.protocol)
+			s := start(t, serve.Config{})
+			began := time.Now()
+			for range 100 {
+				s.assess(t, "c")
+			}
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("100 calls took %s", took)
+			}
+			began = time.Now()
+			if err := s.Stop(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(began); took > 4*time.Second {
+				t.Errorf("the end took %s", took)
+			}
+		})
 	}
 }

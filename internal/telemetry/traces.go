@@ -7,11 +7,9 @@ import (
 	"os"
 	"strings"
 
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -85,17 +83,10 @@ func (t *Traces) Tracing() bool { return t.exports }
 // Tracer makes the spans of this service.
 func (t *Traces) Tracer() trace.Tracer { return t.provider.Tracer(scope) }
 
-// Calls makes a span of every call to the service and sends its context along.
-// Streams of transitions last for hours, which is no length of a call: they are
-// left out.
-func (t *Traces) Calls() stats.Handler {
-	return otelgrpc.NewClientHandler(
-		otelgrpc.WithFilter(isCall),
-		otelgrpc.WithTracerProvider(t.provider),
-		otelgrpc.WithPropagators(propagation.TraceContext{}),
-	)
-}
+// Provider makes the spans of whatever library is given it.
+func (t *Traces) Provider() trace.TracerProvider { return t.provider }
 
+// isCall tells what has a span from watches, which last for hours.
 func isCall(call *stats.RPCTagInfo) bool {
 	return !strings.HasSuffix(call.FullMethodName, "/WatchCases")
 }
