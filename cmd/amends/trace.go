@@ -43,10 +43,10 @@ TRACE is the id of a trace (32 hexadecimal digits, as in a log line or in the er
 call) or a W3C traceparent. Of a CASE it is the call that opened it, for which the service
 is asked, too.
 
-The service sends its traces to Jaeger when it is started with the standard variables, such
-as OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317; so does this command line with its part
-of a call. Spans arrive some seconds after the call. With -o json it is the trace as Jaeger
-has it, in one line.`,
+The service sends its traces to Jaeger when it is started with the standard variables,
+such as OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4317; so does this command line with
+its part of a call. Spans arrive some seconds after the call. With -o json it is the trace
+as Jaeger has it, in one line.`,
 		Example: `  # the call that opened a case
   amends trace "$(amends cases --customer c-1042 -o json | jq -r .caseId | head -n 1)"
 
@@ -70,12 +70,12 @@ func (t *tracing) run(cmd *cobra.Command, word string) error {
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), t.connection.timeout)
 	defer cancel()
-	trace, raw, err := jaeger.Fetch(ctx, t.jaeger, w.id)
+	trace, err := jaeger.Fetch(ctx, t.jaeger, w.id)
 	if err != nil {
 		return t.explain(err, w)
 	}
 	if *t.format == "json" {
-		_, err = fmt.Fprintf(t.stdout, "%s\n", raw)
+		_, err = fmt.Fprintf(t.stdout, "%s\n", trace.JSON)
 	} else {
 		_, err = fmt.Fprint(t.stdout, show.Trace(trace, t.page(cmd)))
 	}

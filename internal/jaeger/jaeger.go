@@ -24,48 +24,58 @@ var (
 const mostBytes = 64 << 20
 
 // Fetch asks the Jaeger at an address, such as http://127.0.0.1:16686, for one
-// trace, and gives it as JSON, too. Errors: ErrNotFound, ErrOther, and those of
-// the network.
-func Fetch(ctx context.Context, address, id string) (Trace, json.RawMessage, error) {
+// trace. Errors: ErrNotFound, ErrOther, and those of the network.
+func Fetch(ctx context.Context, address, id string) (Trace, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(address, "/")+"/api/traces/"+url.PathEscape(id), nil)
 	if err != nil {
-		return Trace{}, nil, err
+		return Trace{}, err
 	}
 	// One answer is all that is wanted, so no connection is kept.
 	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}}
 	answer, err := client.Do(request)
 	if err != nil {
-		return Trace{}, nil, err
+		return Trace{}, err
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, mostBytes))
 	if err != nil {
-		return Trace{}, nil, err
+		return Trace{}, err
 	}
-	return Read(body)
+	traces, err := Read(body)
+	if err == nil && len(traces) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return Trace{}, err
+	}
+	return traces[0], nil
 }
 
-// Read takes the first trace out of an answer of the API.
-func Read(body []byte) (Trace, json.RawMessage, error) {
+// Read takes the traces out of an answer of the API.
+func Read(body []byte) ([]Trace, error) {
 	var a struct {
-		Data   []json.RawMessage
+		Data   *[]json.RawMessage
 		Errors []struct {
 			Code int
 			Msg  string
 		}
 	}
-	if err := json.Unmarshal(body, &a); err != nil {
-		return Trace{}, nil, ErrOther
-	}
+	err := json.Unmarshal(body, &a)
 	switch {
-	case len(a.Data) > 0:
-		t, err := read(a.Data[0])
-		return t, a.Data[0], err
-	case len(a.Errors) == 0:
-		return Trace{}, nil, ErrOther
-	case a.Errors[0].Code == http.StatusNotFound:
-		return Trace{}, nil, ErrNotFound
-	default:
-		return Trace{}, nil, fmt.Errorf("jaeger answers: %s", a.Errors[0].Msg)
+	case err != nil:
+		return nil, ErrOther
+	case len(a.Errors) > 0 && a.Errors[0].Code == http.StatusNotFound:
+		return nil, ErrNotFound
+	case len(a.Errors) > 0:
+		return nil, fmt.Errorf("jaeger answers: %s", a.Errors[0].Msg)
+	case a.Data == nil:
+		return nil, ErrOther
 	}
+	traces := make([]Trace, len(*a.Data))
+	for i, one := range *a.Data {
+		if traces[i], err = read(one); err != nil {
+			return nil, err
+		}
+	}
+	return traces, nil
 }

@@ -11,8 +11,9 @@ import (
 
 // Trace is one trace.
 type Trace struct {
-	ID    string // 32 hexadecimal digits
-	Spans []Span // parents before their children, and these by when they began
+	ID    string          // 32 hexadecimal digits
+	Spans []Span          // parents before their children, and these by when they began
+	JSON  json.RawMessage // the same as Jaeger tells it
 }
 
 // Span is one span of a trace.
@@ -91,7 +92,7 @@ func read(body json.RawMessage) (Trace, error) {
 	if err := json.Unmarshal(body, &j); err != nil || j.TraceID == "" {
 		return Trace{}, ErrOther
 	}
-	t := Trace{ID: traceID(j.TraceID)}
+	t := Trace{ID: clean(traceID(j.TraceID)), JSON: body}
 	for i := range j.Spans {
 		t.Spans = append(t.Spans, j.span(&j.Spans[i], t.ID))
 	}
@@ -101,14 +102,14 @@ func read(body json.RawMessage) (Trace, error) {
 
 func (j *traceJSON) span(s *spanJSON, trace string) Span {
 	out := Span{
-		ID: s.SpanID, Service: j.Processes[s.ProcessID].ServiceName, Name: s.OperationName,
+		ID: s.SpanID, Service: clean(j.Processes[s.ProcessID].ServiceName), Name: s.OperationName,
 		Start: micros(s.StartTime), Duration: time.Duration(s.Duration) * time.Microsecond, Tags: tags(s.Tags),
 	}
 	for _, r := range s.References {
 		if r.RefType == "CHILD_OF" && traceID(r.TraceID) == trace {
 			out.Parent = r.SpanID
 		} else {
-			out.Links = append(out.Links, Link{traceID(r.TraceID), r.SpanID})
+			out.Links = append(out.Links, Link{clean(traceID(r.TraceID)), clean(r.SpanID)})
 		}
 	}
 	for _, l := range s.Logs {

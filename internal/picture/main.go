@@ -1,5 +1,6 @@
-// Command picture makes what the docs show of the rules, from the rules
-// themselves, in the folder of the docs: go run ./internal/picture docs
+// Command picture makes what the docs show, in the folder of the docs: of the
+// rules from the rules themselves, and of a trace from what a real Jaeger told of
+// it, which `make trace-sample` records. Run it as go run ./internal/picture docs
 package main
 
 import (
@@ -27,6 +28,12 @@ func draw(docs string) error {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(docs, "pictures", "case.svg"), picture, 0o644); err != nil {
+		return err
+	}
+	if picture, err = traces(filepath.Join(docs, "pictures", "traces.json")); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(docs, "pictures", "trace.svg"), picture, 0o644); err != nil {
 		return err
 	}
 	page := filepath.Join(docs, "life-of-a-case.md")

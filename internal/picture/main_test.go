@@ -20,10 +20,14 @@ func TestTheDocsShowTheRules(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(made, page), []byte(read(t, docs, page)), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	const sample = "pictures/traces.json"
+	if err := os.WriteFile(filepath.Join(made, sample), []byte(read(t, docs, sample)), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if err := draw(made); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{page, "pictures/case.svg", "pictures/score.svg"} {
+	for _, name := range []string{page, "pictures/case.svg", "pictures/score.svg", "pictures/trace.svg"} {
 		if diff := cmp.Diff(read(t, docs, name), read(t, made, name)); diff != "" {
 			t.Errorf("docs/%s is not what the rules say (- there, + made); run: make pictures\n%s", name, diff)
 		}

@@ -47,15 +47,15 @@ func TestJaeger(t *testing.T) {
 	}
 
 	all := allTraces(t, j.URL())
-	call, raw := fetch(t, j.URL(), traceOf(called.GetTraceParent()))
+	call := fetch(t, j.URL(), traceOf(called.GetTraceParent()))
 	checkCall(t, call, called)
-	miss, rawMiss := checkMissed(t, j.URL(), all, called)
+	miss := checkMissed(t, j.URL(), all, called)
 	checkDeliveries(t, all, call, miss, called.GetCaseId(), missed)
 	checkOthers(t, all)
 	checkNobodyIsNamed(t, j.URL())
 	checkCommand(t, binary, j.URL(), call.ID)
 	if *sample != "" && !t.Failed() {
-		keepSample(t, raw, rawMiss)
+		keepSample(t, call.JSON, miss.JSON)
 	}
 }
 

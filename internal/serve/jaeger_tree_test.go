@@ -1,7 +1,6 @@
 package serve_test
 
 import (
-	"encoding/json"
 	"io"
 	"net/http"
 	"slices"
@@ -31,28 +30,21 @@ func get(t *testing.T, url string) []byte {
 	return body
 }
 
-func fetch(t *testing.T, url, id string) (jaeger.Trace, json.RawMessage) {
+func fetch(t *testing.T, url, id string) jaeger.Trace {
 	t.Helper()
-	trace, raw, err := jaeger.Fetch(t.Context(), url, id)
+	trace, err := jaeger.Fetch(t.Context(), url, id)
 	if err != nil {
 		t.Fatalf("trace %s: %v", id, err)
 	}
-	return trace, raw
+	return trace
 }
 
 // allTraces gives every trace of the service.
 func allTraces(t *testing.T, url string) []jaeger.Trace {
 	t.Helper()
-	var answer struct{ Data []json.RawMessage }
-	if err := json.Unmarshal(get(t, url+"/api/traces?service=amends&limit=1000&lookback=1h"), &answer); err != nil {
+	traces, err := jaeger.Read(get(t, url+"/api/traces?service=amends&limit=1000&lookback=1h"))
+	if err != nil {
 		t.Fatal(err)
-	}
-	traces := make([]jaeger.Trace, len(answer.Data))
-	for i, one := range answer.Data {
-		var err error
-		if traces[i], _, err = jaeger.Read(slices.Concat([]byte(`{"data":[`), one, []byte(`]}`))); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return traces
 }
@@ -134,13 +126,13 @@ func checkCall(t *testing.T, call jaeger.Trace, kase *recoveryv1.Case) {
 }
 
 // checkMissed looks at the sweep that found the deadline broken.
-func checkMissed(t *testing.T, url string, all []jaeger.Trace, kase *recoveryv1.Case) (jaeger.Trace, json.RawMessage) {
+func checkMissed(t *testing.T, url string, all []jaeger.Trace, kase *recoveryv1.Case) jaeger.Trace {
 	t.Helper()
 	i := slices.IndexFunc(all, func(one jaeger.Trace) bool { return len(named([]jaeger.Trace{one}, "recovery.missed")) > 0 })
 	if i < 0 {
 		t.Fatal("no trace tells of the missed deadline")
 	}
-	miss, raw := fetch(t, url, all[i].ID)
+	miss := fetch(t, url, all[i].ID)
 	const want = "amends sweep.customer\n  amends ledger.load\n  amends ledger.commit\n  amends recovery.missed\n"
 	if got := tree(miss); got != want {
 		t.Fatalf("the sweep is\n%s, want\n%s", got, want)
@@ -155,7 +147,7 @@ func checkMissed(t *testing.T, url string, all []jaeger.Trace, kase *recoveryv1.
 	if len(span.Links) != 1 || span.Links[0] != (jaeger.Link{Trace: parts[1], Span: parts[2]}) {
 		t.Errorf("the missed deadline links to %v, want the call that promised it, %s", span.Links, kase.GetTraceParent())
 	}
-	return miss, raw
+	return miss
 }
 
 // checkDeliveries: each event that was sent is a trace of its own, which leads to

@@ -42,6 +42,7 @@ func Case(c *recoveryv1.Case, p Page) string {
 		w.apology(c.GetRecommendation().GetApology())
 	}
 	w.history(c)
+	w.trace(c)
 	return w.String()
 }
 
@@ -129,4 +130,12 @@ func how(f *recoveryv1.Failure) []string {
 		parts = append(parts, "lost "+Money(f.GetLoss()))
 	}
 	return append(parts, fmt.Sprintf("severity %.2f", f.GetSeverity()))
+}
+
+// trace names the call that opened the case, if it was traced, for whoever looks into how it went.
+func (w *writer) trace(c *recoveryv1.Case) {
+	if parts := strings.Split(c.GetTraceParent(), "-"); len(parts) == 4 {
+		w.line("")
+		w.prose(0, w.dim("trace "+parts[1]+" ("+together("amends trace "+c.GetCaseId())+")"))
+	}
 }

@@ -106,6 +106,7 @@ func texts(t *testing.T) map[string]func(show.Page) string {
 		},
 	}
 	maps.Copy(all, live(t))
+	maps.Copy(all, drawn(t))
 	return all
 }
 
