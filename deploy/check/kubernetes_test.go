@@ -173,8 +173,10 @@ func endsInTime(t *testing.T, i *installation) {
 		t.Fatal("no time for others to notice before it ends")
 	}
 	needs := c.Lifecycle.PreStop.Sleep.Seconds + 1 + 10 + 2
-	if has := pod.TerminationGracePeriodSeconds; has == nil || *has < needs+5 {
-		t.Errorf("has %v s to end, needs %d and a few to spare", has, needs)
+	if has := pod.TerminationGracePeriodSeconds; has == nil {
+		t.Error("the time to end is not said")
+	} else if *has < needs+5 {
+		t.Errorf("has %d s to end, needs %d and a few to spare", *has, needs)
 	}
 	u := i.deployment.Spec.Strategy.RollingUpdate
 	if u == nil || u.MaxUnavailable == nil || u.MaxUnavailable.IntValue() != 0 || u.MaxSurge == nil || u.MaxSurge.IntValue() < 1 {
