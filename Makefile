@@ -38,6 +38,12 @@ jaeger: ## Run a Jaeger that takes in traces on 127.0.0.1:4317 (built once, whic
 trace-sample: ## Record the traces of the docs anew, from a real server and a real Jaeger.
 	go test -count=1 -run '^TestJaeger$$' ./internal/serve -args -sample "$$PWD/docs/pictures/traces.json"
 
+.PHONY: check-alerts
+check-alerts: ## Check the alerts: their syntax, and when they fire (installs Prometheus when it is missing).
+	.ci/install
+	promtool check config deploy/prometheus/prometheus.yaml
+	promtool test rules deploy/prometheus/alerts_test.yaml
+
 .PHONY: bench
 bench: ## Print what a decision and a call cost, beside an empty gRPC echo in the same run.
 	.ci/install
