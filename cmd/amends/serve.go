@@ -41,7 +41,9 @@ lost, so is everything that was stored under it.
 
 Traces are exported when OTEL_EXPORTER_OTLP_ENDPOINT is set; the other standard OTEL_*
 variables hold too. Metrics for Prometheus are on the address for operators, together with
-/healthz (the process lives) and /readyz (it can be sent calls).`,
+/healthz (the process lives) and /readyz (it can be sent calls); they are sent over OTLP as
+well when OTEL_METRICS_EXPORTER=otlp. While that address is a loopback one it also has the log
+level, to be changed while the service runs, profiles (/debug/pprof/) and channelz.`,
 		Example: `  # try it out
   amends serve
 
@@ -60,7 +62,7 @@ variables hold too. Metrics for Prometheus are on the address for operators, tog
 	flags := cmd.Flags()
 	flags.StringVar(&settings.Listen, "listen", serve.DefaultListen, "`ADDRESS` for calls (gRPC), HOST:PORT")
 	flags.StringVar(&settings.OpsListen, "ops-listen", serve.DefaultOpsListen,
-		"`ADDRESS` for operators: /metrics, /healthz, /readyz; empty: none")
+		"`ADDRESS` for operators: /metrics, /healthz, /readyz, and on loopback /loglevel, /debug/pprof/ and channelz;\nempty: none")
 	flags.BoolVar(&settings.Insecure, "insecure", false, "listen in the clear on an address that other machines reach")
 	flags.StringVar(&settings.Redis, "redis", "embedded",
 		"`STORE`: embedded, redis://HOST:PORT, rediss://… (TLS), redis+cluster://HOST:PORT,HOST:PORT or\nredis+sentinel://HOST:PORT,HOST:PORT/MASTER")
