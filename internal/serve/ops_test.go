@@ -3,6 +3,7 @@ package serve_test
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -56,6 +57,8 @@ func TestHealthOverHTTP(t *testing.T) {
 	}
 }
 
+var traceID = regexp.MustCompile(`"trace_id":"[0-9a-f]{32}"`)
+
 // TestLog: one line a call, that names neither the caller's ids nor texts.
 func TestLog(t *testing.T) {
 	s := start(t, serve.Config{})
@@ -78,6 +81,11 @@ func TestLog(t *testing.T) {
 	} {
 		if n := strings.Count(log, want); n != 1 {
 			t.Errorf("%s stands in %d lines, want 1:\n%s", want, n, log)
+		}
+	}
+	for line := range strings.Lines(log) {
+		if strings.Contains(line, `"msg":"call"`) && !traceID.MatchString(line) {
+			t.Errorf("a call has no trace id: %s", line)
 		}
 	}
 	if strings.Contains(log, "secret") {

@@ -69,10 +69,10 @@ func Refused(ctx context.Context, reason string) {
 func Failed(span trace.Span) { span.SetStatus(codes.Error, "") }
 
 // TraceParent names the span of the context in the W3C form; empty when there
-// is none.
+// is none that anybody keeps.
 func TraceParent(ctx context.Context) string {
 	span := trace.SpanContextFromContext(ctx)
-	if !span.IsValid() {
+	if !span.IsSampled() {
 		return ""
 	}
 	return "00-" + span.TraceID().String() + "-" + span.SpanID().String() + "-" + span.TraceFlags().String()

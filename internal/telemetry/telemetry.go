@@ -109,9 +109,13 @@ var callBuckets = sdkmetric.NewView(
 // so watches are left out: what they deliver has spans of its own. So are methods
 // that are not offered: their names are the callers' own.
 func (t *Telemetry) GRPC(offered func(method string) bool) stats.Handler {
+	traces := t.provider
+	if !t.exports {
+		traces = numbered{}
+	}
 	return otelgrpc.NewServerHandler(
 		otelgrpc.WithFilter(func(call *stats.RPCTagInfo) bool { return isCall(call) && offered(call.FullMethodName) }),
-		otelgrpc.WithTracerProvider(t.provider),
+		otelgrpc.WithTracerProvider(traces),
 		otelgrpc.WithMeterProvider(t.meters),
 		otelgrpc.WithPropagators(propagation.TraceContext{}),
 	)
