@@ -53,9 +53,9 @@ const (
 	ErrorReason_ERROR_REASON_CONFLICT ErrorReason = 12
 	// FAILED_PRECONDITION: the resume token is too old or from another store. List the cases, then watch without a token.
 	ErrorReason_ERROR_REASON_RESYNC_REQUIRED ErrorReason = 13
-	// PERMISSION_DENIED: the caller may not do this, or not for this tenant.
+	// PERMISSION_DENIED: the roles of the caller do not allow the method, or the tenant is none of its own.
 	ErrorReason_ERROR_REASON_PERMISSION_DENIED ErrorReason = 14
-	// UNAUTHENTICATED: the caller is not known.
+	// UNAUTHENTICATED: the caller is not known: no certificate and no token, one that is not valid, or one that the access file does not name.
 	ErrorReason_ERROR_REASON_UNAUTHENTICATED ErrorReason = 15
 	// RESOURCE_EXHAUSTED: too much work; nothing changed. RetryInfo says when to try again.
 	ErrorReason_ERROR_REASON_OVERLOADED ErrorReason = 16
@@ -81,6 +81,10 @@ const (
 	ErrorReason_ERROR_REASON_SERVER_ENDING ErrorReason = 26
 	// FAILED_PRECONDITION: the id was used in the last days, before the customer was erased. Report what is new under an id of its own.
 	ErrorReason_ERROR_REASON_ERASED ErrorReason = 27
+	// RESOURCE_EXHAUSTED: the caller calls more often than the access file allows it. Nothing changed; RetryInfo says when to try again.
+	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 28
+	// UNAVAILABLE: whether the token is genuine cannot be told, since the keys of its issuer cannot be had. RetryInfo says when to try again.
+	ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE ErrorReason = 29
 )
 
 // Enum value maps for ErrorReason.
@@ -114,6 +118,8 @@ var (
 		25: "ERROR_REASON_NOTHING_TO_OFFER",
 		26: "ERROR_REASON_SERVER_ENDING",
 		27: "ERROR_REASON_ERASED",
+		28: "ERROR_REASON_RATE_LIMITED",
+		29: "ERROR_REASON_ISSUER_UNAVAILABLE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":         0,
@@ -144,6 +150,8 @@ var (
 		"ERROR_REASON_NOTHING_TO_OFFER":    25,
 		"ERROR_REASON_SERVER_ENDING":       26,
 		"ERROR_REASON_ERASED":              27,
+		"ERROR_REASON_RATE_LIMITED":        28,
+		"ERROR_REASON_ISSUER_UNAVAILABLE":  29,
 	}
 )
 
@@ -173,7 +181,7 @@ var File_recovery_v1_errors_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x18recovery/v1/errors.proto\x12\vrecovery.v1*\x9f\a\n" +
+	"\x18recovery/v1/errors.proto\x12\vrecovery.v1*\xe3\a\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12\x1a\n" +
@@ -203,7 +211,9 @@ const file_recovery_v1_errors_proto_rawDesc = "" +
 	"\x1eERROR_REASON_MESSAGE_TOO_LARGE\x10\x18\x12!\n" +
 	"\x1dERROR_REASON_NOTHING_TO_OFFER\x10\x19\x12\x1e\n" +
 	"\x1aERROR_REASON_SERVER_ENDING\x10\x1a\x12\x17\n" +
-	"\x13ERROR_REASON_ERASED\x10\x1bB;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
+	"\x13ERROR_REASON_ERASED\x10\x1b\x12\x1d\n" +
+	"\x19ERROR_REASON_RATE_LIMITED\x10\x1c\x12#\n" +
+	"\x1fERROR_REASON_ISSUER_UNAVAILABLE\x10\x1dB;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
 
 var file_recovery_v1_errors_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_recovery_v1_errors_proto_goTypes = []any{

@@ -384,7 +384,7 @@ func (b0 RequestOfferResponse_builder) Build() *RequestOfferResponse {
 	return m0
 }
 
-// ApproveOfferRequest allows an offer that needs approval. Needs the approver role.
+// ApproveOfferRequest allows an offer that needs approval. The caller needs the role approver.
 type ApproveOfferRequest struct {
 	state                  protoimpl.MessageState `protogen:"opaque.v1"`
 	xxx_hidden_CaseId      string                 `protobuf:"bytes,1,opt,name=case_id,json=caseId,proto3"`
@@ -527,7 +527,8 @@ type ApproveOfferRequest_builder struct {
 	// Set by the caller: the offer of the case.
 	OfferId string
 	// Set by the caller: who approves, as your staff is known to you; at most 64 of letters, digits and . _ @ + -. It is kept with the offer
-	// and shown in approved_by, so name no more of a person than that takes.
+	// and shown in approved_by, so name no more of a person than that takes. It is the caller's word, and changes nothing about what the caller
+	// may do; which caller it was stands in the log.
 	Approver string
 	// Set by the caller who approves another goodwill than the offered one: its amount, 0 or more, in the currency of the case and up to the
 	// ceiling of the policy.

@@ -32,12 +32,16 @@ const (
 // PolicyService shows, checks and tries out policies: the numbers by which RecoveryService decides. It changes nothing.
 type PolicyServiceClient interface {
 	// GetPolicy answers with one policy, in full.
+	// Roles: reader, agent, approver, admin.
 	GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*GetPolicyResponse, error)
 	// ListPolicies answers with the policies that are loaded, page by page.
+	// Roles: reader, agent, approver, admin.
 	ListPolicies(ctx context.Context, in *ListPoliciesRequest, opts ...grpc.CallOption) (*ListPoliciesResponse, error)
 	// CheckPolicy reads a policy and answers with every fault in it, and where.
+	// Roles: admin.
 	CheckPolicy(ctx context.Context, in *CheckPolicyRequest, opts ...grpc.CallOption) (*CheckPolicyResponse, error)
 	// SimulatePolicy judges one failure under a candidate and under the active policy. Always a dry run.
+	// Roles: admin.
 	SimulatePolicy(ctx context.Context, in *SimulatePolicyRequest, opts ...grpc.CallOption) (*SimulatePolicyResponse, error)
 }
 
@@ -96,12 +100,16 @@ func (c *policyServiceClient) SimulatePolicy(ctx context.Context, in *SimulatePo
 // PolicyService shows, checks and tries out policies: the numbers by which RecoveryService decides. It changes nothing.
 type PolicyServiceServer interface {
 	// GetPolicy answers with one policy, in full.
+	// Roles: reader, agent, approver, admin.
 	GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error)
 	// ListPolicies answers with the policies that are loaded, page by page.
+	// Roles: reader, agent, approver, admin.
 	ListPolicies(context.Context, *ListPoliciesRequest) (*ListPoliciesResponse, error)
 	// CheckPolicy reads a policy and answers with every fault in it, and where.
+	// Roles: admin.
 	CheckPolicy(context.Context, *CheckPolicyRequest) (*CheckPolicyResponse, error)
 	// SimulatePolicy judges one failure under a candidate and under the active policy. Always a dry run.
+	// Roles: admin.
 	SimulatePolicy(context.Context, *SimulatePolicyRequest) (*SimulatePolicyResponse, error)
 	mustEmbedUnimplementedPolicyServiceServer()
 }

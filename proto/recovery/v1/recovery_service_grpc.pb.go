@@ -45,51 +45,71 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // RecoveryService takes in service failures and good experiences, and answers with the risk that the customer leaves, what to give, what to
-// say, and by when. Every write is repeated safely with the same id. Every error carries an ErrorInfo with an ErrorReason.
+// say, and by when. Every write is repeated safely with the same id. Every error carries an ErrorInfo with an ErrorReason. Where the server
+// has an access file, a caller needs one of the roles that stand at the method, and the tenant; a case of another tenant is CASE_NOT_FOUND.
 type RecoveryServiceClient interface {
 	// ReportFailure judges one failure: it joins an open case of the customer or opens one, and answers with assessment, recommendation and
 	// deadlines. The same event_id is answered with the stored answer for 7 days. An event of more than 7 days ago is recorded, but
 	// nothing is given for it automatically.
+	// Roles: reporter.
 	ReportFailure(ctx context.Context, in *ReportFailureRequest, opts ...grpc.CallOption) (*ReportFailureResponse, error)
 	// RecordInteractions records up to 1000 good experiences, each on its own: one that is rejected does not hold up the others.
+	// Roles: reporter.
 	RecordInteractions(ctx context.Context, in *RecordInteractionsRequest, opts ...grpc.CallOption) (*RecordInteractionsResponse, error)
 	// Ingest takes in failures and good experiences in bulk and answers each, in the order in which they came. A faulty item is answered with
 	// its error and does not end the stream.
+	// Roles: reporter.
 	Ingest(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[IngestRequest, IngestResponse], error)
 	// AssessCustomer answers with the risk of one customer now. Changes nothing. A customer that was never seen is assessed as a new one.
+	// Roles: reader, agent, approver, privacy.
 	AssessCustomer(ctx context.Context, in *AssessCustomerRequest, opts ...grpc.CallOption) (*AssessCustomerResponse, error)
 	// GetCase answers with one case. Changes nothing.
+	// Roles: reader, agent, approver.
 	GetCase(ctx context.Context, in *GetCaseRequest, opts ...grpc.CallOption) (*GetCaseResponse, error)
 	// ListCases answers with cases by customer, state, band and due date, page by page. Changes nothing.
+	// Roles: reader, agent, approver.
 	ListCases(ctx context.Context, in *ListCasesRequest, opts ...grpc.CallOption) (*ListCasesResponse, error)
 	// RequestOffer draws up an offer at the prices of now and reserves its automatic goodwill against the caps until it expires.
+	// Roles: agent.
 	RequestOffer(ctx context.Context, in *RequestOfferRequest, opts ...grpc.CallOption) (*RequestOfferResponse, error)
-	// ApproveOffer allows an offer that needs approval. Needs the approver role.
+	// ApproveOffer allows an offer that needs approval.
+	// Roles: approver.
 	ApproveOffer(ctx context.Context, in *ApproveOfferRequest, opts ...grpc.CallOption) (*ApproveOfferResponse, error)
 	// MakeOffer records that the customer was told of an offer. Meets the milestones ACKNOWLEDGE, FIRST_RESPONSE and OFFER.
+	// Roles: agent.
 	MakeOffer(ctx context.Context, in *MakeOfferRequest, opts ...grpc.CallOption) (*MakeOfferResponse, error)
 	// AnswerOffer records what the customer said to an offer. A refusal is a double deviation and re-assesses the case.
+	// Roles: agent.
 	AnswerOffer(ctx context.Context, in *AnswerOfferRequest, opts ...grpc.CallOption) (*AnswerOfferResponse, error)
 	// AcknowledgeCase records that the customer was told that the failure is known. Meets the milestone ACKNOWLEDGE.
+	// Roles: agent.
 	AcknowledgeCase(ctx context.Context, in *AcknowledgeCaseRequest, opts ...grpc.CallOption) (*AcknowledgeCaseResponse, error)
 	// RecordContact records a contact between business and customer. An outbound one meets the milestones ACKNOWLEDGE and FIRST_RESPONSE; an
 	// inbound one ends a hold, re-assesses the case and promises an answer anew.
+	// Roles: agent.
 	RecordContact(ctx context.Context, in *RecordContactRequest, opts ...grpc.CallOption) (*RecordContactResponse, error)
 	// HoldCase stops the clocks of a case because the customer owes something; not those set by PUBLIC, STATUTORY or CONTRACT. It ends with
 	// ReleaseCase, and by itself when the customer writes or a promise is broken.
+	// Roles: agent.
 	HoldCase(ctx context.Context, in *HoldCaseRequest, opts ...grpc.CallOption) (*HoldCaseResponse, error)
 	// ReleaseCase lets the clocks of a case run again.
+	// Roles: agent.
 	ReleaseCase(ctx context.Context, in *ReleaseCaseRequest, opts ...grpc.CallOption) (*ReleaseCaseResponse, error)
 	// ResolveCase ends a case. Meets every milestone that is pending and, unless the case was withdrawn, promises a FOLLOW_UP. Offers that
 	// nobody has answered expire.
+	// Roles: agent.
 	ResolveCase(ctx context.Context, in *ResolveCaseRequest, opts ...grpc.CallOption) (*ResolveCaseResponse, error)
 	// RecordFollowUp records that the customer was asked afterwards. Meets the milestone FOLLOW_UP and closes the case.
+	// Roles: agent.
 	RecordFollowUp(ctx context.Context, in *RecordFollowUpRequest, opts ...grpc.CallOption) (*RecordFollowUpResponse, error)
 	// ReopenCase opens a resolved or closed case again and promises everything anew.
+	// Roles: agent.
 	ReopenCase(ctx context.Context, in *ReopenCaseRequest, opts ...grpc.CallOption) (*ReopenCaseResponse, error)
 	// WatchCases sends transitions as they happen, until the caller ends it. Resumable, in order for each case, without a silent gap.
+	// Roles: reader, agent, approver.
 	WatchCases(ctx context.Context, in *WatchCasesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchCasesResponse], error)
 	// EraseCustomer deletes all that is stored of one customer. Doing it again finds nothing.
+	// Roles: privacy.
 	EraseCustomer(ctx context.Context, in *EraseCustomerRequest, opts ...grpc.CallOption) (*EraseCustomerResponse, error)
 }
 
@@ -308,51 +328,71 @@ func (c *recoveryServiceClient) EraseCustomer(ctx context.Context, in *EraseCust
 // for forward compatibility.
 //
 // RecoveryService takes in service failures and good experiences, and answers with the risk that the customer leaves, what to give, what to
-// say, and by when. Every write is repeated safely with the same id. Every error carries an ErrorInfo with an ErrorReason.
+// say, and by when. Every write is repeated safely with the same id. Every error carries an ErrorInfo with an ErrorReason. Where the server
+// has an access file, a caller needs one of the roles that stand at the method, and the tenant; a case of another tenant is CASE_NOT_FOUND.
 type RecoveryServiceServer interface {
 	// ReportFailure judges one failure: it joins an open case of the customer or opens one, and answers with assessment, recommendation and
 	// deadlines. The same event_id is answered with the stored answer for 7 days. An event of more than 7 days ago is recorded, but
 	// nothing is given for it automatically.
+	// Roles: reporter.
 	ReportFailure(context.Context, *ReportFailureRequest) (*ReportFailureResponse, error)
 	// RecordInteractions records up to 1000 good experiences, each on its own: one that is rejected does not hold up the others.
+	// Roles: reporter.
 	RecordInteractions(context.Context, *RecordInteractionsRequest) (*RecordInteractionsResponse, error)
 	// Ingest takes in failures and good experiences in bulk and answers each, in the order in which they came. A faulty item is answered with
 	// its error and does not end the stream.
+	// Roles: reporter.
 	Ingest(grpc.BidiStreamingServer[IngestRequest, IngestResponse]) error
 	// AssessCustomer answers with the risk of one customer now. Changes nothing. A customer that was never seen is assessed as a new one.
+	// Roles: reader, agent, approver, privacy.
 	AssessCustomer(context.Context, *AssessCustomerRequest) (*AssessCustomerResponse, error)
 	// GetCase answers with one case. Changes nothing.
+	// Roles: reader, agent, approver.
 	GetCase(context.Context, *GetCaseRequest) (*GetCaseResponse, error)
 	// ListCases answers with cases by customer, state, band and due date, page by page. Changes nothing.
+	// Roles: reader, agent, approver.
 	ListCases(context.Context, *ListCasesRequest) (*ListCasesResponse, error)
 	// RequestOffer draws up an offer at the prices of now and reserves its automatic goodwill against the caps until it expires.
+	// Roles: agent.
 	RequestOffer(context.Context, *RequestOfferRequest) (*RequestOfferResponse, error)
-	// ApproveOffer allows an offer that needs approval. Needs the approver role.
+	// ApproveOffer allows an offer that needs approval.
+	// Roles: approver.
 	ApproveOffer(context.Context, *ApproveOfferRequest) (*ApproveOfferResponse, error)
 	// MakeOffer records that the customer was told of an offer. Meets the milestones ACKNOWLEDGE, FIRST_RESPONSE and OFFER.
+	// Roles: agent.
 	MakeOffer(context.Context, *MakeOfferRequest) (*MakeOfferResponse, error)
 	// AnswerOffer records what the customer said to an offer. A refusal is a double deviation and re-assesses the case.
+	// Roles: agent.
 	AnswerOffer(context.Context, *AnswerOfferRequest) (*AnswerOfferResponse, error)
 	// AcknowledgeCase records that the customer was told that the failure is known. Meets the milestone ACKNOWLEDGE.
+	// Roles: agent.
 	AcknowledgeCase(context.Context, *AcknowledgeCaseRequest) (*AcknowledgeCaseResponse, error)
 	// RecordContact records a contact between business and customer. An outbound one meets the milestones ACKNOWLEDGE and FIRST_RESPONSE; an
 	// inbound one ends a hold, re-assesses the case and promises an answer anew.
+	// Roles: agent.
 	RecordContact(context.Context, *RecordContactRequest) (*RecordContactResponse, error)
 	// HoldCase stops the clocks of a case because the customer owes something; not those set by PUBLIC, STATUTORY or CONTRACT. It ends with
 	// ReleaseCase, and by itself when the customer writes or a promise is broken.
+	// Roles: agent.
 	HoldCase(context.Context, *HoldCaseRequest) (*HoldCaseResponse, error)
 	// ReleaseCase lets the clocks of a case run again.
+	// Roles: agent.
 	ReleaseCase(context.Context, *ReleaseCaseRequest) (*ReleaseCaseResponse, error)
 	// ResolveCase ends a case. Meets every milestone that is pending and, unless the case was withdrawn, promises a FOLLOW_UP. Offers that
 	// nobody has answered expire.
+	// Roles: agent.
 	ResolveCase(context.Context, *ResolveCaseRequest) (*ResolveCaseResponse, error)
 	// RecordFollowUp records that the customer was asked afterwards. Meets the milestone FOLLOW_UP and closes the case.
+	// Roles: agent.
 	RecordFollowUp(context.Context, *RecordFollowUpRequest) (*RecordFollowUpResponse, error)
 	// ReopenCase opens a resolved or closed case again and promises everything anew.
+	// Roles: agent.
 	ReopenCase(context.Context, *ReopenCaseRequest) (*ReopenCaseResponse, error)
 	// WatchCases sends transitions as they happen, until the caller ends it. Resumable, in order for each case, without a silent gap.
+	// Roles: reader, agent, approver.
 	WatchCases(*WatchCasesRequest, grpc.ServerStreamingServer[WatchCasesResponse]) error
 	// EraseCustomer deletes all that is stored of one customer. Doing it again finds nothing.
+	// Roles: privacy.
 	EraseCustomer(context.Context, *EraseCustomerRequest) (*EraseCustomerResponse, error)
 	mustEmbedUnimplementedRecoveryServiceServer()
 }
