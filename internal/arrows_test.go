@@ -27,9 +27,10 @@ var may = map[string][]string{
 	"internal/ledger":    {"internal/recovery", "proto/recovery/ledger/v1"},
 	"internal/watch":     {"internal/recovery", "internal/ledger", "proto/recovery/v1"},
 	"internal/spans":     {"internal/recovery", "internal/ledger", "proto/recovery/v1"},
-	"internal/rpc":       {"internal/recovery", "internal/ledger", "internal/policy", "internal/watch", "internal/spans", "proto/recovery/v1"},
+	"internal/auth":      {"internal/document", "internal/files", "proto/recovery/access/v1"},
+	"internal/rpc":       {"internal/auth", "internal/recovery", "internal/ledger", "internal/policy", "internal/watch", "internal/spans", "proto/recovery/v1"},
 	"internal/sweep":     {"internal/recovery", "internal/ledger", "internal/spans"},
-	"internal/serve":     {"internal/rpc", "internal/sweep", "internal/watch", "internal/ledger", "internal/policy", "internal/telemetry", "internal/spans", "internal/recovery", "proto/recovery/v1"},
+	"internal/serve":     {"internal/auth", "internal/files", "internal/rpc", "internal/sweep", "internal/watch", "internal/ledger", "internal/policy", "internal/telemetry", "internal/spans", "internal/recovery", "proto/recovery/v1"},
 	"internal/jaeger":    {},
 	"internal/show":      {"proto/recovery/v1", "internal/policy", "internal/jaeger"},
 	"internal/story":     {"proto/recovery/v1"},
@@ -48,7 +49,7 @@ func TestImportsPointInward(t *testing.T) {
 				t.Errorf("%s imports %s; the core stands on the standard library alone", file, path)
 			case strings.Contains(path, "go-redis") && pkg != "internal/ledger":
 				t.Errorf("%s imports %s; only the ledger speaks to Redis", file, path)
-			case strings.HasPrefix(path, "google.golang.org/grpc") && slices.Contains([]string{"internal/recovery", "internal/ledger", "internal/policy", "internal/calendar", "internal/watch"}, pkg):
+			case strings.HasPrefix(path, "google.golang.org/grpc") && slices.Contains([]string{"internal/recovery", "internal/ledger", "internal/policy", "internal/calendar", "internal/watch", "internal/auth"}, pkg):
 				t.Errorf("%s imports %s; statuses are made in internal/rpc alone", file, path)
 			}
 		}

@@ -26,9 +26,10 @@ const recheck = 30 * time.Second
 // ends, and hands all contents to onChange in the order of the names, or the
 // error of reading them. The first reading is handed over too, so that no change
 // is lost before the watch begins. It follows symbolic links anew each time, and
-// so sees Kubernetes replace a ConfigMap or a Secret. It returns nil when the
-// context ends, and an error if nothing can be watched.
-func Follow(ctx context.Context, onChange func(contents [][]byte, err error), names ...string) error {
+// so sees Kubernetes replace a ConfigMap or a Secret. What onChange does not take
+// is handed over again, within 30 seconds. It returns nil when the context ends,
+// and an error if nothing can be watched.
+func Follow(ctx context.Context, onChange func(contents [][]byte, err error) (taken bool), names ...string) error {
 	watcher, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch %s: %w", names[0], err)
@@ -49,8 +50,8 @@ func Follow(ctx context.Context, onChange func(contents [][]byte, err error), na
 type following struct {
 	names    []string
 	watcher  *fsnotify.Watcher
-	onChange func([][]byte, error)
-	seen     [][]byte // contents that were handed over last
+	onChange func([][]byte, error) bool
+	seen     [][]byte // contents that were taken last
 	trouble  string   // error of reading that was handed over last
 }
 
@@ -97,8 +98,10 @@ func (f *following) read() {
 	if f.trouble == "" && f.seen != nil && slices.EqualFunc(contents, f.seen, bytes.Equal) {
 		return
 	}
-	f.seen, f.trouble = contents, ""
-	f.onChange(contents, nil)
+	f.seen, f.trouble = nil, ""
+	if f.onChange(contents, nil) {
+		f.seen = contents
+	}
 }
 
 // follow watches the folders that the files really are in, too: where a link

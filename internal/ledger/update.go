@@ -21,6 +21,10 @@ type Write struct {
 	// TraceParent (W3C) is kept with the promises and the events of this change;
 	// empty: it is not traced.
 	TraceParent string
+	// Owned refuses a customer of another tenant than it should be; it is asked
+	// before anything of the customer is answered, also what was answered before,
+	// with the empty name for a stranger. Nil: everybody's is changed.
+	Owned func(tenant string) error
 }
 
 // Request is what one caller asked for under an id of its choice. The same id
@@ -119,6 +123,11 @@ func (u *update) try(ctx context.Context) error {
 		return err
 	}
 	u.tenant = cmp.Or(u.write.Tenant, at.state.tenant)
+	if u.write.Owned != nil {
+		if err := u.write.Owned(u.tenant); err != nil {
+			return &judgeError{err}
+		}
+	}
 	if err := u.replay(at); err != nil {
 		return err
 	}

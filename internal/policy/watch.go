@@ -11,12 +11,13 @@ import (
 // error, in which case the caller keeps what it has. Otherwise it does as
 // [files.Follow] does.
 func Watch(ctx context.Context, file string, onChange func(*Compiled, error)) error {
-	return files.Follow(ctx, func(contents [][]byte, err error) {
+	return files.Follow(ctx, func(contents [][]byte, err error) bool {
 		if err != nil {
 			onChange(nil, err)
-			return
+			return true
 		}
 		compiled, findings := Parse(file, contents[0])
 		onChange(compiled, findings.Err())
+		return true
 	}, file)
 }

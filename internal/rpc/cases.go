@@ -11,6 +11,9 @@ import (
 // GetCase answers with one case; an open one is judged as of now.
 func (s *Service) GetCase(ctx context.Context, req *recoveryv1.GetCaseRequest) (*recoveryv1.GetCaseResponse, error) {
 	at, k, err := s.ledger.Case(ctx, req.GetCaseId())
+	if err == nil {
+		err = own(ctx)(at.Tenant)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -15,7 +14,10 @@ import (
 
 // AssessCustomer answers with the risk of one customer as of now.
 func (s *Service) AssessCustomer(ctx context.Context, req *recoveryv1.AssessCustomerRequest) (*recoveryv1.AssessCustomerResponse, error) {
-	tenant := cmp.Or(req.GetTenant(), DefaultTenant)
+	tenant, err := tenantOf(ctx, req.GetTenant())
+	if err != nil {
+		return nil, err
+	}
 	at := origin{tenant, s.ledger.Key(tenant, req.GetCustomerId())}
 	was, err := s.ledger.Load(ctx, at.key)
 	if err != nil {

@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"cmp"
 	"context"
 	"time"
 
@@ -17,11 +16,14 @@ type Eraser interface {
 // EraseCustomer deletes what is stored of one customer. What remains counts for
 // as long as the active policy counts goodwill.
 func (s *Service) EraseCustomer(ctx context.Context, req *recoveryv1.EraseCustomerRequest) (*recoveryv1.EraseCustomerResponse, error) {
+	tenant, err := tenantOf(ctx, req.GetTenant())
+	if err != nil {
+		return nil, err
+	}
 	rules, err := s.rules.Rules(ctx)
 	if err != nil {
 		return nil, err
 	}
-	tenant := cmp.Or(req.GetTenant(), DefaultTenant)
 	key := s.ledger.Key(tenant, req.GetCustomerId())
 	gone, err := s.ledger.Erase(ctx, tenant, key, rules.Active.Memory.RollingWindow)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/makeamends/amends/internal/auth"
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/spans"
@@ -25,6 +26,9 @@ import (
 
 // Domain is ErrorInfo.domain of every error.
 const Domain = "amends"
+
+// retryIssuer is when a call may be repeated whose token could not be checked.
+const retryIssuer = time.Second
 
 // retryEnding is when a watch that a server has ended may begin elsewhere.
 const retryEnding = 100 * time.Millisecond
@@ -37,9 +41,7 @@ const mostListed = 32
 var (
 	errPolicyUnknown = errors.New("no such policy")
 	errPolicyInvalid = errors.New("the candidate policy has faults")
-	// ErrDenied refuses a caller who may not do what it asks for.
-	ErrDenied    = errors.New("the caller may not do this")
-	errPageToken = errors.New("page token of another query")
+	errPageToken     = errors.New("page token of another query")
 )
 
 // refusal is what the caller learns of an error.
@@ -85,8 +87,20 @@ var refusals = []struct {
 		"the case has changed since the revision that the request names; read it again with GetCase", 0}},
 	{recovery.ErrNothing, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_NOTHING_TO_OFFER,
 		"nothing is left to offer: all that is recommended was accepted, or the case has had its 16 offers; name another goodwill, or resolve it", 0}},
-	{ErrDenied, refusal{codes.PermissionDenied, recoveryv1.ErrorReason_ERROR_REASON_PERMISSION_DENIED,
+	{auth.ErrNoCredential, refusal{codes.Unauthenticated, recoveryv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED,
+		"nothing says who calls; present a client certificate, or a token as metadata authorization: Bearer TOKEN", 0}},
+	{auth.ErrToken, refusal{codes.Unauthenticated, recoveryv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED,
+		"the token is not valid here; it must be signed by an issuer that this service accepts, and be meant for it", 0}},
+	{auth.ErrExpired, refusal{codes.Unauthenticated, recoveryv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED,
+		"the certificate or token is not valid at this time; get a new one", 0}},
+	{auth.ErrStranger, refusal{codes.Unauthenticated, recoveryv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED,
+		"the certificate or token is genuine, but of no caller of this service; ask its operator to be let in", 0}},
+	{auth.ErrIssuer, refusal{codes.Unavailable, recoveryv1.ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE,
+		"the issuer of the token has not told its keys, so the token cannot be checked; nothing changed: repeat with the same id", retryIssuer}},
+	{auth.ErrRole, refusal{codes.PermissionDenied, recoveryv1.ErrorReason_ERROR_REASON_PERMISSION_DENIED,
 		"the caller lacks the role that this call needs; ask the operator of the service for it", 0}},
+	{auth.ErrTenant, refusal{codes.PermissionDenied, recoveryv1.ErrorReason_ERROR_REASON_PERMISSION_DENIED,
+		"the caller may not act for this tenant; ask the operator of the service for it", 0}},
 	{recovery.ErrUnlisted, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_CURRENCY_NOT_LISTED,
 		"the policy that judges the case does not list the currency; GetPolicy shows those that it does", 0}},
 	{recovery.ErrCurrency, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_CURRENCY_MISMATCH,
@@ -101,7 +115,7 @@ var refusals = []struct {
 	{watch.ErrSlow, refusal{codes.ResourceExhausted, recoveryv1.ErrorReason_ERROR_REASON_OVERLOADED,
 		"events came faster than they were read; nothing is lost: watch again with the last token", time.Second}},
 	{ErrEnding, refusal{codes.Unavailable, recoveryv1.ErrorReason_ERROR_REASON_SERVER_ENDING,
-		"this server ends; nothing is lost: go on with another one, watching from the last token, or with the first item that was not answered", retryEnding}},
+		"this server ends, or other rights of the caller are in force; nothing is lost: call again, watching from the last token, or with the first item that was not answered", retryEnding}},
 	{context.DeadlineExceeded, refusal{codes.DeadlineExceeded, recoveryv1.ErrorReason_ERROR_REASON_DEADLINE_EXCEEDED,
 		"the deadline of the call passed; a change may have been made: repeat with the same id", 0}},
 	{context.Canceled, refusal{codes.Canceled, recoveryv1.ErrorReason_ERROR_REASON_CANCELLED,
@@ -115,6 +129,7 @@ func judge(err error) refusal {
 	var step *recovery.StepError
 	var offer *recovery.OfferError
 	var above *recovery.CapError
+	var often *auth.LimitError
 	switch {
 	case errors.As(err, &step):
 		return refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_WRONG_STATE, step.Error(), 0}
@@ -122,6 +137,9 @@ func judge(err error) refusal {
 		return refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_WRONG_STATE, offer.Error(), 0}
 	case errors.As(err, &above):
 		return refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_CAP_REACHED, above.Error(), 0}
+	case errors.As(err, &often):
+		return refusal{codes.ResourceExhausted, recoveryv1.ErrorReason_ERROR_REASON_RATE_LIMITED,
+			often.Error() + "; nothing changed: wait, then repeat with the same id", often.RetryAfter}
 	case errors.As(err, &broken):
 		return invalidRefusal(broken)
 	case errors.As(err, &gone) && gone.Unknown:

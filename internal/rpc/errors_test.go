@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/makeamends/amends/internal/auth"
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/watch"
@@ -41,7 +42,14 @@ func TestErrors(t *testing.T) {
 		"no offer":           {recovery.ErrNoOffer, codes.NotFound, "OFFER_NOT_FOUND", "GetCase", false},
 		"other revision":     {recovery.ErrRevision, codes.Aborted, "REVISION_MISMATCH", "GetCase", false},
 		"nothing to offer":   {recovery.ErrNothing, codes.FailedPrecondition, "NOTHING_TO_OFFER", "resolve it", false},
-		"not allowed":        {ErrDenied, codes.PermissionDenied, "PERMISSION_DENIED", "role", false},
+		"role lacks":         {auth.ErrRole, codes.PermissionDenied, "PERMISSION_DENIED", "role", false},
+		"tenant lacks":       {auth.ErrTenant, codes.PermissionDenied, "PERMISSION_DENIED", "tenant", false},
+		"no credential":      {auth.ErrNoCredential, codes.Unauthenticated, "UNAUTHENTICATED", "authorization: Bearer", false},
+		"bad token":          {auth.ErrToken, codes.Unauthenticated, "UNAUTHENTICATED", "not valid here", false},
+		"expired":            {auth.ErrExpired, codes.Unauthenticated, "UNAUTHENTICATED", "get a new one", false},
+		"stranger":           {auth.ErrStranger, codes.Unauthenticated, "UNAUTHENTICATED", "genuine", false},
+		"issuer silent":      {auth.ErrIssuer, codes.Unavailable, "ISSUER_UNAVAILABLE", "repeat with the same id", true},
+		"too often":          {&auth.LimitError{Limit: "3 calls a second", RetryAfter: time.Second}, codes.ResourceExhausted, "RATE_LIMITED", "3 calls a second", true},
 		"currency unlisted":  {recovery.ErrUnlisted, codes.FailedPrecondition, "CURRENCY_NOT_LISTED", "currency", false},
 		"currency differs":   {recovery.ErrCurrency, codes.FailedPrecondition, "CURRENCY_MISMATCH", "another currency", false},
 		"conflict":           {ledger.ErrConflict, codes.Aborted, "CONFLICT", "repeat with the same id", true},

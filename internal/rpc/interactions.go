@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -85,7 +84,7 @@ type group struct {
 // record deals with what is not rejected yet, customer by customer. It fails
 // only when nothing could be done for anybody.
 func (b *batch) record(ctx context.Context) error {
-	groups := b.groups()
+	groups := b.groups(ctx)
 	var wait sync.WaitGroup
 	free := make(chan struct{}, mostAtOnce)
 	for _, g := range groups {
@@ -113,23 +112,28 @@ func (b *batch) record(ctx context.Context) error {
 }
 
 // groups gathers the items by customer, in the order of their first items.
-func (b *batch) groups() []*group {
+func (b *batch) groups(ctx context.Context) []*group {
 	var groups []*group
 	byKey := make(map[ledger.Key]*group)
 	for i, item := range b.items {
 		if b.results[i] != nil {
 			continue
 		}
-		item.SetTenant(cmp.Or(item.GetTenant(), DefaultTenant))
-		content, err := payload.Marshal(item)
+		tenant, err := tenantOf(ctx, item.GetTenant())
 		if err != nil {
-			b.reject(context.Background(), i, err)
+			b.reject(ctx, i, err)
 			continue
 		}
-		key := b.service.ledger.Key(item.GetTenant(), item.GetCustomerId())
+		item.SetTenant(tenant)
+		content, err := payload.Marshal(item)
+		if err != nil {
+			b.reject(ctx, i, err)
+			continue
+		}
+		key := b.service.ledger.Key(tenant, item.GetCustomerId())
 		g, ok := byKey[key]
 		if !ok {
-			g = &group{write: ledger.Write{Key: key, Tenant: item.GetTenant()}}
+			g = &group{write: ledger.Write{Key: key, Tenant: tenant}}
 			byKey[key], groups = g, append(groups, g)
 		}
 		g.indices = append(g.indices, i)

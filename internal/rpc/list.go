@@ -35,7 +35,11 @@ const (
 // ListCases answers with cases of a customer or of a whole tenant, by what is
 // due next, those that are not closed judged as of now.
 func (s *Service) ListCases(ctx context.Context, req *recoveryv1.ListCasesRequest) (*recoveryv1.ListCasesResponse, error) {
-	req.SetTenant(cmp.Or(req.GetTenant(), DefaultTenant))
+	tenant, err := tenantOf(ctx, req.GetTenant())
+	if err != nil {
+		return nil, err
+	}
+	req.SetTenant(tenant)
 	page := pager{s.ledger, query(req)}
 	after, err := page.open(req.GetPageToken())
 	if err != nil {

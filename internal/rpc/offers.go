@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -48,6 +47,9 @@ type subject struct {
 // load reads the case as it is stored.
 func (o *offering) load(ctx context.Context) (subject, error) {
 	at, k, err := o.service.ledger.Case(ctx, o.req.GetCaseId())
+	if err == nil {
+		err = own(ctx)(at.Tenant)
+	}
 	if err != nil {
 		return subject{}, err
 	}
@@ -212,8 +214,10 @@ func (o *offering) suppose(ctx context.Context, at origin, c recovery.Customer, 
 // imagineOffer prices an offer for a failure that nobody has reported.
 func (s *Service) imagineOffer(ctx context.Context, req *recoveryv1.RequestOfferRequest) (*recoveryv1.RequestOfferResponse, error) {
 	event := req.GetEvent()
-	event.SetTenant(cmp.Or(event.GetTenant(), DefaultTenant))
-	at := origin{event.GetTenant(), s.ledger.Key(event.GetTenant(), event.GetCustomerId())}
+	at, err := s.origin(ctx, event)
+	if err != nil {
+		return nil, err
+	}
 	was, err := s.ledger.Load(ctx, at.key)
 	if err != nil {
 		return nil, err
@@ -241,9 +245,6 @@ func (s *Service) imagineOffer(ctx context.Context, req *recoveryv1.RequestOffer
 
 // ApproveOffer allows what exceeds the automatic limits.
 func (s *Service) ApproveOffer(ctx context.Context, req *recoveryv1.ApproveOfferRequest) (*recoveryv1.ApproveOfferResponse, error) {
-	if err := s.mayApprove(ctx); err != nil {
-		return nil, err
-	}
 	return stepOffer(s, ctx, req, func(rules recovery.Rules) (recovery.Action, error) {
 		a, err := action(recovery.StepApproveOffer, req.GetGoodwill(), rules)
 		a.Approver = req.GetApprover()

@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -125,10 +124,12 @@ func (s *Service) SimulatePolicy(ctx context.Context, req *recoveryv1.SimulatePo
 		return nil, err
 	}
 	event := req.GetEvent()
-	event.SetTenant(cmp.Or(event.GetTenant(), DefaultTenant))
-	r := &report{service: s, event: event, trace: spans.TraceParent(ctx)}
-	r.at = origin{event.GetTenant(), s.ledger.Key(event.GetTenant(), event.GetCustomerId())}
-	was, err := s.ledger.Load(ctx, r.at.key)
+	at, err := s.origin(ctx, event)
+	if err != nil {
+		return nil, err
+	}
+	r := &report{service: s, event: event, at: at, trace: spans.TraceParent(ctx)}
+	was, err := s.ledger.Load(ctx, at.key)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -21,13 +20,25 @@ var payload = proto.MarshalOptions{Deterministic: true}
 // ReportFailure judges one failure and keeps the case.
 func (s *Service) ReportFailure(ctx context.Context, req *recoveryv1.ReportFailureRequest) (*recoveryv1.ReportFailureResponse, error) {
 	event := req.GetEvent()
-	event.SetTenant(cmp.Or(event.GetTenant(), DefaultTenant))
-	at := origin{event.GetTenant(), s.ledger.Key(event.GetTenant(), event.GetCustomerId())}
+	at, err := s.origin(ctx, event)
+	if err != nil {
+		return nil, err
+	}
 	r := &report{service: s, event: event, at: at, trace: spans.TraceParent(ctx)}
 	if req.GetValidateOnly() {
 		return r.rehearse(ctx)
 	}
 	return r.carryOut(ctx)
+}
+
+// origin is where the case of an event belongs. It fills in the tenant.
+func (s *Service) origin(ctx context.Context, event *recoveryv1.FailureEvent) (origin, error) {
+	tenant, err := tenantOf(ctx, event.GetTenant())
+	if err != nil {
+		return origin{}, err
+	}
+	event.SetTenant(tenant)
+	return origin{tenant, s.ledger.Key(tenant, event.GetCustomerId())}, nil
 }
 
 // report is one call of ReportFailure.

@@ -12,9 +12,6 @@ import (
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
-// DefaultTenant is the tenant of a request that names none.
-const DefaultTenant = "default"
-
 // Names makes the keyed hashes by which customers, orders and incidents are known.
 type Names interface {
 	Key(tenant, customer string) ledger.Key
@@ -67,7 +64,6 @@ type Service struct {
 	shelf    Shelf
 	now      func() time.Time
 	tracer   trace.Tracer
-	permit   func(context.Context) error
 	inspect  *inspector
 	watching Watching
 	admit    func(context.Context) (done func(), err error)
@@ -82,8 +78,6 @@ type Config struct {
 	Now func() time.Time
 	// Tracer makes the spans of decisions.
 	Tracer trace.Tracer
-	// MayApprove refuses callers who may not approve offers, with ErrDenied; nil: everybody may.
-	MayApprove func(ctx context.Context) error
 	// Watching follows transitions.
 	Watching Watching
 	// Admit waits until an item of a stream may be carried out, and fails only
@@ -94,7 +88,7 @@ type Config struct {
 // New makes the service. It fails when the rules of the contract do not
 // compile, which a test of the contract excludes.
 func New(c Config) (*Service, error) {
-	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer, permit: c.MayApprove,
+	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer,
 		watching: c.Watching, admit: c.Admit}
 	if s.admit == nil {
 		s.admit = func(context.Context) (func(), error) { return func() {}, nil }
@@ -117,12 +111,4 @@ func (s *Service) Register(on grpc.ServiceRegistrar) {
 // beside the active one.
 func (s *Service) rulesFor(ctx context.Context, c recovery.Customer) (recovery.Rules, error) {
 	return s.rules.Rules(ctx, c.Policies()...)
-}
-
-// mayApprove is the one place that asks whether the caller may approve offers.
-func (s *Service) mayApprove(ctx context.Context) error {
-	if s.permit == nil {
-		return nil
-	}
-	return s.permit(ctx)
 }

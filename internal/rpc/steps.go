@@ -92,7 +92,7 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.R
 	}
 	name := string(req.ProtoReflect().Descriptor().Name())
 	write := ledger.Write{
-		Key: key, Case: number,
+		Key: key, Case: number, Owned: own(ctx),
 		Requests: []ledger.Request{{ID: "step:" + req.GetRequestId(), Payload: append([]byte(name+"\x00"), content...)}},
 	}
 	var last recovery.Case // as judged last

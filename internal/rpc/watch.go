@@ -33,7 +33,11 @@ const lastTime = time.Second
 
 // WatchCases sends transitions as they happen.
 func (s *Service) WatchCases(req *recoveryv1.WatchCasesRequest, stream grpc.ServerStreamingServer[recoveryv1.WatchCasesResponse]) error {
-	req.SetTenant(cmp.Or(req.GetTenant(), DefaultTenant))
+	tenant, err := tenantOf(stream.Context(), req.GetTenant())
+	if err != nil {
+		return err
+	}
+	req.SetTenant(tenant)
 	at, err := s.place(req)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
+	"github.com/makeamends/amends/internal/auth"
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/rpc"
 	"github.com/makeamends/amends/internal/telemetry"
@@ -21,7 +22,7 @@ import (
 
 // options are those of the gRPC server: bounds on what one caller can take.
 func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
-	return []grpc.ServerOption{
+	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(rpc.Codec()),
 		grpc.StatsHandler(s.telemetry.GRPC(s.offered)),
 		grpc.StatsHandler(&s.open),
@@ -43,16 +44,21 @@ func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		// Outermost first: the log sees what the caller gets, and everything
 		// that fails behind refuse is answered from one table.
-		grpc.ChainUnaryInterceptor(s.logUnary, rpc.RefuseUnary, catchUnary, s.admitUnary, service.InspectUnary),
-		grpc.ChainStreamInterceptor(s.logStream, rpc.RefuseStream, catchStream, s.admitStream, s.endStream),
+		grpc.ChainUnaryInterceptor(s.logUnary, rpc.RefuseUnary, catchUnary, s.identifyUnary, s.admitUnary, service.InspectUnary),
+		grpc.ChainStreamInterceptor(s.logStream, rpc.RefuseStream, catchStream, s.identifyStream, s.admitStream, s.endStream),
 		grpc.UnknownServiceHandler(rpc.UnknownMethod),
 	}
+	if s.config.encrypts() {
+		options = append(options, grpc.Creds(s.credentials()))
+	}
+	return options
 }
 
 // logUnary counts each call and writes one line about it, with its trace but
 // never with an id or a text of the caller.
 func (s *Server) logUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	c := s.begin(info.FullMethod)
+	ctx = auth.WithPlace(ctx)
 	resp, err := next(ctx, req)
 	s.end(ctx, c, err)
 	return resp, err
@@ -60,9 +66,10 @@ func (s *Server) logUnary(ctx context.Context, req any, info *grpc.UnaryServerIn
 
 func (s *Server) logStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	c := s.begin(info.FullMethod)
-	s.config.Logger.LogAttrs(stream.Context(), slog.LevelDebug, "stream", slog.String("method", c.method.Name))
-	err := next(srv, stream)
-	s.end(stream.Context(), c, err)
+	ctx := auth.WithPlace(stream.Context())
+	s.config.Logger.LogAttrs(ctx, slog.LevelDebug, "stream", slog.String("method", c.method.Name))
+	err := next(srv, endingStream{stream, ctx})
+	s.end(ctx, c, err)
 	return err
 }
 
@@ -91,12 +98,15 @@ func (s *Server) end(ctx context.Context, c call, err error) {
 	if !s.config.Logger.Enabled(ctx, level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 5)
+	attrs := make([]slog.Attr, 0, 6)
 	attrs = append(attrs,
 		slog.String("method", c.method.Name),
 		slog.String("code", code.String()),
 		slog.Float64("ms", float64(time.Since(c.start).Microseconds())/1000),
 	)
+	if caller := auth.CallerOf(ctx).Name; caller != "" {
+		attrs = append(attrs, slog.String("caller", caller))
+	}
 	if refused != nil {
 		attrs = append(attrs, slog.String("reason", reason))
 		if level >= slog.LevelWarn {
@@ -112,7 +122,8 @@ func levelOf(method *telemetry.Method, code codes.Code) slog.Level {
 	switch {
 	case code == codes.Internal || code == codes.Unknown || code == codes.DataLoss:
 		return slog.LevelError
-	case code == codes.Unavailable || code == codes.ResourceExhausted || code == codes.DeadlineExceeded:
+	case code == codes.Unavailable || code == codes.ResourceExhausted || code == codes.DeadlineExceeded ||
+		code == codes.Unauthenticated || code == codes.PermissionDenied:
 		return slog.LevelWarn
 	case strings.HasPrefix(method.Name, "grpc."):
 		return slog.LevelDebug

@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,6 +20,17 @@ type Config struct {
 	// OpsListen is host:port for /metrics, /healthz and /readyz; on a loopback
 	// address also for profiles, channelz and the log level. Empty: none.
 	OpsListen string
+	// TLSCert and TLSKey are the files of the certificate of this server, with its
+	// chain, and of its key, both PEM and watched for changes; empty: calls come in
+	// the clear.
+	TLSCert, TLSKey string
+	// ClientCA is the file of the authorities (PEM) whose certificates prove who
+	// calls, watched for changes. With it a client must show one, unless the access
+	// file knows tokens too. Empty: no certificate is asked for.
+	ClientCA string
+	// Access is the access file, watched for changes: who may call what. Empty:
+	// everybody who reaches Listen may do everything.
+	Access string
 	// Insecure allows Listen to be reached from other machines although
 	// everything is sent in the clear.
 	Insecure bool
@@ -28,7 +38,8 @@ type Config struct {
 	Redis string
 	// Wait is how many replicas must hold a change before it is answered.
 	Wait int
-	// Production refuses what keeps nothing.
+	// Production refuses what keeps nothing, and callers who are not known or come
+	// in the clear without Insecure.
 	Production bool
 	// Policy is the policy file, watched for changes; empty: the default policy.
 	Policy string
@@ -44,9 +55,6 @@ type Config struct {
 	Repair time.Duration
 	// Now is the clock of all decisions; nil: that of the store.
 	Now func() time.Time
-	// MayApprove refuses callers who may not approve offers, with rpc.ErrDenied;
-	// nil: everybody who can call may.
-	MayApprove func(context.Context) error
 	// Level is the least level that Logger takes, for operators to change; nil: it
 	// cannot be changed.
 	Level *slog.LevelVar
@@ -133,6 +141,7 @@ func (c Config) check() error {
 	if err := c.checkListen(); err != nil {
 		faults = append(faults, err)
 	}
+	faults = append(faults, c.checkIdentity()...)
 	if c.OpsListen != "" {
 		if _, _, err := net.SplitHostPort(c.OpsListen); err != nil {
 			faults = append(faults, fmt.Errorf("the address for operators must be HOST:PORT: %w", err))
@@ -163,12 +172,35 @@ func (c Config) checkListen() error {
 	if err != nil {
 		return fmt.Errorf("the address to listen on must be HOST:PORT: %w", err)
 	}
-	if c.Insecure || host == "localhost" {
+	ip := net.ParseIP(host)
+	if c.encrypts() || c.Insecure || host == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
 	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
-		return nil
-	}
-	return fmt.Errorf("%s can be reached from other machines, and this service does not encrypt: "+
+	return fmt.Errorf("%s can be reached from other machines, and calls would come in the clear: encrypt them with --tls-cert and --tls-key, "+
 		"listen on 127.0.0.1, or allow it with --insecure where a proxy or the network keeps strangers out", c.Listen)
+}
+
+// encrypts reports whether calls come by TLS. Half of the settings is enough for
+// it: what is missing is a fault, and never a reason to do without.
+func (c Config) encrypts() bool { return c.TLSCert != "" || c.TLSKey != "" }
+
+// checkIdentity finds what is wrong with the settings of TLS and callers.
+func (c Config) checkIdentity() (faults []error) {
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		faults = append(faults, errors.New("--tls-cert and --tls-key belong together: give both, or neither"))
+	}
+	if c.ClientCA != "" && !c.encrypts() {
+		faults = append(faults, errors.New("--client-ca asks for certificates of callers, which come by TLS alone: give --tls-cert and --tls-key too"))
+	}
+	if c.encrypts() && c.Access == "" {
+		faults = append(faults, errors.New("TLS alone lets everybody do everything: name the callers and their roles in a file, and give it with --access"))
+	}
+	if c.Production && c.Access == "" && !c.encrypts() {
+		faults = append(faults, errors.New("in production callers must be known: name them and their roles in a file, and give it with --access"))
+	}
+	if c.Production && !c.encrypts() && !c.Insecure {
+		faults = append(faults, errors.New("in production calls must be encrypted: give --tls-cert and --tls-key, "+
+			"or --insecure where a proxy or the network keeps strangers out"))
+	}
+	return faults
 }

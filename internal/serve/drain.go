@@ -70,6 +70,9 @@ func (s *Server) release(ctx context.Context) error {
 			_ = l.Close() // so has this
 		}
 	}
+	if s.guard != nil {
+		s.guard.Close()
+	}
 	err = errors.Join(err, s.closeHub())
 	if s.ledger != nil {
 		err = errors.Join(err, s.ledger.Close())

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/reflection"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 
+	"github.com/makeamends/amends/internal/auth"
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/rpc"
 	"github.com/makeamends/amends/internal/telemetry"
@@ -30,6 +31,7 @@ type Server struct {
 	rules       *rulebook
 	tail        *ledger.Tail
 	hub         *watch.Hub
+	guard       *auth.Guard
 	health      *health.Server
 	grpc        *grpc.Server
 	admission   *admission
@@ -46,6 +48,8 @@ type Server struct {
 	otherMethod *telemetry.Method            // all that are not
 	ready       atomic.Bool                  // what setServing said last
 	refused     bool                         // the policy file as it was last read is not in force; of watchPolicy alone
+	transport   transport                    // how calls come in
+	accessText  []byte                       // the access file that is in force; of watchAccess alone
 
 	streams    context.Context // ends when streams must
 	endStreams context.CancelFunc
@@ -77,14 +81,14 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	return s, nil
 }
 
-// start is the wiring: telemetry, policy, listeners, store, service. The store
+// start is the wiring: telemetry, files, listeners, store, service. The store
 // comes after whatever else can be refused, so that it is left as it was then.
 func (s *Server) start(ctx context.Context) (err error) {
 	if s.telemetry, err = telemetry.Setup(ctx, s.config.Version); err != nil {
 		return err
 	}
 	active, err := s.loadPolicy()
-	if err != nil {
+	if err := errors.Join(err, s.openTransport(), s.openGuard(ctx)); err != nil {
 		return settings(err)
 	}
 	if err := s.listen(ctx); err != nil {
@@ -99,14 +103,13 @@ func (s *Server) start(ctx context.Context) (err error) {
 	s.openHub()
 	customers := inOrder(s.ledger, s.telemetry)
 	service, err := rpc.New(rpc.Config{
-		Ledger:     customers,
-		Rules:      s.rules,
-		Shelf:      s.rules,
-		Now:        s.ledger.Now,
-		Tracer:     s.telemetry.Tracer(),
-		MayApprove: s.config.MayApprove,
-		Watching:   s.hub,
-		Admit:      s.admitItem,
+		Ledger:   customers,
+		Rules:    s.rules,
+		Shelf:    s.rules,
+		Now:      s.ledger.Now,
+		Tracer:   s.telemetry.Tracer(),
+		Watching: s.hub,
+		Admit:    s.admitItem,
 	})
 	if err != nil {
 		return err
@@ -118,12 +121,11 @@ func (s *Server) start(ctx context.Context) (err error) {
 	s.setServing(true)
 	s.config.Logger.Info("ready for calls", "address", s.Addr(), "ops", s.opsAddr, "store", s.config.store(),
 		"policy", active.Version, "version", s.config.Version)
-	if s.config.Insecure {
-		s.config.Logger.Warn("calls are not encrypted; only a network that keeps strangers out protects them")
-	}
+	s.warnOfStrangers()
 	s.loops.Go(s.watchStore)
 	s.loops.Go(s.watchPolicy)
-	s.loops.Go(s.tellShed)
+	s.loops.Go(s.watchAccess)
+	s.loops.Go(s.watchTransport)
 	s.loops.Go(func() { s.sweep(customers) })
 	go s.serve()
 	return nil

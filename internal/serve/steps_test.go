@@ -14,7 +14,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/makeamends/amends/internal/redistest"
-	"github.com/makeamends/amends/internal/rpc"
 	"github.com/makeamends/amends/internal/serve"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -244,16 +243,6 @@ func TestStepsThatCannotBeTaken(t *testing.T) {
 	_, err := r.recovery.RecordContact(t.Context(), &recoveryv1.RecordContactRequest{})
 	if code, _, faults := refused(t, err); code != codes.InvalidArgument || len(faults) != 4 {
 		t.Errorf("an empty request has the faults %v", faults)
-	}
-}
-
-// Whoever may not approve is refused before anything is looked at.
-func TestApproverRole(t *testing.T) {
-	r := start(t, serve.Config{MayApprove: func(context.Context) error { return rpc.ErrDenied }})
-	d := r.desk(t, "c")
-	_, err := d.approve(t.Context(), d.id+".1")
-	if code, reason, _ := refused(t, err); code != codes.PermissionDenied || reason != "PERMISSION_DENIED" {
-		t.Errorf("%v", err)
 	}
 }
 

@@ -22,6 +22,7 @@ type Metrics struct {
 	store    storeMetrics
 	watch    watchMetrics
 	policy   policyMetrics
+	files    fileMetrics
 }
 
 func newMetrics(registry *prometheus.Registry, version string) *Metrics {
@@ -38,6 +39,7 @@ func newMetrics(registry *prometheus.Registry, version string) *Metrics {
 		store:    newStoreMetrics(f),
 		watch:    newWatchMetrics(f),
 		policy:   newPolicyMetrics(f),
+		files:    newFileMetrics(f),
 	}
 }
 

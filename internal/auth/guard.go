@@ -1,0 +1,205 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// mostTokens is how many tokens are remembered as verified. Some 300 bytes each.
+const mostTokens = 4096
+
+// firstKeys is how long a start waits for issuers that do not answer.
+const firstKeys = 3 * time.Second
+
+// Guard decides which calls may come in. It may be used by many goroutines.
+type Guard struct {
+	open  bool                  // nobody is asked who it is
+	told  func(string, error)   // of keys
+	state atomic.Pointer[state] // nil where nobody is asked
+
+	follow context.Context // ends when the keys need not be fresh any more
+	stop   context.CancelFunc
+	loops  sync.WaitGroup
+	adopts sync.Mutex
+}
+
+// state is what one access file makes of callers. It never changes, but for what
+// is counted and for the keys.
+type state struct {
+	access   *Access
+	sources  map[string]*source  // by issuer
+	accounts map[string]*account // by the name of the caller
+	tokens   *lru.Cache[[sha256.Size]byte, *verified]
+}
+
+// Open is a guard that lets everybody do everything.
+func Open() *Guard { return &Guard{open: true} }
+
+// NewGuard is a guard that goes by an access file. It waits a few seconds for the
+// keys of issuers, and no longer: tokens of an issuer without keys are refused
+// until it has answered. Told hears which issuer has other keys, and why keys were
+// not taken over; then those that there are go on. The guard must be closed.
+func NewGuard(ctx context.Context, a *Access, told func(issuer string, err error)) *Guard {
+	g := &Guard{told: told}
+	g.follow, g.stop = context.WithCancel(context.Background())
+	g.Adopt(a)
+	ctx, cancel := context.WithTimeout(ctx, firstKeys)
+	defer cancel()
+	for _, s := range g.state.Load().sources {
+		s.first(ctx)
+	}
+	return g
+}
+
+// Close ends the following of keys.
+func (g *Guard) Close() {
+	if !g.open {
+		g.stop()
+		g.loops.Wait()
+	}
+}
+
+// Adopt goes by another access file from now on. Keys, and what callers have used
+// up of their limits, stay. The admissions of callers of whom it says something
+// else than before are void.
+func (g *Guard) Adopt(a *Access) {
+	g.adopts.Lock()
+	defer g.adopts.Unlock()
+	was := g.state.Load()
+	if was == nil {
+		was = &state{access: &Access{}}
+	}
+	next := &state{access: a, sources: map[string]*source{}, accounts: map[string]*account{}}
+	next.tokens, _ = lru.New[[sha256.Size]byte, *verified](mostTokens) // fails for a size below 1 alone
+	for name, i := range a.issuers {
+		next.sources[name] = g.source(was.sources[name], i)
+	}
+	for _, e := range a.Entries {
+		next.accounts[e.Name] = was.accounts[e.Name].renewed(e.Limits, was.access.same(e.Name, a))
+	}
+	g.state.Store(next)
+	for name, s := range was.sources {
+		if next.sources[name] != s {
+			s.stop()
+		}
+	}
+	for name, account := range was.accounts {
+		if next.accounts[name] != account {
+			account.void()
+		}
+	}
+}
+
+// source goes on with the one that there is, or begins to follow another.
+func (g *Guard) source(was *source, i *issuer) *source {
+	if was != nil && was.serves(i) {
+		return was
+	}
+	s := newSource(i, g.told)
+	ctx, stop := context.WithCancel(g.follow)
+	s.stop = stop
+	g.loops.Go(func() { s.follow(ctx) })
+	return s
+}
+
+// Credentials are what came with a call.
+type Credentials struct {
+	// Certificate is that of the client, verified; nil: none.
+	Certificate *x509.Certificate
+	// Authorization are the values of the metadata of that name, as they came.
+	Authorization []string
+}
+
+// Admission is a call that was let in. Leave it when the call has ended.
+type Admission struct {
+	account *account // nil: nothing is counted
+	until   time.Time
+}
+
+// Admit lets a call of a method in or says why not, and notes the caller in the
+// context. A token says who the caller is, even where a certificate comes with it;
+// one that is not valid is refused and never passed over.
+func (g *Guard) Admit(ctx context.Context, method string, c Credentials) (*Admission, error) {
+	m := methods[method]
+	switch {
+	case g.open:
+		note(ctx, everybody)
+		return &Admission{}, nil
+	case m.Open:
+		return &Admission{}, nil
+	}
+	now := time.Now()
+	s := g.state.Load()
+	caller, until, err := s.identify(ctx, c, now)
+	if err != nil {
+		return nil, err
+	}
+	note(ctx, caller)
+	account := s.accounts[caller.Name]
+	if err := account.enter(now); err != nil {
+		return nil, err
+	}
+	if !m.allows(caller.Roles) {
+		account.leave()
+		return nil, ErrRole
+	}
+	return &Admission{account, until}, nil
+}
+
+// identify finds the caller, and until when what it has shown is valid.
+func (s *state) identify(ctx context.Context, c Credentials, now time.Time) (*Caller, time.Time, error) {
+	token, err := tokenIn(c.Authorization)
+	switch {
+	case err != nil:
+		return nil, now, err
+	case token != "":
+		v, err := s.verify(ctx, token, now)
+		if err != nil {
+			return nil, now, err
+		}
+		return v.caller, v.until, nil
+	case c.Certificate == nil:
+		return nil, now, ErrNoCredential
+	}
+	e, err := s.access.identify(c.Certificate, now)
+	if err != nil {
+		return nil, now, err
+	}
+	return &e.Caller, c.Certificate.NotAfter, nil
+}
+
+// Leave says that the call has ended.
+func (a *Admission) Leave() {
+	if a.account != nil {
+		a.account.leave()
+	}
+}
+
+// Wait lets one item of a stream wait for its turn, as if it were a call.
+func (a *Admission) Wait(ctx context.Context) error {
+	if a.account == nil {
+		return nil
+	}
+	return a.account.rate.Wait(ctx)
+}
+
+// WhenVoid calls end when the admission is void, since the certificate or the
+// token has expired or the access file says something else; stop must be called
+// when the call has ended.
+func (a *Admission) WhenVoid(end func()) (stop func()) {
+	if a.account == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithDeadline(a.account.valid, a.until)
+	stopEnd := context.AfterFunc(ctx, end)
+	return func() {
+		stopEnd()
+		cancel()
+	}
+}

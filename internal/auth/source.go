@@ -1,0 +1,110 @@
+package auth
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/makeamends/amends/internal/files"
+	accessv1 "github.com/makeamends/amends/proto/recovery/access/v1"
+)
+
+// source is where the keys of one issuer come from: a file that is followed, or
+// the issuer itself. Keys that were had once stay until others come.
+type source struct {
+	issuer *accessv1.Issuer
+	keys   atomic.Pointer[keySet] // nil: none were had yet
+	remote *remote                // nil: they are in a file
+	file   string
+	told   func(issuer string, err error) // of every change that is taken over, or is not
+	stop   context.CancelFunc
+
+	trouble string // that was told last; of follow alone
+}
+
+// newSource begins with the keys that the access file came with, if it did.
+func newSource(i *issuer, told func(string, error)) *source {
+	s := &source{issuer: i.message, file: i.file, told: told}
+	if i.keys != nil {
+		s.keys.Store(i.keys)
+	}
+	if i.message.GetDiscover() {
+		s.remote = newRemote(i.message.GetIssuer())
+	}
+	return s
+}
+
+// serves reports whether the source is that of an issuer of another file too.
+func (s *source) serves(i *issuer) bool { return proto.Equal(s.issuer, i.message) && s.file == i.file }
+
+// follow keeps the keys fresh until the context ends.
+func (s *source) follow(ctx context.Context) {
+	if s.remote != nil {
+		s.remote.run(ctx, s.adopt)
+		return
+	}
+	err := files.Follow(ctx, func(contents [][]byte, err error) bool {
+		if err != nil {
+			contents = [][]byte{nil}
+		}
+		s.adopt(contents[0], err)
+		return true
+	}, s.file)
+	if err != nil {
+		s.told(s.issuer.GetIssuer(), err)
+	}
+}
+
+// adopt takes over keys. What cannot be read changes nothing.
+func (s *source) adopt(text []byte, err error) {
+	was := s.keys.Load()
+	var set *keySet
+	if err == nil {
+		set, err = parseKeys(text)
+	}
+	trouble := ""
+	switch {
+	case err != nil:
+		trouble = err.Error()
+	case was == nil || was.text != set.text:
+		s.keys.Store(set)
+	case s.trouble == "":
+		return // as it was
+	}
+	if err == nil || trouble != s.trouble {
+		s.told(s.issuer.GetIssuer(), err)
+	}
+	s.trouble = trouble
+}
+
+// find gives the keys with which such a token may be signed, and the set that they
+// are of. A key that is not known may be new, so the issuer is asked once more.
+func (s *source) find(ctx context.Context, id, algorithm string) (*keySet, []jose.JSONWebKey, error) {
+	for again := true; ; again = false {
+		set := s.keys.Load()
+		if set != nil {
+			if found := set.of(id, algorithm); len(found) > 0 {
+				return set, found, nil
+			}
+		}
+		if again && s.remote != nil && s.remote.again(ctx) {
+			continue
+		}
+		if set == nil {
+			return nil, nil, ErrIssuer
+		}
+		return nil, nil, refuse(ErrToken, "its issuer has no such key")
+	}
+}
+
+// first waits for the first keys, as long as the context lasts.
+func (s *source) first(ctx context.Context) {
+	for s.remote != nil && s.keys.Load() == nil && s.remote.next(ctx) {
+	}
+}
+
+// issuerWait is what a caller is asked to wait whose issuer has given no keys yet.
+const issuerWait = time.Second

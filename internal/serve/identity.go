@@ -1,0 +1,72 @@
+package serve
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
+
+	"github.com/makeamends/amends/internal/auth"
+	"github.com/makeamends/amends/internal/rpc"
+)
+
+// credentialsOf are what came with a call. A certificate counts only if it was
+// verified.
+func credentialsOf(ctx context.Context) auth.Credentials {
+	c := auth.Credentials{Authorization: metadata.ValueFromIncomingContext(ctx, "authorization")}
+	if p, ok := peer.FromContext(ctx); ok {
+		if info, ok := p.AuthInfo.(credentials.TLSInfo); ok && len(info.State.VerifiedChains) > 0 {
+			c.Certificate = info.State.VerifiedChains[0][0]
+		}
+	}
+	return c
+}
+
+// identifyUnary lets in who may make the call.
+func (s *Server) identifyUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	admission, err := s.guard.Admit(ctx, info.FullMethod, credentialsOf(ctx))
+	if err != nil {
+		return nil, err
+	}
+	defer admission.Leave()
+	return next(ctx, req)
+}
+
+// identifyStream does the same for streams, which end when the admission is void: who
+// calls again is judged anew.
+func (s *Server) identifyStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	admission, err := s.guard.Admit(stream.Context(), info.FullMethod, credentialsOf(stream.Context()))
+	if err != nil {
+		return err
+	}
+	defer admission.Leave()
+	ctx, cancel := context.WithCancelCause(stream.Context())
+	defer cancel(nil)
+	defer admission.WhenVoid(func() { cancel(rpc.ErrEnding) })()
+	stream = endingStream{stream, ctx}
+	if info.IsClientStream {
+		stream = pacedStream{stream, admission}
+	}
+	return next(srv, stream)
+}
+
+// pacedStream lets what the caller sends wait for its turn.
+type pacedStream struct {
+	grpc.ServerStream
+	admission *auth.Admission
+}
+
+func (p pacedStream) RecvMsg(message any) error {
+	if err := p.ServerStream.RecvMsg(message); err != nil {
+		return err
+	}
+	if err := p.admission.Wait(p.Context()); err != nil {
+		if cause := context.Cause(p.Context()); cause != nil {
+			return cause
+		}
+		return context.DeadlineExceeded // the turn would come too late
+	}
+	return nil
+}
