@@ -35,7 +35,7 @@ func (t Tenants) contain(name string) bool {
 
 // only leaves those that are named as well.
 func (t Tenants) only(names []string) Tenants {
-	names = slices.DeleteFunc(slices.Sorted(slices.Values(names)), func(name string) bool { return !t.contain(name) })
+	names = slices.DeleteFunc(slices.Sorted(slices.Values(names)), func(name string) bool { return name == everyTenant || !t.contain(name) })
 	return Tenants{names: names}
 }
 

@@ -112,6 +112,20 @@ func (r *remote) again(ctx context.Context) bool {
 	return r.next(ctx)
 }
 
+// first waits until the issuer was asked the first time.
+func (r *remote) first(ctx context.Context) {
+	r.mu.Lock()
+	done, asked := r.done, !r.last.IsZero()
+	r.mu.Unlock()
+	if asked {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-done:
+	}
+}
+
 // next waits until the issuer has been asked the next time.
 func (r *remote) next(ctx context.Context) bool {
 	r.mu.Lock()

@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"sync/atomic"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"google.golang.org/protobuf/proto"
@@ -100,11 +99,10 @@ func (s *source) find(ctx context.Context, id, algorithm string) (*keySet, []jos
 	}
 }
 
-// first waits for the first keys, as long as the context lasts.
+// first waits until the issuer was asked for its keys the first time, or until
+// the context ends.
 func (s *source) first(ctx context.Context) {
-	for s.remote != nil && s.keys.Load() == nil && s.remote.next(ctx) {
+	if s.remote != nil {
+		s.remote.first(ctx)
 	}
 }
-
-// issuerWait is what a caller is asked to wait whose issuer has given no keys yet.
-const issuerWait = time.Second

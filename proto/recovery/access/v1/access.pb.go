@@ -970,13 +970,15 @@ const file_recovery_access_v1_access_proto_rawDesc = "" +
 	"\xaa\x01\a\"\x03\b\xac\x022\x00R\x06leeway\x12-\n" +
 	"\ftenant_claim\x18\a \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\vtenantClaim:}\xbaHz\x1ax\n" +
-	"\vissuer.keys\x12+needs exactly one of jwks_file and discover\x1a<has(this.jwks_file) != (has(this.discover) && this.discover)\"\xb0\x04\n" +
-	"\x06Caller\x123\n" +
-	"\x04name\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[A-Za-z0-9._@+-]{1,64}$R\x04name\x12M\n" +
+	"\vissuer.keys\x12+needs exactly one of jwks_file and discover\x1a<has(this.jwks_file) != (has(this.discover) && this.discover)\"\x94\x06\n" +
+	"\x06Caller\x12\x80\x01\n" +
+	"\x04name\x18\x01 \x01(\tBl\xbaHi\xba\x01f\n" +
+	"\vcaller.name\x12-must be 1 to 64 letters, digits and . _ @ + -\x1a(this.matches('^[A-Za-z0-9._@+-]{1,64}$')R\x04name\x12M\n" +
 	"\fcertificates\x18\x02 \x03(\v2\x1f.recovery.access.v1.CertificateB\b\xbaH\x05\x92\x01\x02\x10dR\fcertificates\x12;\n" +
 	"\x06tokens\x18\x03 \x03(\v2\x19.recovery.access.v1.TokenB\b\xbaH\x05\x92\x01\x02\x10dR\x06tokens\x12W\n" +
-	"\x05roles\x18\x04 \x03(\tBA\xbaH>\x92\x01;\b\x01\x18\x01\"5r3R\breporterR\x05agentR\bapproverR\x06readerR\aprivacyR\x05adminR\x05roles\x12N\n" +
-	"\atenants\x18\x05 \x03(\tB4\xbaH1\x92\x01.\b\x01\x10\xe8\a\x18\x01\"%r#2!^([a-z0-9][a-z0-9._-]{0,63}|[*])$R\atenants\x122\n" +
+	"\x05roles\x18\x04 \x03(\tBA\xbaH>\x92\x01;\b\x01\x18\x01\"5r3R\breporterR\x05agentR\bapproverR\x06readerR\aprivacyR\x05adminR\x05roles\x12\xe3\x01\n" +
+	"\atenants\x18\x05 \x03(\tB\xc8\x01\xbaH\xc4\x01\x92\x01\xc0\x01\b\x01\x10\xe8\a\x18\x01\"\xb6\x01\xba\x01\xb2\x01\n" +
+	"\rcaller.tenant\x12nmust be at most 64 of a-z, 0-9, dot, underscore and hyphen, beginning with a letter or a digit, or \"*\" for all\x1a1this.matches('^([a-z0-9][a-z0-9._-]{0,63}|[*])$')R\atenants\x122\n" +
 	"\x06limits\x18\x06 \x01(\v2\x1a.recovery.access.v1.LimitsR\x06limits:\x87\x01\xbaH\x83\x01\x1a\x80\x01\n" +
 	"\fcaller.known\x12:needs certificates or tokens, by which the caller is known\x1a4size(this.certificates) > 0 || size(this.tokens) > 0\"\x9c\x02\n" +
 	"\vCertificate\x12\x1c\n" +

@@ -1,0 +1,76 @@
+package auth
+
+import (
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"net/url"
+	"testing"
+	"time"
+)
+
+func TestCertificatesTellWhoCalls(t *testing.T) {
+	const spiffe = "spiffe://example.com/orders"
+	a := load(t, fileOf(t, `
+callers:
+  - {name: by-uri, roles: [reporter], tenants: [a], certificates: [{uri: "spiffe://example.com/orders"}, {uri: "spiffe://example.com/new"}]}
+  - {name: by-dns, roles: [reader], tenants: [a], certificates: [{dns: orders.example.com}, {dns: "*.example.com"}]}
+  - {name: by-common-name, roles: [agent], tenants: [a], certificates: [{common_name: orders}]}
+`))
+	now := time.Now()
+	for name, test := range map[string]struct {
+		uris, dns []string
+		common    string
+		expired   bool
+		want      string
+		err       error
+	}{
+		"a URI":                       {uris: []string{spiffe}, want: "by-uri"},
+		"one URI of several":          {uris: []string{"spiffe://a/b", "spiffe://example.com/new"}, want: "by-uri"},
+		"a DNS name":                  {dns: []string{"orders.example.com"}, want: "by-dns"},
+		"the first of the file":       {uris: []string{spiffe}, dns: []string{"orders.example.com"}, want: "by-uri"},
+		"the common name":             {common: "orders", want: "by-common-name"},
+		"another URI":                 {uris: []string{spiffe + "/"}, err: ErrStranger},
+		"the URI in capitals":         {uris: []string{"spiffe://EXAMPLE.com/orders"}, err: ErrStranger},
+		"a name below the wildcard":   {dns: []string{"x.example.com"}, err: ErrStranger},
+		"the wildcard itself":         {dns: []string{"*.example.com"}, want: "by-dns"},
+		"a URI as a DNS name":         {dns: []string{spiffe}, err: ErrStranger},
+		"a DNS name as a common name": {common: "orders.example.com", err: ErrStranger},
+		"common name beside others":   {common: "orders", dns: []string{"x.example.com"}, err: ErrStranger},
+		"common name beside a URI":    {common: "orders", uris: []string{"spiffe://a/b"}, err: ErrStranger},
+		"without a name":              {err: ErrStranger},
+		"expired meanwhile":           {uris: []string{spiffe}, expired: true, err: ErrExpired},
+	} {
+		c := &x509.Certificate{DNSNames: test.dns, Subject: pkix.Name{CommonName: test.common}, NotAfter: now.Add(time.Hour)}
+		for _, u := range test.uris {
+			parsed, err := url.Parse(u)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.URIs = append(c.URIs, parsed)
+		}
+		if test.expired {
+			c.NotAfter = now.Add(-time.Second)
+		}
+		e, err := a.identify(c, now)
+		if !errors.Is(err, test.err) || err == nil && e.Name != test.want {
+			t.Errorf("%s: %v, %v; want %q, %v", name, e, err, test.want, test.err)
+		}
+	}
+}
+
+// A token says who it is, even beside a certificate; one that is no good is not
+// passed over for the certificate's sake.
+func TestTokenBesideACertificate(t *testing.T) {
+	g, people, _ := guarded(t)
+	c := Credentials{Certificate: &x509.Certificate{NotAfter: time.Now().Add(time.Hour)}}
+	ctx := WithPlace(t.Context())
+	c.Authorization = []string{"Bearer " + people.Token(t, "u", map[string]any{"groups": "desk"})}
+	if _, err := g.Admit(ctx, "/recovery.v1.RecoveryService/GetCase", c); err != nil || CallerOf(ctx).Name != "desk" {
+		t.Errorf("it is %q: %v", CallerOf(ctx).Name, err)
+	}
+	c.Authorization = []string{"Bearer x"}
+	if _, err := g.Admit(t.Context(), "/recovery.v1.RecoveryService/GetCase", c); !errors.Is(err, ErrToken) {
+		t.Errorf("a bad token beside a certificate: %v", err)
+	}
+}
