@@ -97,10 +97,8 @@ func (r *remote) pause(ctx context.Context, d time.Duration) bool {
 // again asks for newer keys and waits for them a little; false when the issuer was
 // asked only just now, or is not done in time.
 func (r *remote) again(ctx context.Context) bool {
-	r.mu.Lock()
-	early := !r.last.IsZero() && time.Since(r.last) < retryEvery
-	r.mu.Unlock()
-	if early {
+	last, done := r.state()
+	if !last.IsZero() && time.Since(last) < retryEvery {
 		return false
 	}
 	select {
@@ -109,28 +107,25 @@ func (r *remote) again(ctx context.Context) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, newKeyTime)
 	defer cancel()
-	return r.next(ctx)
+	return wait(ctx, done)
 }
 
 // first waits until the issuer was asked the first time.
 func (r *remote) first(ctx context.Context) {
-	r.mu.Lock()
-	done, asked := r.done, !r.last.IsZero()
-	r.mu.Unlock()
-	if asked {
-		return
-	}
-	select {
-	case <-ctx.Done():
-	case <-done:
+	if last, done := r.state(); last.IsZero() {
+		wait(ctx, done)
 	}
 }
 
-// next waits until the issuer has been asked the next time.
-func (r *remote) next(ctx context.Context) bool {
+// state is when the issuer was asked last, and what is closed when it was asked
+// the next time.
+func (r *remote) state() (last time.Time, done <-chan struct{}) {
 	r.mu.Lock()
-	done := r.done
-	r.mu.Unlock()
+	defer r.mu.Unlock()
+	return r.last, r.done
+}
+
+func wait(ctx context.Context, done <-chan struct{}) bool {
 	select {
 	case <-ctx.Done():
 		return false
