@@ -3,17 +3,10 @@ package serve
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"os"
-	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
-
-	"google.golang.org/grpc/credentials"
 
 	"github.com/makeamends/amends/internal/files"
 )
@@ -116,66 +109,4 @@ func (t *transport) next(*tls.ClientHelloInfo) (*tls.Config, error) {
 		c.ClientAuth = tls.VerifyClientCertIfGiven
 	}
 	return c, nil
-}
-
-// credentials are those of the gRPC server. Connections that are refused are told
-// to the log by their kind.
-func (s *Server) credentials() credentials.TransportCredentials {
-	// The settings of every connection come from next; the minimum stands here too,
-	// so that nothing weaker can ever be spoken.
-	listening := credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS13, GetConfigForClient: s.transport.next})
-	return handshakes{listening, func(why string) {
-		s.telemetry.Metrics.ConnectionRefused(why)
-		s.config.Logger.Warn("a connection was refused", "reason", why)
-	}}
-}
-
-// handshakes tells of those that fail.
-type handshakes struct {
-	credentials.TransportCredentials
-	refused func(why string)
-}
-
-// ServerHandshake is that of the credentials.
-func (h handshakes) ServerHandshake(raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	conn, info, err := h.TransportCredentials.ServerHandshake(raw)
-	if why := handshakeFault(err); why != "" {
-		h.refused(why)
-	}
-	return conn, info, err
-}
-
-// handshakeFault names why a connection was refused, in fixed words: the texts of
-// the library hold names out of certificates of strangers. It names nothing where
-// somebody only looked whether the port is open.
-func handshakeFault(err error) string {
-	var plain tls.RecordHeaderError
-	var unverified *tls.CertificateVerificationError
-	switch {
-	case err == nil, errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
-		return ""
-	case errors.As(err, &plain):
-		return "not TLS"
-	case errors.As(err, &unverified):
-		return "certificate " + certificateFault(unverified.Err)
-	case strings.Contains(err.Error(), "didn't provide a certificate"):
-		return "no certificate"
-	default:
-		return "handshake failed"
-	}
-}
-
-func certificateFault(err error) string {
-	var unknown x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
-	switch {
-	case errors.As(err, &unknown):
-		return "of an unknown authority"
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "not valid at this time"
-	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
-		return "not for clients"
-	default:
-		return "not valid"
-	}
 }
