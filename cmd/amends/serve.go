@@ -55,6 +55,9 @@ level, to be changed while the service runs, profiles (/debug/pprof/) and channe
   amends policy show > policy.yaml
   amends serve --policy policy.yaml
 
+  # callers must show a certificate, and may do what a file says
+  amends serve --tls-cert server.crt --tls-key server.key --client-ca ca.crt --access access.yaml
+
   # a cluster in which one replica must hold every change before it is answered
   amends serve --production --redis redis+cluster://10.0.0.1:6379,10.0.0.2:6379 --redis-wait 1 --key-file amends.key`,
 		Args: cobra.NoArgs,
@@ -63,6 +66,12 @@ level, to be changed while the service runs, profiles (/debug/pprof/) and channe
 	flags.StringVar(&settings.Listen, "listen", serve.DefaultListen, "`ADDRESS` for calls (gRPC), HOST:PORT")
 	flags.StringVar(&settings.OpsListen, "ops-listen", serve.DefaultOpsListen,
 		"`ADDRESS` for operators: /metrics, /healthz, /readyz, and on loopback /loglevel, /debug/pprof/ and channelz;\nempty: none")
+	flags.StringVar(&settings.TLSCert, "tls-cert", "", "`FILE` of the certificate of this server (PEM, with its chain), watched for changes; goes with --tls-key")
+	flags.StringVar(&settings.TLSKey, "tls-key", "", "`FILE` of the key of that certificate (PEM), watched for changes")
+	flags.StringVar(&settings.ClientCA, "client-ca", "",
+		"`FILE` of the authorities (PEM) whose certificates prove who calls, watched for changes;\nempty: no certificate is asked for")
+	flags.StringVar(&settings.Access, "access", "",
+		"`FILE` that says who may call what, watched for changes; goes with TLS; empty: everybody may do everything")
 	flags.BoolVar(&settings.Insecure, "insecure", false, "listen in the clear on an address that other machines reach")
 	flags.StringVar(&settings.Redis, "redis", "embedded",
 		"`STORE`: embedded, redis://HOST:PORT, rediss://… (TLS), redis+cluster://HOST:PORT,HOST:PORT or\nredis+sentinel://HOST:PORT,HOST:PORT/MASTER")
@@ -81,7 +90,10 @@ level, to be changed while the service runs, profiles (/debug/pprof/) and channe
 		"`CALLS` under way at most, waiting ones too; how many are carried out at a time finds itself, and what is too\nmuch is refused with RESOURCE_EXHAUSTED")
 	flags.Var(spanValue{&settings.Drain}, "drain", "how long calls under way may take to end when the service is stopped")
 	_ = cmd.MarkFlagFilename("policy", "yaml", "yml")
-	_ = cmd.MarkFlagFilename("key-file")
+	_ = cmd.MarkFlagFilename("access", "yaml", "yml")
+	for _, file := range []string{"key-file", "tls-cert", "tls-key", "client-ca"} {
+		_ = cmd.MarkFlagFilename(file)
+	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		settings.Version = release
 		settings.Logger, settings.Level = app.logger(level.value)
