@@ -66,7 +66,7 @@ func (g *Guard) Close() {
 }
 
 // Adopt goes by another access file from now on. Keys, and what callers have used
-// up of their limits, stay. The admissions of callers of whom it says something
+// up of their limits, stay. The passes of callers of whom it says something
 // else than before are void.
 func (g *Guard) Adopt(a *Access) {
 	g.adopts.Lock()
@@ -116,8 +116,8 @@ type Credentials struct {
 	Authorization []string
 }
 
-// Admission is a call that was let in. Leave it when the call has ended.
-type Admission struct {
+// Pass is a call that was let in. Leave it when the call has ended.
+type Pass struct {
 	account *account // nil: nothing is counted
 	until   time.Time
 }
@@ -125,14 +125,14 @@ type Admission struct {
 // Admit lets a call of a method in or says why not, and notes the caller in the
 // context. A token says who the caller is, even where a certificate comes with it;
 // one that is not valid is refused and never passed over.
-func (g *Guard) Admit(ctx context.Context, method string, c Credentials) (*Admission, error) {
+func (g *Guard) Admit(ctx context.Context, method string, c Credentials) (*Pass, error) {
 	m := methods[method]
 	switch {
 	case g.open:
 		note(ctx, everybody)
-		return &Admission{}, nil
+		return &Pass{}, nil
 	case m.Open:
-		return &Admission{}, nil
+		return &Pass{}, nil
 	}
 	now := time.Now()
 	s := g.state.Load()
@@ -149,7 +149,7 @@ func (g *Guard) Admit(ctx context.Context, method string, c Credentials) (*Admis
 		account.leave()
 		return nil, ErrRole
 	}
-	return &Admission{account, until}, nil
+	return &Pass{account, until}, nil
 }
 
 // identify finds the caller, and until when what it has shown is valid.
@@ -175,24 +175,24 @@ func (s *state) identify(ctx context.Context, c Credentials, now time.Time) (*Ca
 }
 
 // Leave says that the call has ended.
-func (a *Admission) Leave() {
+func (a *Pass) Leave() {
 	if a.account != nil {
 		a.account.leave()
 	}
 }
 
 // Wait lets one item of a stream wait for its turn, as if it were a call.
-func (a *Admission) Wait(ctx context.Context) error {
+func (a *Pass) Wait(ctx context.Context) error {
 	if a.account == nil {
 		return nil
 	}
 	return a.account.rate.Wait(ctx)
 }
 
-// WhenVoid calls end when the admission is void, since the certificate or the
+// WhenVoid calls end when the pass is void, since the certificate or the
 // token has expired or the access file says something else; stop must be called
 // when the call has ended.
-func (a *Admission) WhenVoid(end func()) (stop func()) {
+func (a *Pass) WhenVoid(end func()) (stop func()) {
 	if a.account == nil {
 		return func() {}
 	}

@@ -106,7 +106,7 @@ func TestCallsASecond(t *testing.T) {
 func TestCallsAtOnce(t *testing.T) {
 	g := NewGuard(t.Context(), readers(t, "calls_at_once: 2", "a", "b"), nil)
 	defer g.Close()
-	admit := func(name string) (*Admission, error) { return g.Admit(t.Context(), getCase, by(name)) }
+	admit := func(name string) (*Pass, error) { return g.Admit(t.Context(), getCase, by(name)) }
 	first, err := admit("a")
 	if err != nil {
 		t.Fatal(err)
@@ -141,9 +141,9 @@ func TestCallsAtOnce(t *testing.T) {
 	}
 }
 
-// An admission is void when the file says something else of its caller, and only
+// A pass is void when the file says something else of its caller, and only
 // then, or when the certificate has expired.
-func TestAdmissionsEnd(t *testing.T) {
+func TestPassesEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGuard(t.Context(), readers(t, "burst: 5", "same", "other", "gone"), nil)
 		defer g.Close()
@@ -179,7 +179,7 @@ callers:
 	})
 }
 
-func TestCallsEndBeforeTheirAdmission(t *testing.T) {
+func TestCallsEndBeforeTheirPass(t *testing.T) {
 	g := NewGuard(t.Context(), readers(t, "burst: 5", "a"), nil)
 	defer g.Close()
 	a, err := g.Admit(t.Context(), getCase, by("a"))

@@ -232,13 +232,22 @@ func (r refusal) status(ctx context.Context, err error) *status.Status {
 		details = append(details, badRequest(broken.faults))
 	}
 	if r.retry > 0 {
-		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(r.retry/2 + rand.N(r.retry))})
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(r.delay(err))})
 	}
 	st := status.New(r.code, r.text)
 	if full, err := st.WithDetails(details...); err == nil {
 		st = full
 	}
 	return st
+}
+
+// delay is what the caller is told of when to repeat. A limit of its own ends at a
+// time that is known.
+func (r refusal) delay(err error) time.Duration {
+	if errors.As(err, new(*auth.LimitError)) {
+		return r.retry
+	}
+	return r.retry/2 + rand.N(r.retry)
 }
 
 func badRequest(faults []fault) *errdetails.BadRequest {

@@ -69,6 +69,13 @@ func (a *admission) announce(c class) (announced, bool) {
 	return a.coming.add(c, now), true
 }
 
+// withdraw says that a call that was let come does not enter.
+func (a *admission) withdraw(m announced) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.coming.remove(m)
+}
+
 // request is a call that wants to be carried out.
 type request struct {
 	kind

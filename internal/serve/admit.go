@@ -68,6 +68,15 @@ func (s *Server) tooMuch(ctx context.Context, method string) error {
 	return refused.GRPCStatus().Err()
 }
 
+// withdraw says that a call that was let come is refused for another reason: it
+// takes nobody's turn.
+func (s *Server) withdraw(ctx context.Context) {
+	if v, ok := ctx.Value(visitKey{}).(visit); ok {
+		s.admission.withdraw(v.mark)
+		v.leave()
+	}
+}
+
 // admitUnary carries out a call when its turn comes.
 func (s *Server) admitUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
 	k, ok := kinds[info.FullMethod]

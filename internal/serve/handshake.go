@@ -57,10 +57,10 @@ const (
 
 // Close closes the connection.
 func (p *patientConn) Close() error {
-	if half, ok := p.Conn.(*net.TCPConn); ok && p.failed {
+	if half, ok := p.Conn.(interface{ CloseWrite() error }); ok && p.failed {
 		_ = half.CloseWrite()
-		_ = half.SetReadDeadline(time.Now().Add(patienceTime))
-		_, _ = io.CopyN(io.Discard, half, patienceBytes)
+		_ = p.SetReadDeadline(time.Now().Add(patienceTime))
+		_, _ = io.CopyN(io.Discard, p.Conn, patienceBytes)
 	}
 	return p.Conn.Close()
 }

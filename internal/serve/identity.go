@@ -26,28 +26,29 @@ func credentialsOf(ctx context.Context) auth.Credentials {
 
 // identifyUnary lets in who may make the call.
 func (s *Server) identifyUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	admission, err := s.guard.Admit(ctx, info.FullMethod, credentialsOf(ctx))
+	pass, err := s.guard.Admit(ctx, info.FullMethod, credentialsOf(ctx))
 	if err != nil {
+		s.withdraw(ctx)
 		return nil, err
 	}
-	defer admission.Leave()
+	defer pass.Leave()
 	return next(ctx, req)
 }
 
-// identifyStream does the same for streams, which end when the admission is void: who
+// identifyStream does the same for streams, which end when the pass is void: who
 // calls again is judged anew.
 func (s *Server) identifyStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	admission, err := s.guard.Admit(stream.Context(), info.FullMethod, credentialsOf(stream.Context()))
+	pass, err := s.guard.Admit(stream.Context(), info.FullMethod, credentialsOf(stream.Context()))
 	if err != nil {
 		return err
 	}
-	defer admission.Leave()
+	defer pass.Leave()
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
-	defer admission.WhenVoid(func() { cancel(rpc.ErrEnding) })()
+	defer pass.WhenVoid(func() { cancel(rpc.ErrEnding) })()
 	stream = endingStream{stream, ctx}
 	if info.IsClientStream {
-		stream = pacedStream{stream, admission}
+		stream = pacedStream{stream, pass}
 	}
 	return next(srv, stream)
 }
@@ -55,14 +56,14 @@ func (s *Server) identifyStream(srv any, stream grpc.ServerStream, info *grpc.St
 // pacedStream lets what the caller sends wait for its turn.
 type pacedStream struct {
 	grpc.ServerStream
-	admission *auth.Admission
+	pass *auth.Pass
 }
 
 func (p pacedStream) RecvMsg(message any) error {
 	if err := p.ServerStream.RecvMsg(message); err != nil {
 		return err
 	}
-	if err := p.admission.Wait(p.Context()); err != nil {
+	if err := p.pass.Wait(p.Context()); err != nil {
 		if cause := context.Cause(p.Context()); cause != nil {
 			return cause
 		}
