@@ -14,17 +14,23 @@ type fileMetrics struct {
 }
 
 func newFileMetrics(f promauto.Factory) fileMetrics {
-	return fileMetrics{
+	m := fileMetrics{
 		failures: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "amends_file_reload_failures_total", Help: "Changed files that were not taken over: access, keys (of issuers of tokens), tls.",
+			Name: "amends_file_reload_failures_total", Help: "Changed files that were not taken over: the access file, keys of issuers of tokens, those of TLS.",
 		}, []string{"files"}),
 		success: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "amends_file_last_reload_success", Help: "1 if the files as they stand are in force, 0 if they were refused; none before the first change.",
+			Name: "amends_file_last_reload_success", Help: "0 if those files as they stand were refused and what was in force stays, 1 otherwise.",
 		}, []string{"files"}),
 		refused: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "amends_connections_refused_total", Help: "Connections whose TLS handshake failed, by reason.",
 		}, []string{"reason"}),
 	}
+	for _, files := range []string{"access", "keys", "tls"} {
+		m.failures.WithLabelValues(files)
+		m.success.WithLabelValues(files).Set(1)
+	}
+	m.refused.WithLabelValues("not TLS")
+	return m
 }
 
 // Reloaded says how the reading of changed files went.
