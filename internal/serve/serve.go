@@ -123,6 +123,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		"policy", active.Version, "version", s.config.Version)
 	s.warnOfStrangers()
 	s.loops.Go(s.watchStore)
+	s.loops.Go(s.tellShed)
 	s.loops.Go(s.watchPolicy)
 	s.loops.Go(s.watchAccess)
 	s.loops.Go(s.watchTransport)
