@@ -101,7 +101,7 @@ func TestComposeRunsTheService(t *testing.T) {
 		env[variable] = *value
 	}
 	values := known(t, "the service amends", s.Command, env)
-	for _, flag := range []string{"config", "key-file"} {
+	for _, flag := range []string{"config", "key-file", "tls-cert", "tls-key", "client-ca"} {
 		name := strings.TrimPrefix(values[flag], "/run/secrets/")
 		if !slices.ContainsFunc(s.Secrets, func(c types.ServiceSecretConfig) bool { return c.Source == name }) {
 			t.Errorf("--%s is %q, which is none of its secrets", flag, values[flag])

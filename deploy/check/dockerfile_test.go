@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -107,7 +108,11 @@ func declares(t *testing.T, i *image) {
 // serves runs the image's command on the embedded store.
 func serves(t *testing.T, i *image, binary string) {
 	before := listing(t, i.root)
-	s := i.serve(t, i.command[1:], nil)
+	refused, err := exec.CommandContext(t.Context(), "env", slices.Concat(i.env, []string{binary}, i.command[1:])...).CombinedOutput()
+	if err == nil || !strings.Contains(string(refused), "--insecure") {
+		t.Errorf("with no certificate it is not refused, but %v\n%s", err, refused)
+	}
+	s := i.serve(t, i.command[1:], []string{"AMENDS_INSECURE=true"}, i.health)
 	report := runs(t, binary, "report", "--server", s.address, "--customer", "c-1", "--kind", "LATE", "--delay", "45m")
 	if !strings.Contains(report, "first response") {
 		t.Errorf("a report is answered\n%s", report)

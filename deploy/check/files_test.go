@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -39,21 +38,11 @@ func yamls(t *testing.T, folder string) (paths []string) {
 	return paths
 }
 
-// help is what `amends serve --help` says.
-var help = sync.OnceValues(func() (string, error) {
-	cmd := exec.Command("go", "run", "./cmd/amends", "serve", "--help")
-	cmd.Dir = repository
-	out, err := cmd.CombinedOutput()
-	return string(out), err
-})
-
 // flags are those that `amends serve` takes.
 func flags(t *testing.T) []string {
 	t.Helper()
-	text, err := help()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
+	i := theImage(t)
+	text := runs(t, i.path(i.command[0]), "serve", "--help")
 	var names []string
 	for _, match := range regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+)`).FindAllStringSubmatch(text, -1) {
 		names = append(names, match[1])
@@ -64,16 +53,13 @@ func flags(t *testing.T) []string {
 	return names
 }
 
-// awaited are the flags that the manifests have before the service does.
-var awaited = []string{"tls-cert", "tls-key", "client-ca", "access"}
-
 // known reports arguments and variables of the service that set none of its
 // flags, and gives the value of each that does by the name of the flag.
 func known(t *testing.T, where string, args []string, env map[string]string) map[string]string {
 	t.Helper()
 	names, values := flags(t), map[string]string{}
 	take := func(from, flag, value string) {
-		if !slices.Contains(names, flag) && !slices.Contains(awaited, flag) {
+		if !slices.Contains(names, flag) {
 			t.Errorf("%s: %s is no flag of amends serve", where, from)
 		}
 		if _, twice := values[flag]; twice {

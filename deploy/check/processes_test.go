@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -70,17 +71,27 @@ func TestComposeAsProcesses(t *testing.T) {
 	}
 	server := start()
 
+	access, err := filepath.Abs(filepath.Join(repository, "deploy/access.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	here := strings.NewReplacer("/run/secrets", secrets, "/etc/amends/access.yaml", access)
 	var env []string
 	for variable, value := range p.Services["amends"].Environment {
 		if !strings.HasPrefix(variable, "OTEL_") { // nobody is there to take traces
-			env = append(env, variable+"="+strings.ReplaceAll(*value, "/run/secrets", secrets))
+			env = append(env, variable+"="+here.Replace(*value))
 		}
 	}
-	s := i.serve(t, p.Services["amends"].Command, env)
+	health := slices.Clone(p.Services["amends"].HealthCheck.Test)
+	for n := range health {
+		health[n] = here.Replace(health[n])
+	}
+	s := i.serve(t, p.Services["amends"].Command, env, health)
 	binary := i.path(i.command[0])
 	ask := func(args ...string) string {
 		t.Helper()
-		return runs(t, binary, append(args, "--server", s.address)...)
+		return runs(t, binary, append(args, "--server", s.address, "--ca", filepath.Join(secrets, "ca.crt"),
+			"--cert", filepath.Join(secrets, "operator.crt"), "--key", filepath.Join(secrets, "operator.key"))...)
 	}
 	ask("report", "--customer", "c-1", "--kind", "LATE", "--delay", "45m")
 	before := ask("cases", "--customer", "c-1", "-o", "json")
@@ -91,9 +102,7 @@ func TestComposeAsProcesses(t *testing.T) {
 	_ = server.Process.Kill()
 	_ = server.Wait()
 	start()
-	await(t, "the service is ready again", func() bool {
-		return exec.CommandContext(t.Context(), binary, "health", "--server", s.address).Run() == nil
-	})
+	await(t, "the service is ready again", s.healthy)
 	if after := ask("cases", "--customer", "c-1", "-o", "json"); after != before {
 		t.Errorf("after Redis was killed the cases are\n%s\nbefore\n%s", after, before)
 	}

@@ -14,15 +14,16 @@ import (
 // service is the binary of the image at work.
 type service struct {
 	address, ops string
+	healthy      func() bool
 	process      *exec.Cmd
 	ended        chan error
 }
 
 // serve runs the binary of the image as the image does, with these arguments and
-// further variables, but on other ports, until its health check is content. A
+// further variables, but on other ports, until the health check is content. A
 // limit on the size of files stands for the read-only file system: no byte can
 // be written into any.
-func (i *image) serve(t *testing.T, args, env []string) *service {
+func (i *image) serve(t *testing.T, args, env, health []string) *service {
 	t.Helper()
 	s := &service{address: freeAddress(t), ops: freeAddress(t), ended: make(chan error, 1)}
 	elsewhere := strings.NewReplacer("0.0.0.0:7070", s.address, "127.0.0.1:7070", s.address, "0.0.0.0:7071", s.ops)
@@ -49,13 +50,18 @@ func (i *image) serve(t *testing.T, args, env []string) *service {
 		}
 	})
 
-	if len(i.health) < 2 || i.health[0] != "CMD" {
-		t.Fatalf("the health check is %q", i.health)
+	if len(health) < 2 || health[0] != "CMD" {
+		t.Fatalf("the health check is %q", health)
 	}
-	health := slices.Clone(i.health[1:])
+	health = slices.Clone(health[1:])
 	health[0] = i.path(health[0])
 	for n := range health {
 		health[n] = elsewhere.Replace(health[n])
+	}
+	s.healthy = func() bool {
+		check := exec.CommandContext(t.Context(), health[0], health[1:]...)
+		check.Env = s.process.Env
+		return check.Run() == nil
 	}
 	await(t, "the service is healthy", func() bool {
 		select {
@@ -63,9 +69,7 @@ func (i *image) serve(t *testing.T, args, env []string) *service {
 			t.Fatalf("it ended by itself: %v", err)
 		default:
 		}
-		check := exec.CommandContext(t.Context(), health[0], health[1:]...)
-		check.Env = s.process.Env
-		return check.Run() == nil
+		return s.healthy()
 	})
 	return s
 }

@@ -62,9 +62,11 @@ func TestUnitRunsTheService(t *testing.T) {
 		return found[0][1]
 	}
 	env := map[string]string{}
-	for pair := range strings.FieldsSeq(one("Environment")) {
-		name, value, _ := strings.Cut(pair, "=")
-		env[name] = value
+	for _, line := range regexp.MustCompile(`(?m)^Environment=(.*)$`).FindAllStringSubmatch(text, -1) {
+		for pair := range strings.FieldsSeq(line[1]) {
+			name, value, _ := strings.Cut(pair, "=")
+			env[name] = value
+		}
 	}
 	values := known(t, unit, strings.Fields(one("ExecStart"))[1:], env)
 	read := map[string]bool{}
