@@ -129,12 +129,3 @@ func TestComposeRunsTheService(t *testing.T) {
 		t.Errorf("GOMEMLIMIT is %d MiB of %d MiB, want 60 to 90 %%", soft, hard)
 	}
 }
-
-// TestAccessFiles: the service takes the access files, of compose and of the
-// example for Kubernetes.
-func TestAccessFiles(t *testing.T) {
-	i := theImage(t)
-	for _, path := range []string{"deploy/access.yaml", "deploy/kubernetes/overlays/example/access.yaml"} {
-		runs(t, i.path(i.command[0]), "access", "check", filepath.Join(repository, path))
-	}
-}
