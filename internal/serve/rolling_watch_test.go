@@ -61,12 +61,17 @@ func (w *watches) follow(ctx context.Context, c *client.Client, s *seen, begun f
 	}
 }
 
-// compare waits until every watch has had the steps of its tenant. It counts
-// those that are missing and the events that came more than once.
+// compare waits until every watch has had the steps of its tenant, or nothing
+// has come for ten seconds. It counts those that are missing and the events that
+// came more than once.
 func (w *watches) compare(steps ...map[string][]string) (missing, repeated int) {
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	last, since := -1, time.Now()
+	for ; ; time.Sleep(50 * time.Millisecond) {
 		missing, repeated = w.count(steps)
-		if missing == 0 || time.Now().After(end) {
+		if missing != last {
+			last, since = missing, time.Now()
+		}
+		if missing == 0 || time.Since(since) > 10*time.Second {
 			return missing, repeated
 		}
 	}

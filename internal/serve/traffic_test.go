@@ -38,7 +38,7 @@ type opened struct{ tenant, id string }
 // tenantOf spreads customers over tenants.
 func tenantOf(n int) string { return fmt.Sprint("tenant-", n/5%trafficTenants) }
 
-const trafficTenants = 4
+const trafficTenants = 20
 
 var traffics atomic.Int64
 
