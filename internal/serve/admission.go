@@ -57,20 +57,20 @@ func newAdmission(most, processors int) *admission {
 
 // announce asks, before anything is done for a call, whether it may come; false:
 // it is refused. Who was let come says so when it enters.
-func (a *admission) announce(c class) (announced, bool) {
+func (a *admission) announce(ctx context.Context, c class) (mark *announced, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := time.Now()
 	a.set(now)
-	if !a.room(c) {
+	if !a.room(c, now) {
 		a.refused++
-		return announced{}, false
+		return nil, false
 	}
-	return a.coming.add(c, now), true
+	return a.coming.add(ctx, c, now), true
 }
 
 // withdraw says that a call that was let come does not enter.
-func (a *admission) withdraw(m announced) {
+func (a *admission) withdraw(m *announced) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.coming.remove(m)
@@ -79,8 +79,8 @@ func (a *admission) withdraw(m announced) {
 // request is a call that wants to be carried out.
 type request struct {
 	kind
-	was     announced // zero: it was not announced
-	patient bool      // it would rather wait than be refused
+	was     *announced // nil: it was not announced
+	patient bool       // it would rather wait than be refused
 }
 
 // enter waits for the turn of a call. When it fails nothing was done for it.
@@ -93,7 +93,7 @@ func (a *admission) enter(ctx context.Context, r request) (*place, error) {
 	}
 	now := time.Now()
 	a.set(now)
-	if !r.patient && !r.was.as(r.class) && !a.room(r.class) {
+	if !r.patient && !r.was.as(r.class) && !a.room(r.class, now) {
 		a.refused++
 		a.mu.Unlock()
 		return nil, ledger.ErrOverloaded
@@ -165,12 +165,18 @@ func (a *admission) waiting(c class) (n int) {
 
 // room reports whether a call of the class may come: it is soon its turn, or it
 // is one of a crowd. Who keeps a promise may always come.
-func (a *admission) room(c class) bool {
-	inside := a.working + a.waiting(c) + a.coming.upTo(c)
-	switch {
-	case a.aside+a.working+a.waiting(bulk)+a.coming.upTo(bulk) >= max(leastInside, int(float64(a.most)*shares[c])):
+func (a *admission) room(c class, now time.Time) bool {
+	all, ahead := a.inside(c)
+	if all >= max(leastInside, int(float64(a.most)*shares[c])) {
 		return false
-	case inside < max(leastInside, 2*int(a.limit.calls*shares[c])) || c == keeping:
+	}
+	soon := max(leastInside, 2*int(a.limit.calls*shares[c]))
+	if ahead < soon || c == keeping {
+		return true
+	}
+	a.coming.forget(now)
+	switch _, ahead = a.inside(c); {
+	case ahead < soon:
 		return true
 	case a.crowd >= 1:
 		a.crowd--
@@ -180,11 +186,16 @@ func (a *admission) room(c class) bool {
 	}
 }
 
+// inside counts all calls, and those that are done before one of the class that
+// comes now.
+func (a *admission) inside(c class) (all, ahead int) {
+	return a.aside + a.working + a.waiting(bulk) + a.coming.upTo(bulk), a.working + a.waiting(c) + a.coming.upTo(c)
+}
+
 // set brings everything up to the time.
 func (a *admission) set(now time.Time) {
 	a.crowd = min(mostCrowd, a.crowd+mostCrowd*now.Sub(a.filled).Seconds()/crowdRefill.Seconds())
 	a.filled = now
-	a.coming.turn(now)
 	old := min(mostAside, max(leastAside, asidePaces*a.limit.pace()))
 	for e := a.paced.Front(); e != nil && now.Sub(e.Value.(*place).start) > old; e = a.paced.Front() {
 		a.putAside(e.Value.(*place))

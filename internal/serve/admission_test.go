@@ -163,7 +163,7 @@ func TestWhoIsRefused(t *testing.T) {
 			if _, err := c.enter(ctx, r); !errors.Is(err, ledger.ErrOverloaded) {
 				t.Errorf("class %d: %v, want ErrOverloaded", r.class, err)
 			}
-			if _, ok := c.announce(r.class); ok {
+			if _, ok := c.announce(ctx, r.class); ok {
 				t.Errorf("class %d would be let come", r.class)
 			}
 		}
@@ -174,7 +174,7 @@ func TestWhoIsRefused(t *testing.T) {
 		for range 100 {
 			c.come(ctx, step)
 		}
-		if _, ok := c.announce(keeping); !ok {
+		if _, ok := c.announce(ctx, keeping); !ok {
 			t.Error("who keeps a promise is refused")
 		}
 		if c.lines[bulk].Len() != 1 || c.lines[keeping].Len() != 100 {
@@ -193,7 +193,7 @@ func TestCrowd(t *testing.T) {
 	c := newAdmission(1024, 2)
 	let := func() (n int) {
 		for {
-			if _, ok := c.announce(reporting); !ok {
+			if _, ok := c.announce(t.Context(), reporting); !ok {
 				return n
 			}
 			n++
@@ -289,9 +289,10 @@ func TestDeadlineInLine(t *testing.T) {
 func TestAnnouncedAndNeverCame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(t, 1024)
-		var marks []announced
+		var marks []*announced
+		left, leave := context.WithCancel(t.Context())
 		for {
-			mark, ok := c.announce(reporting)
+			mark, ok := c.announce(left, reporting)
 			if !ok {
 				break
 			}
@@ -300,8 +301,18 @@ func TestAnnouncedAndNeverCame(t *testing.T) {
 		if len(marks) != leastInside {
 			t.Errorf("%d were let come, want %d", len(marks), leastInside)
 		}
-		time.Sleep(3 * comingTime)
-		if _, ok := c.announce(reporting); !ok {
+		leave()
+		if _, ok := c.announce(t.Context(), reporting); !ok {
+			t.Error("who has left is still waited for")
+		}
+		for range leastInside - 1 {
+			c.announce(t.Context(), reporting)
+		}
+		if _, ok := c.announce(t.Context(), reporting); ok {
+			t.Error("one too many was let come")
+		}
+		time.Sleep(2 * comingTime)
+		if _, ok := c.announce(t.Context(), reporting); !ok {
 			t.Error("who never came is still waited for")
 		}
 		for _, mark := range marks { // they come after all

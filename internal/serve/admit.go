@@ -26,7 +26,7 @@ const mostHeld = 10 * time.Second
 
 // visit is what the tap leaves for the interceptors.
 type visit struct {
-	mark  announced
+	mark  *announced // nil: admission was not asked yet
 	leave context.CancelFunc
 }
 
@@ -48,9 +48,9 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	if own {
 		limit = mostCallTime
 	}
-	var mark announced
+	var mark *announced
 	if !own || time.Until(end) < mostHeld {
-		if mark, ok = s.admission.announce(k.class); !ok {
+		if mark, ok = s.admission.announce(ctx, k.class); !ok {
 			return nil, s.tooMuch(ctx, info.FullMethodName)
 		}
 	}

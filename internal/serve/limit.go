@@ -15,7 +15,7 @@ const (
 	windowSize = 64  // calls between two moves
 	mostSlow   = 8   // a call counts as this many times slower at most: one hiccup is no trend
 	leastUsed  = 0.5 // how much of the limit must be used before it grows
-	smoothing  = 32  // calls over which the unhindered time is averaged
+	smoothing  = 16  // calls over which the unhindered time is averaged
 )
 
 // A lasting overload must not pass for how things are. So whenever no
@@ -88,11 +88,16 @@ func (l *limit) learn(n int, took time.Duration, peak int, at time.Time) {
 	if l.seen.IsZero() || peak <= l.few {
 		l.seen = at
 	}
-	if peak <= l.few {
-		p.known = true
+	switch {
+	case peak > l.few:
+	case !p.known:
+		p.time, p.known = max(1, took), true
+	default:
 		p.time += time.Duration((slow - 1) * float64(p.time) / smoothing)
 	}
-	l.window.calls++
+	if l.probe.IsZero() || peak <= l.few { // who began before the probe tells nothing
+		l.window.calls++
+	}
 	l.window.slow += slow
 	l.window.peak = max(l.window.peak, peak)
 	l.move(at)
