@@ -145,7 +145,7 @@ func (g *Guard) Admit(ctx context.Context, method string, c Credentials) (*Pass,
 	if err := account.enter(now); err != nil {
 		return nil, err
 	}
-	if !m.allows(caller.Roles) {
+	if !m.Allows(caller.Roles) {
 		account.leave()
 		return nil, ErrRole
 	}

@@ -59,5 +59,5 @@ func (m Method) Short() string {
 	return service[strings.LastIndexByte(service, '.')+1:] + "/" + method
 }
 
-// allows reports whether somebody with these roles may call it.
-func (m Method) allows(r Roles) bool { return m.Known || m.Open || m.Roles&r != 0 }
+// Allows reports whether somebody with these roles may call it.
+func (m Method) Allows(r Roles) bool { return m.Known || m.Open || m.Roles&r != 0 }
