@@ -39,17 +39,29 @@ func fetch(t *testing.T, url, id string) jaeger.Trace {
 	return trace
 }
 
-// allTraces gives every trace of the service.
-func allTraces(t *testing.T, url string) []jaeger.Trace {
+// allTraces gives every trace of the service, once Jaeger has stored what it has
+// taken in: the last call is there, and nothing more comes.
+func allTraces(t *testing.T, url string) (traces []jaeger.Trace) {
 	t.Helper()
-	traces, err := jaeger.Read(get(t, url+"/api/traces?service=amends&limit=1000&lookback=1h"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	last, still := 0, 0
+	eventually(t, 20*time.Second, "Jaeger has stored all spans", func() (done bool) {
+		var err error
+		if traces, err = jaeger.Read(get(t, url+"/api/traces?service=amends&limit=1000&lookback=1h")); err != nil {
+			t.Fatal(err)
+		}
+		count := 0
+		for i := range traces {
+			count += len(traces[i].Spans)
+		}
+		if still++; count != last {
+			last, still = count, 0
+		}
+		return still > 20 && len(named(traces, "recovery.v1.RecoveryService/GetCase")) > 0
+	})
 	return traces
 }
 
-// named gives the spans of that name, of those traces that are roots if that is asked for.
+// named gives the spans of that name.
 func named(traces []jaeger.Trace, name string) (found []*jaeger.Span) {
 	for i := range traces {
 		for n := range traces[i].Spans {
