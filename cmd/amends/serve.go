@@ -132,7 +132,7 @@ func (a *app) logger(level string) (*slog.Logger, *slog.LevelVar) {
 // serve runs the service until the context ends or the service does.
 func (a *app) serve(ctx context.Context, settings serve.Config) error {
 	collectLess(a.getenv)
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { settings.Logger.Warn("telemetry is lost", "error", err) }))
+	otel.SetErrorHandler(telemetry.Lost(settings.Logger))
 	server, err := serve.Start(ctx, settings)
 	if err != nil {
 		return refusedStart(ctx, err)

@@ -108,7 +108,7 @@ func (t *tracing) which(cmd *cobra.Command, word string) (wanted, error) {
 	}
 	w, ok := parseTrace(answer.GetCase().GetTraceParent())
 	if !ok {
-		return w, status.Error(codes.NotFound, "the call that opened this case was not traced; "+startTraced)
+		return w, status.Error(codes.NotFound, "the call that opened this case was not traced, or not sampled; "+startTraced)
 	}
 	return w, nil
 }
