@@ -58,12 +58,12 @@ func TestWhoPromised(t *testing.T) {
 	inPrivate := event("e-1", "c")
 	inPrivate.SetOrderId("o")
 	s.mustReport(t, inPrivate)
-	reports := c.await(t, "recovery.v1.RecoveryService/ReportFailure", 1)
+	c.await(t, "recovery.v1.RecoveryService/ReportFailure", 1) // so that it comes first
 	inPublic := event("e-2", "c")
 	inPublic.SetOrderId("o")
 	inPublic.SetChannel(recoveryv1.Channel_CHANNEL_SOCIAL)
 	s.mustReport(t, inPublic)
-	reports = c.await(t, "recovery.v1.RecoveryService/ReportFailure", 2)
+	reports := c.await(t, "recovery.v1.RecoveryService/ReportFailure", 2)
 
 	s.clock.move(5*time.Minute + time.Second)
 	missed := c.await(t, "recovery.missed", 1)
