@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/makeamends/amends/client"
+	"github.com/makeamends/amends/internal/serve"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -81,7 +82,7 @@ func (a *authority) sign(about *x509.Certificate) ([]byte, *ecdsa.PrivateKey) {
 // pair is a certificate for a name, on this machine if it is a server.
 func (a *authority) pair(name string) (cert, key []byte) {
 	a.tb.Helper()
-	der, secret := a.sign(&x509.Certificate{Subject: pkix.Name{CommonName: name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
+	der, secret := a.sign(&x509.Certificate{Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}})
 	plain, err := x509.MarshalPKCS8PrivateKey(secret)
 	if err != nil {
 		a.tb.Fatal(err)
@@ -154,6 +155,44 @@ func TestTLS(t *testing.T) {
 	eventually(t, "the new files count", func() bool { return call() == nil })
 	if got := rotated.caller(0); got != "shop-2" {
 		t.Errorf("the server sees %q", got)
+	}
+}
+
+// The service itself knows the caller by the certificate, and refuses with a
+// reason what the caller may not do, and callers that it does not know.
+func TestTLSWithTheService(t *testing.T) {
+	dir := t.TempDir()
+	of := func(name string) files {
+		return files{filepath.Join(dir, "ca"), filepath.Join(dir, name+".cert"), filepath.Join(dir, name+".key"), filepath.Join(dir, name+".token")}
+	}
+	a, its, own, other := newAuthority(t), of("service"), of("shop-1"), of("shop-2")
+	a.write(its, "service")
+	a.write(own, "shop-1")
+	a.write(other, "shop-2")
+	access := filepath.Join(dir, "access.yaml")
+	if err := os.WriteFile(access, []byte("callers: [{name: shop, certificates: [{dns: shop-1}], roles: [reporter], tenants: [default]}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	server, err := serve.Start(t.Context(), serve.Config{
+		Listen: "127.0.0.1:0", TLSCert: its.cert, TLSKey: its.key, ClientCA: its.ca, Access: access,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	known := open(t, client.Config{Target: server.Addr(), CA: own.ca, Cert: own.cert, Key: own.key})
+	stranger := open(t, client.Config{Target: server.Addr(), CA: own.ca, Cert: other.cert, Key: other.key})
+	approve := recoveryv1.ApproveOfferRequest_builder{CaseId: "c.1", OfferId: "o.1", RequestId: "r-1", Approver: "shop"}.Build()
+	_, reported := known.ReportFailure(t.Context(), late("e-1", "c-1"))
+	_, approved := known.ApproveOffer(t.Context(), approve)
+	_, strange := stranger.ReportFailure(t.Context(), late("e-1", "c-1"))
+	if client.Reason(approved) != recoveryv1.ErrorReason_ERROR_REASON_PERMISSION_DENIED ||
+		client.Reason(strange) != recoveryv1.ErrorReason_ERROR_REASON_UNAUTHENTICATED || reported != nil {
+		t.Errorf("a report ends with %v, an approval with %v, a stranger's report with %v", reported, approved, strange)
 	}
 }
 
