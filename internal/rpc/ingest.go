@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/makeamends/amends/internal/panics"
 	"github.com/makeamends/amends/internal/spans"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -61,7 +62,11 @@ func receive(ctx context.Context, stream grpc.BidiStreamingServer[recoveryv1.Ing
 	items := make(chan received)
 	go func() {
 		for {
-			item, err := stream.Recv()
+			var item *recoveryv1.IngestRequest
+			err := panics.Caught(func() (err error) {
+				item, err = stream.Recv()
+				return err
+			})
 			select {
 			case items <- received{item, err}:
 			case <-ctx.Done():

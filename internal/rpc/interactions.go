@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/panics"
 	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/spans"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -91,7 +92,7 @@ func (b *batch) record(ctx context.Context) error {
 		free <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-free }()
-			g.err = b.update(ctx, g)
+			g.err = panics.Caught(func() error { return b.update(ctx, g) })
 		})
 	}
 	wait.Wait()

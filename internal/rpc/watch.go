@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/panics"
 	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/spans"
 	"github.com/makeamends/amends/internal/watch"
@@ -97,7 +98,7 @@ func newDelivery(stream grpc.ServerStreamingServer[recoveryv1.WatchCasesResponse
 	d := &delivery{ctx: stream.Context(), watcher: w, tracer: t, out: make(chan *recoveryv1.WatchCasesResponse), sent: make(chan error, 1)}
 	go func() {
 		for m := range d.out {
-			d.sent <- stream.Send(m)
+			d.sent <- panics.Caught(func() error { return stream.Send(m) })
 		}
 	}()
 	return d

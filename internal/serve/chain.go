@@ -3,9 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -16,6 +14,7 @@ import (
 
 	"github.com/makeamends/amends/internal/auth"
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/panics"
 	"github.com/makeamends/amends/internal/rpc"
 	"github.com/makeamends/amends/internal/telemetry"
 )
@@ -132,27 +131,14 @@ func levelOf(method *telemetry.Method, code codes.Code) slog.Level {
 	}
 }
 
-// panicError is a panic of a handler. It ends one call, not the process.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
-
-func catch(err *error) {
-	if v := recover(); v != nil {
-		*err = &panicError{v, debug.Stack()}
-	}
-}
-
+// catchUnary makes a panic of a handler end one call, not the process.
 func catchUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
-	defer catch(&err)
+	defer panics.Catch(&err)
 	return next(ctx, req)
 }
 
 func catchStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) (err error) {
-	defer catch(&err)
+	defer panics.Catch(&err)
 	return next(srv, stream)
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -161,11 +163,11 @@ func TestCallersOwnDeadline(t *testing.T) {
 	}
 }
 
-// TestPanic: a handler that panics fails its call, not the process.
+// TestPanic: a handler that panics fails its call, not the process. A loop goes on.
 func TestPanic(t *testing.T) {
 	boom := newClock(noon)
 	var armed atomic.Bool
-	s := start(t, serve.Config{Now: func() time.Time {
+	s := start(t, serve.Config{Sweep: 10 * time.Millisecond, Now: func() time.Time {
 		if armed.Load() {
 			panic("boom")
 		}
@@ -177,9 +179,38 @@ func TestPanic(t *testing.T) {
 	if code != codes.Internal || reason != "INTERNAL" || strings.Contains(err.Error(), "boom") {
 		t.Errorf("answered %v (%s), want INTERNAL without the cause", err, reason)
 	}
+	eventually(t, 5*time.Second, "the sweep tells of it", func() bool { return strings.Contains(s.log.String(), "the look for what is due ends early") })
 	armed.Store(false)
 	if !strings.Contains(s.log.String(), "boom") {
 		t.Error("the log does not have the cause")
 	}
+	eventually(t, 5*time.Second, "the sweep works again", func() bool { return strings.Contains(s.log.String(), "works again: the look for what is due") })
 	s.mustReport(t, event("e", "c"))
+}
+
+// TestPanicInABatch: a panic over one customer of a batch, which has a goroutine
+// of its own, costs that one.
+func TestPanicInABatch(t *testing.T) {
+	calls := 0
+	var mu sync.Mutex
+	s := start(t, serve.Config{Sweep: time.Hour, Now: func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		if calls++; calls == 3 { // after both items were inspected
+			panic("boom")
+		}
+		return noon
+	}})
+	mu.Lock()
+	calls = 0
+	mu.Unlock()
+	results, err := s.praise(t.Context(), praise("i", "c"), praise("j", "d"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := summaries(t, results)
+	slices.Sort(got)
+	if want := []string{"RECORDED", "REJECTED INTERNAL"}; !slices.Equal(got, want) {
+		t.Errorf("results %v, want %v", got, want)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/panics"
 	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/spans"
 )
@@ -88,15 +89,18 @@ func (s *sweeper) follow(ctx context.Context, tenant string, key ledger.Key, c r
 
 // repair mends the index where it lost what the customers know.
 func (s *sweeper) repair(ctx context.Context) {
-	due := func(at ledger.Snapshot) time.Time {
-		rules, err := s.Rules.Rules(ctx, at.Customer.Policies()...)
-		if err != nil {
-			return time.Time{}
-		}
-		return at.Customer.NextDue(rules)
+	due := func(at ledger.Snapshot) (next time.Time) {
+		_ = panics.Caught(func() error { // mend meets the same and tells it
+			rules, err := s.Rules.Rules(ctx, at.Customer.Policies()...)
+			if err == nil {
+				next = at.Customer.NextDue(rules)
+			}
+			return err
+		})
+		return next
 	}
 	mend := func(key ledger.Key) {
-		s.tell(ctx, "the index of a customer cannot be mended", s.mend(ctx, key))
+		s.tell(ctx, "the index of a customer cannot be mended", panics.Caught(func() error { return s.mend(ctx, key) }))
 	}
 	found, err := s.Ledger.Repair(ctx, due, mend)
 	s.tell(ctx, "the index cannot be checked", err)

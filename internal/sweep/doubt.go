@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/panics"
 )
 
 const (
@@ -26,7 +27,7 @@ func (s *sweeper) reconcile(ctx context.Context) {
 	errs := []error{err}
 	var mu sync.Mutex
 	atOnce(all, doubtful, func(b ledger.Booking) {
-		err := s.booking(all, b)
+		err := panics.Caught(func() error { return s.booking(all, b) })
 		mu.Lock()
 		defer mu.Unlock()
 		errs = append(errs, err)

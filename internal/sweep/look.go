@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/panics"
 )
 
 // pass looks for what is due until nothing is left that could not be dealt with
@@ -56,7 +57,7 @@ func (s *sweeper) look(ctx context.Context) (done int, err error) {
 
 // entry lets time pass for one customer, and puts off what comes to nothing.
 func (s *sweeper) entry(ctx context.Context, d ledger.Due) (happened bool, err error) {
-	err = s.customer(ctx, d.Key)
+	err = panics.Caught(func() error { return s.customer(ctx, d.Key) })
 	switch {
 	case err == nil:
 		s.later.done(d)
@@ -70,7 +71,7 @@ func (s *sweeper) entry(ctx context.Context, d ledger.Due) (happened bool, err e
 		if s.later.nothing(d, time.Now()) < 2 {
 			return false, nil
 		}
-		if err = s.mend(ctx, d.Key); err == nil {
+		if err = panics.Caught(func() error { return s.mend(ctx, d.Key) }); err == nil {
 			return false, nil
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/panics"
 	"github.com/makeamends/amends/internal/recovery"
 )
 
@@ -76,9 +77,9 @@ const (
 func Run(ctx context.Context, c Config) {
 	s := &sweeper{Config: c.withDefaults(), later: later{entries: map[ledger.Due]putOff{}}, failing: map[string]bool{}}
 	var loops sync.WaitGroup
-	loops.Go(func() { s.loop(ctx, s.Every, s.pass) })
-	loops.Go(func() { s.loop(ctx, doubtsEvery, s.reconcile) })
-	loops.Go(func() { s.loop(ctx, s.RepairEvery, s.repair) })
+	loops.Go(func() { s.loop(ctx, s.Every, "the look for what is due", s.pass) })
+	loops.Go(func() { s.loop(ctx, doubtsEvery, "the look at bookings in doubt", s.reconcile) })
+	loops.Go(func() { s.loop(ctx, s.RepairEvery, "the walk over the index", s.repair) })
 	loops.Wait()
 }
 
@@ -105,8 +106,9 @@ type sweeper struct {
 }
 
 // loop does something now and then until the context ends. Each pause is a
-// little different, so that replicas that start together drift apart.
-func (s *sweeper) loop(ctx context.Context, every time.Duration, do func(context.Context)) {
+// little different, so that replicas that start together drift apart. A panic
+// ends one round.
+func (s *sweeper) loop(ctx context.Context, every time.Duration, what string, do func(context.Context)) {
 	for {
 		pause := every*9/10 + rand.N(every/5+1)
 		timer := time.NewTimer(pause)
@@ -116,6 +118,9 @@ func (s *sweeper) loop(ctx context.Context, every time.Duration, do func(context
 			return
 		case <-timer.C:
 		}
-		do(ctx)
+		s.tell(ctx, what+" ends early", panics.Caught(func() error {
+			do(ctx)
+			return nil
+		}))
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/panics"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -105,8 +106,9 @@ func (r *run) report(err error) {
 }
 
 // read gives new events to all watchers. What some buckets answered counts,
-// although others did not.
+// although others did not. A panic ends all watches.
 func (r *run) read(ctx context.Context) (more bool, err error) {
+	defer panics.Catch(&err)
 	news, err := r.hub.config.Stream.After(ctx, r.marks, r.pace.most())
 	r.pace.adapt(len(news.Events), news.More)
 	if len(news.Events)+len(news.Begun) == 0 {
