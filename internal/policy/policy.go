@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"sync"
 
 	"github.com/makeamends/amends/internal/document"
@@ -58,3 +59,8 @@ func versionOf(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return "p-" + hex.EncodeToString(sum[:8])
 }
+
+var versions = regexp.MustCompile(`^p-[0-9a-f]{16}$`)
+
+// IsVersion reports whether a text can be the version of a policy.
+func IsVersion(text string) bool { return versions.MatchString(text) }

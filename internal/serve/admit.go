@@ -2,10 +2,10 @@ package serve
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/tap"
 
 	"github.com/makeamends/amends/internal/ledger"
@@ -37,7 +37,11 @@ type visitKey struct{}
 // the headers and no message must not hold a goroutine for ever.
 func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
 	if s.open.full(info.FullMethodName) {
-		return nil, s.tooMuch(ctx, info.FullMethodName)
+		return nil, s.refuseEarly(ctx, info.FullMethodName, ledger.ErrOverloaded)
+	}
+	if !strings.Contains(strings.TrimPrefix(info.FullMethodName, "/"), "/") {
+		// gRPC would refuse it with a text that holds what the caller sent.
+		return nil, s.refuseEarly(ctx, info.FullMethodName, rpc.UnknownMethod(nil, nil))
 	}
 	k, ok := kinds[info.FullMethodName]
 	if !ok {
@@ -51,20 +55,20 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	var mark *announced
 	if !own || time.Until(end) < mostHeld {
 		if mark, ok = s.admission.announce(ctx, k.class); !ok {
-			return nil, s.tooMuch(ctx, info.FullMethodName)
+			return nil, s.refuseEarly(ctx, info.FullMethodName, ledger.ErrOverloaded)
 		}
 	}
 	ctx, leave := context.WithTimeout(ctx, limit)
 	return context.WithValue(ctx, visitKey{}, visit{mark, leave}), nil
 }
 
-// tooMuch refuses a call before the interceptors see it, and counts it in their
+// refuseEarly refuses a call before the interceptors see it, and counts it in their
 // place.
-func (s *Server) tooMuch(ctx context.Context, method string) error {
-	refused := rpc.Refuse(ctx, ledger.ErrOverloaded)
+func (s *Server) refuseEarly(ctx context.Context, method string, err error) error {
+	refused := rpc.Refuse(ctx, err)
 	m := s.method(method)
 	m.Begun()
-	m.Ended(codes.ResourceExhausted, refused.Reason())
+	m.Ended(refused.GRPCStatus().Code(), refused.Reason())
 	return refused.GRPCStatus().Err()
 }
 

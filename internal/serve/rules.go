@@ -78,8 +78,11 @@ func standIn(active *recovery.Policy) *recovery.Policy {
 	return &p
 }
 
-// Find gives one policy.
+// Find gives one policy. The store is not asked for what a caller has made up.
 func (r *rulebook) Find(ctx context.Context, version string) (rpc.Policy, error) {
+	if version != "" && !policy.IsVersion(version) {
+		return rpc.Policy{}, ledger.ErrNotFound
+	}
 	found, err := r.Policy(ctx, version)
 	if errors.Is(err, policy.ErrUnknownVersion) {
 		return rpc.Policy{}, ledger.ErrNotFound

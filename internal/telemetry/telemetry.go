@@ -117,8 +117,16 @@ func (t *Telemetry) GRPC(offered func(method string) bool) stats.Handler {
 		otelgrpc.WithFilter(func(call *stats.RPCTagInfo) bool { return isCall(call) && offered(call.FullMethodName) }),
 		otelgrpc.WithTracerProvider(traces),
 		otelgrpc.WithMeterProvider(t.meters),
-		otelgrpc.WithPropagators(propagation.TraceContext{}),
+		otelgrpc.WithPropagators(parentOnly{}),
 	)
+}
+
+// parentOnly goes on with the trace of a caller and leaves its tracestate: that is
+// a text of the caller, and every span below would hold it.
+type parentOnly struct{ propagation.TraceContext }
+
+func (p parentOnly) Extract(ctx context.Context, from propagation.TextMapCarrier) context.Context {
+	return p.TraceContext.Extract(ctx, propagation.MapCarrier{"traceparent": from.Get("traceparent")})
 }
 
 // Handler serves the metrics to Prometheus, with exemplars for those who ask
