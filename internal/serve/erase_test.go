@@ -101,26 +101,35 @@ func TestErasedCustomerIsGone(t *testing.T) {
 // holding names the keys of a Redis that hold a text in name or content.
 func holding(t *testing.T, store *redistest.Instance, text string) (found []string) {
 	t.Helper()
-	c := store.Client()
-	for _, name := range c.Keys(t.Context(), "*").Val() {
-		var content string
-		switch kind := c.Type(t.Context(), name).Val(); kind {
-		case "hash":
-			content = fmt.Sprint(c.HGetAll(t.Context(), name).Val())
-		case "zset":
-			content = fmt.Sprint(c.ZRange(t.Context(), name, 0, -1).Val())
-		case "stream":
-			content = fmt.Sprint(c.XRange(t.Context(), name, "-", "+").Val())
-		case "string":
-			content = c.Get(t.Context(), name).Val()
-		default:
-			t.Fatalf("%s is a %s", name, kind)
-		}
+	for name, content := range contents(t, store) {
 		if strings.Contains(name+content, text) {
 			found = append(found, name)
 		}
 	}
 	return found
+}
+
+// contents are all keys of a Redis, each with all that it holds.
+func contents(t *testing.T, store *redistest.Instance) map[string]string {
+	t.Helper()
+	c, all := store.Client(), map[string]string{}
+	for _, name := range c.Keys(t.Context(), "*").Val() {
+		switch kind := c.Type(t.Context(), name).Val(); kind {
+		case "hash":
+			all[name] = fmt.Sprint(c.HGetAll(t.Context(), name).Val())
+		case "zset":
+			all[name] = fmt.Sprint(c.ZRange(t.Context(), name, 0, -1).Val())
+		case "stream":
+			all[name] = fmt.Sprint(c.XRange(t.Context(), name, "-", "+").Val())
+		case "list":
+			all[name] = fmt.Sprint(c.LRange(t.Context(), name, 0, -1).Val())
+		case "string":
+			all[name] = c.Get(t.Context(), name).Val()
+		default:
+			t.Fatalf("%s is a %s", name, kind)
+		}
+	}
+	return all
 }
 
 // goodwill is what a case is given without approval, in cents.
