@@ -42,8 +42,8 @@ lost, so is everything that was stored under it.
 Traces are exported when OTEL_EXPORTER_OTLP_ENDPOINT is set; the other standard OTEL_*
 variables hold too. Metrics for Prometheus are on the address for operators, together with
 /healthz (the process lives) and /readyz (it can be sent calls); they are sent over OTLP as
-well when OTEL_METRICS_EXPORTER=otlp. While that address is a loopback one it also has the log
-level, to be changed while the service runs, profiles (/debug/pprof/) and channelz.`,
+well when OTEL_METRICS_EXPORTER=otlp. While that address is a loopback one it also has the
+log level, to be changed while the service runs, profiles (/debug/pprof/) and channelz.`,
 		Example: `  # try it out
   amends serve
 
