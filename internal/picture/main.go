@@ -36,12 +36,19 @@ func draw(docs string) error {
 	if err := os.WriteFile(filepath.Join(docs, "pictures", "trace.svg"), picture, 0o644); err != nil {
 		return err
 	}
-	page := filepath.Join(docs, "life-of-a-case.md")
+	if err := write(filepath.Join(docs, "life-of-a-case.md"), part{"steps", steps()}, part{"numbers", numbers()}); err != nil {
+		return err
+	}
+	return write(filepath.Join(docs, "access.md"), part{"roles", roles()})
+}
+
+// write puts parts into a page.
+func write(page string, parts ...part) error {
 	text, err := os.ReadFile(page)
 	if err != nil {
 		return err
 	}
-	for _, part := range []part{{"steps", steps()}, {"numbers", numbers()}} {
+	for _, part := range parts {
 		if text, err = part.into(text); err != nil {
 			return fmt.Errorf("%s: %w", page, err)
 		}

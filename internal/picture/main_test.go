@@ -16,18 +16,16 @@ func TestTheDocsShowTheRules(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(made, "pictures"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	const page = "life-of-a-case.md"
-	if err := os.WriteFile(filepath.Join(made, page), []byte(read(t, docs, page)), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	const sample = "pictures/traces.json"
-	if err := os.WriteFile(filepath.Join(made, sample), []byte(read(t, docs, sample)), 0o644); err != nil {
-		t.Fatal(err)
+	const page, access, sample = "life-of-a-case.md", "access.md", "pictures/traces.json"
+	for _, name := range []string{page, access, sample} {
+		if err := os.WriteFile(filepath.Join(made, name), []byte(read(t, docs, name)), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := draw(made); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{page, "pictures/case.svg", "pictures/score.svg", "pictures/trace.svg"} {
+	for _, name := range []string{page, access, "pictures/case.svg", "pictures/score.svg", "pictures/trace.svg"} {
 		if diff := cmp.Diff(read(t, docs, name), read(t, made, name)); diff != "" {
 			t.Errorf("docs/%s is not what the rules say (- there, + made); run: make pictures\n%s", name, diff)
 		}
