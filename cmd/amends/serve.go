@@ -39,6 +39,10 @@ needs a key file, whose secret turns customer ids into the keys under which they
 Whoever has the store but not the secret cannot tell whose data it is; when the secret is
 lost, so is everything that was stored under it.
 
+It listens on loopback in the clear, for whoever is there. To be reached by others it needs
+--tls-cert and --tls-key, and --access: a file that says who may call what, by certificates
+(--client-ca) or by tokens. These files and the policy are taken over when they change.
+
 Traces are exported when OTEL_EXPORTER_OTLP_ENDPOINT is set; the other standard OTEL_*
 variables hold too. Metrics for Prometheus are on the address for operators, together with
 /healthz (the process lives) and /readyz (it can be sent calls); they are sent over OTLP as
@@ -59,7 +63,7 @@ log level, to be changed while the service runs, profiles (/debug/pprof/) and ch
   amends serve --tls-cert server.crt --tls-key server.key --client-ca ca.crt --access access.yaml
 
   # a cluster in which one replica must hold every change before it is answered
-  amends serve --production --redis redis+cluster://10.0.0.1:6379,10.0.0.2:6379 --redis-wait 1 --key-file amends.key`,
+  amends serve --production --redis redis+cluster://10.0.0.1:6379,10.0.0.2:6379 --redis-wait 1 --key-file amends.key --tls-cert server.crt --tls-key server.key --client-ca ca.crt --access access.yaml`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
@@ -80,7 +84,8 @@ log level, to be changed while the service runs, profiles (/debug/pprof/) and ch
 	flags.StringVar(&settings.Policy, "policy", "", "`FILE` of the policy, watched for changes; empty: the default policy")
 	flags.StringVar(&settings.KeyFile, "key-file", "",
 		"`FILE` with the secret of the customer keys, 32 bytes or more; required unless the store is embedded")
-	flags.BoolVar(&settings.Production, "production", false, "refuse to start on a store that keeps nothing or may lose what it keeps")
+	flags.BoolVar(&settings.Production, "production", false,
+		"refuse to start on a store that keeps nothing or may lose what it keeps, without --access, and without TLS or --insecure")
 	flags.Var(&level, "log-level", "`LEVEL` from which on to log: debug, info (one line a call), warn or error\n(default: info; warn where a terminal is watched)")
 	registerChoice(cmd, "log-level", level.known)
 	settings.Sweep = sweep.DefaultEvery

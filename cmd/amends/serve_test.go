@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/makeamends/amends/internal/authtest"
 	"github.com/makeamends/amends/internal/redistest"
 )
 
@@ -152,7 +153,12 @@ func TestServeRefusesTheStore(t *testing.T) {
 	store := redistest.Server(t)
 	key, other := written(t, strings.Repeat("k", 40)), written(t, strings.Repeat("o", 40))
 	args := []string{"serve", "--listen", "127.0.0.1:0", "--ops-listen", "", "--redis", store.URL(), "--key-file"}
-	command{}.fails(t, exitUsage, []string{"appendonly"}, append(args, key, "--production")...)
+	keys := written(t, string(authtest.JWKS(t, authtest.NewIssuer(t, "", "1"))))
+	access := written(t, `
+issuers: [{issuer: i, audiences: [amends], algorithms: [ES256], jwks_file: `+keys+`}]
+callers: [{name: a, roles: [reader], tenants: [default], tokens: [{issuer: i, subject: a}]}]
+`)
+	command{}.fails(t, exitUsage, []string{"appendonly"}, append(args, key, "--production", "--insecure", "--access", access)...)
 	ctx, interrupt := context.WithCancel(t.Context())
 	log := &notes{}
 	first := newApp(func(string) string { return "" }, strings.NewReader(""), io.Discard, log)

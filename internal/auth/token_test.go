@@ -220,6 +220,7 @@ func TestTokensAreRemembered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	g.Close() // nothing else stores keys from now on
 	s.sources[login].keys.Store(other)
 	if _, err := verify(time.Now()); !errors.Is(err, ErrToken) {
 		t.Errorf("its key was withdrawn: %v", err)

@@ -38,7 +38,8 @@ type Config struct {
 	Redis string
 	// Wait is how many replicas must hold a change before it is answered.
 	Wait int
-	// Production refuses what keeps nothing.
+	// Production refuses what keeps nothing, callers who are not known, and, unless
+	// Insecure allows it, that they come in the clear.
 	Production bool
 	// Policy is the policy file, watched for changes; empty: the default policy.
 	Policy string
@@ -193,6 +194,13 @@ func (c Config) checkIdentity() (faults []error) {
 	}
 	if c.encrypts() && c.Access == "" {
 		faults = append(faults, errors.New("TLS alone lets everybody do everything: name the callers and their roles in a file, and give it with --access"))
+	}
+	if c.Production && c.Access == "" && !c.encrypts() {
+		faults = append(faults, errors.New("in production callers must be known: name them and their roles in a file, and give it with --access"))
+	}
+	if c.Production && !c.encrypts() && !c.Insecure {
+		faults = append(faults, errors.New("in production calls must be encrypted: give --tls-cert and --tls-key, "+
+			"or --insecure where a proxy or the network keeps strangers out"))
 	}
 	return faults
 }

@@ -112,6 +112,57 @@ func shows(all []tls.Certificate) func(*tls.CertificateRequestInfo) (*tls.Certif
 	}
 }
 
+// Settings of TLS and callers that do not fit are refused, all at once, and
+// nothing is served without what they ask for.
+func TestIdentityThatIsNotGiven(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string, text []byte) string { return authtest.Write(t, dir, name, text) }
+	a := authtest.NewAuthority(t)
+	pair, other := a.Server(t), a.Server(t)
+	old := a.Sign(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	good := serve.Config{
+		TLSCert: file("crt", pair.Cert), TLSKey: file("key", pair.Key), ClientCA: file("ca", a.PEM()), Access: file("access.yaml", []byte(byCertificate("a"))),
+	}
+	for name, test := range map[string]struct {
+		spoil func(*serve.Config)
+		want  []string
+	}{
+		"a certificate without its key": {func(c *serve.Config) { c.TLSKey = "" }, []string{"--tls-cert and --tls-key belong together"}},
+		"a key without its certificate": {func(c *serve.Config) { c.TLSCert = "" }, []string{"--tls-cert and --tls-key belong together"}},
+		"no access file":                {func(c *serve.Config) { c.Access = "" }, []string{"TLS alone lets everybody do everything", "--access"}},
+		"authorities without TLS":       {func(c *serve.Config) { c.TLSCert, c.TLSKey = "", "" }, []string{"--client-ca", "give --tls-cert and --tls-key too"}},
+		"nobody asks for certificates":  {func(c *serve.Config) { c.ClientCA = "" }, []string{"the access file has faults", "--client-ca"}},
+		"half, and open to all":         {func(c *serve.Config) { *c = serve.Config{Listen: "0.0.0.0:0", TLSKey: c.TLSKey, OpsListen: "x"} }, []string{"belong together", "--access", "HOST:PORT"}},
+		"production for everybody": {func(c *serve.Config) { *c = serve.Config{Production: true} },
+			[]string{"callers must be known", "calls must be encrypted", "--insecure"}},
+		"production in the clear":   {func(c *serve.Config) { *c = serve.Config{Production: true, Access: c.Access} }, []string{"calls must be encrypted"}},
+		"no certificate there":      {func(c *serve.Config) { c.TLSCert += "x" }, []string{"TLS cannot be set up", "no such file"}},
+		"the key of another":        {func(c *serve.Config) { c.TLSKey = file("other", other.Key) }, []string{"TLS cannot be set up", "does not match"}},
+		"an expired certificate":    {func(c *serve.Config) { c.TLSCert, c.TLSKey = file("old", old.Cert), file("old.key", old.Key) }, []string{"has expired on"}},
+		"authorities that are none": {func(c *serve.Config) { c.ClientCA = c.TLSKey }, []string{"no certificate of an authority"}},
+		"no access file there":      {func(c *serve.Config) { c.Access += "x" }, []string{"the access file cannot be read"}},
+		"faults everywhere": {func(c *serve.Config) {
+			c.TLSKey, c.Access, c.Policy = file("none", nil), file("f.yaml", []byte("callers: []\n")), file("p.yaml", []byte("a: 1\n"))
+		}, []string{"TLS cannot be set up", "f.yaml:1:10: callers", "p.yaml:1:1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := good
+			c.Listen = "127.0.0.1:0"
+			test.spoil(&c)
+			s, err := serve.Start(t.Context(), c)
+			if err == nil {
+				_ = s.Stop(context.Background())
+				t.Fatal("it started")
+			}
+			for _, part := range test.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("the operator is told %q, want %q in it", err, part)
+				}
+			}
+		})
+	}
+}
+
 // Plaintext is never answered on the port of TLS: neither gRPC nor anything else.
 func TestPlaintextOnThePortOfTLS(t *testing.T) {
 	f := defend(t, byCertificate("reader"), serve.Config{})
