@@ -13,42 +13,37 @@ import (
 	"google.golang.org/grpc/stats"
 )
 
-// callUnary makes one call: within the time of its method, again when that is
-// of use, and with an *Error if it fails. What is UNAVAILABLE has been repeated
-// by gRPC before it comes here.
-func (t times) callUnary(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
-	ctx, cancel := t.limit(ctx, method)
+// calls is how calls are made: how long each may take, and how much may be
+// repeated.
+type calls struct {
+	times  times
+	budget *budget
+}
+
+// mostRepeats is how often a call is repeated here.
+const mostRepeats = 4
+
+// unary makes one call: within the time of its method, again when that is of
+// use, and with an *Error if it fails. What is UNAVAILABLE has been repeated by
+// gRPC before it comes here.
+func (c *calls) unary(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	ctx, cancel := c.times.limit(ctx, method)
 	defer cancel()
 	last := &lastTry{}
 	ctx = context.WithValue(ctx, lastTryKey{}, last)
-	for breaks := 0; ; {
+	for n := 0; ; n++ {
 		err := invoke(ctx, method, request, reply, conn, options...)
 		if err == nil {
+			c.budget.succeed()
 			return nil
 		}
 		refused := last.error(err)
-		pause := refused.RetryAfter
-		switch {
-		case isPostponed(refused):
-		case last.isBroken(refused) && breaks < mostBreaks:
-			breaks++
-			pause = firstPause
-		default:
-			return refused
-		}
-		if !wait(ctx, pause) {
+		pause := last.pause(refused)
+		if pause == 0 || !c.budget.fail() || n == mostRepeats || !wait(ctx, pause<<n) {
 			return refused
 		}
 	}
 }
-
-// isPostponed tells what changed nothing and may be repeated later.
-func isPostponed(e *Error) bool {
-	return e.RetryAfter > 0 && (e.Code == codes.ResourceExhausted || e.Code == codes.Aborted)
-}
-
-// mostBreaks is how often a call is repeated of which the answer broke off.
-const mostBreaks = 4
 
 // wait is false if there is no time for it. It waits up to half as long again,
 // so that callers do not come back all at once.
@@ -85,10 +80,19 @@ func (l *lastTry) error(err error) *Error {
 	return e
 }
 
-// isBroken tells an answer that broke off, as it does when a server dies. gRPC
-// repeats no call of which the answer has begun.
-func (l *lastTry) isBroken(e *Error) bool {
-	return e.Code == codes.Unavailable && l.answered.Load()
+// pause is how long to wait before the call is repeated for the first time; 0:
+// it is not. What says when to come again changed nothing. An answer that broke
+// off, as it does when a server dies, is asked for again, because gRPC repeats
+// no call of which the answer has begun.
+func (l *lastTry) pause(e *Error) time.Duration {
+	switch {
+	case e.Code == codes.ResourceExhausted || e.Code == codes.Aborted:
+		return e.RetryAfter
+	case e.Code == codes.Unavailable && l.answered.Load():
+		return firstPause
+	default:
+		return 0
+	}
 }
 
 // tries tells each call how its tries ended.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -100,6 +101,42 @@ func TestAnswersThatBreakOff(t *testing.T) {
 	d = newDesk(t, &desk{begins: true, fail: func(int) error { return status.Error(codes.Unavailable, "gone") }})
 	if _, err := open(t, client.Config{Target: d.address}).ReportFailure(t.Context(), late("e-1", "c-1")); status.Code(err) != codes.Unavailable || len(d.asked()) != 5 {
 		t.Errorf("%d calls, %v", len(d.asked()), err)
+	}
+}
+
+// A service that refuses everything is not asked more and more: after some
+// hundred failures nothing is repeated, until calls work again.
+func TestRepetitionsAreBounded(t *testing.T) {
+	t.Parallel()
+	var works atomic.Bool
+	d := newDesk(t, &desk{fail: func(int) error {
+		if works.Load() {
+			return nil
+		}
+		return refusal(codes.ResourceExhausted, "OVERLOADED", after(100*time.Microsecond))
+	}})
+	c := open(t, client.Config{Target: d.address})
+	tries := func() int {
+		before := len(d.asked())
+		_, _ = c.ReportFailure(t.Context(), late("e-1", "c-1"))
+		return len(d.asked()) - before
+	}
+	if n := tries(); n != 5 {
+		t.Errorf("%d tries, want 5", n)
+	}
+	for range 200 {
+		tries()
+	}
+	if n := tries(); n != 1 {
+		t.Errorf("%d tries, want 1", n)
+	}
+	works.Store(true)
+	for range 2600 {
+		tries()
+	}
+	works.Store(false)
+	if n := tries(); n != 5 {
+		t.Errorf("%d tries, want 5 again", n)
 	}
 }
 

@@ -64,7 +64,7 @@ type Client struct {
 // *ConfigError, names every fault of the settings.
 func New(c Config) (*Client, error) {
 	faults := &faults{}
-	settings, times := c.settings(faults)
+	settings, calls := c.settings(faults)
 	target, resolver := c.target(faults)
 	transport := c.transport(faults)
 	if err := faults.err(); err != nil {
@@ -84,7 +84,7 @@ func New(c Config) (*Client, error) {
 		}),
 		grpc.WithStatsHandler(telemetry(c.Telemetry)),
 		grpc.WithStatsHandler(tries{}),
-		grpc.WithChainUnaryInterceptor(times.callUnary),
+		grpc.WithChainUnaryInterceptor(calls.unary),
 		grpc.WithChainStreamInterceptor(callStream),
 	}
 	if resolver != nil {
@@ -102,7 +102,7 @@ func New(c Config) (*Client, error) {
 		RecoveryServiceClient: recoveryv1.NewRecoveryServiceClient(conn),
 		PolicyServiceClient:   recoveryv1.NewPolicyServiceClient(conn),
 		conn:                  conn,
-		first:                 times.of(recoveryv1.RecoveryService_GetCase_FullMethodName),
+		first:                 calls.times.of(recoveryv1.RecoveryService_GetCase_FullMethodName),
 	}, nil
 }
 

@@ -20,7 +20,7 @@ func ServiceConfig() string { return published }
 type serviceConfig struct {
 	Balancing  json.RawMessage `json:"loadBalancingConfig"`
 	Health     json.RawMessage `json:"healthCheckConfig"`
-	Throttling json.RawMessage `json:"retryThrottling"`
+	Throttling *budget         `json:"retryThrottling"`
 	Methods    []struct {
 		Name []struct {
 			Service string `json:"service"`
@@ -37,14 +37,14 @@ type serviceConfig struct {
 type times map[string]time.Duration
 
 // settings are the service config, with the timeout of the caller in place of
-// its own, and the times in it.
-func (c Config) settings(f *faults) (text string, t times) {
+// its own, and what of it counts for calls here.
+func (c Config) settings(f *faults) (string, *calls) {
 	if c.Timeout < 0 {
 		f.add("Timeout", "must not be negative")
 	}
 	s := &serviceConfig{}
 	must(json.Unmarshal([]byte(published), s))
-	t = times{}
+	t := times{}
 	for i := range s.Methods {
 		m := &s.Methods[i]
 		if c.Timeout > 0 && m.Timeout != "" {
@@ -57,7 +57,7 @@ func (c Config) settings(f *faults) (text string, t times) {
 	}
 	out, err := json.Marshal(s)
 	must(err)
-	return string(out), t
+	return string(out), &calls{t, s.Throttling}
 }
 
 // must ends the process for what no caller can bring about.
