@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -138,7 +139,7 @@ func (d *door) answer(id uint32, within time.Duration) (*status.Status, error) {
 			}
 		case *http2.GoAwayFrame:
 			if f.ErrCode != http2.ErrCodeNo {
-				return nil, http2.GoAwayError{LastStreamID: f.LastStreamID, ErrCode: f.ErrCode, DebugData: string(f.DebugData())}
+				return nil, fmt.Errorf("the server went away: %v, %q", f.ErrCode, f.DebugData())
 			}
 		}
 	}
