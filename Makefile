@@ -21,7 +21,7 @@ build: ## Build the static binary into bin/.
 	CGO_ENABLED=0 go build -trimpath -o bin/amends ./cmd/amends
 
 .PHONY: test
-test: ## Run every test with the race detector, on real Redis servers and a real Jaeger (installs redis-server when it is missing).
+test: ## Run every test with the race detector, on real Redis servers, a real Jaeger and a real Prometheus (installs what is missing).
 	.ci/install
 	tools/jaeger/build.sh
 	go vet ./...
