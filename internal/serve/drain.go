@@ -7,8 +7,10 @@ import (
 	"time"
 )
 
-// flushTime bounds how long the last traces may take to leave.
-const flushTime = 2 * time.Second
+const (
+	cancelTime = time.Second     // until a call must have noticed that it is cancelled
+	flushTime  = 2 * time.Second // until the last traces must have left
+)
 
 // Stop ends the service in order: it says NOT_SERVING, pauses until balancers
 // have noticed, ends streams, lets calls under way end within Config.Drain, and
@@ -21,6 +23,7 @@ func (s *Server) Stop(ctx context.Context) error {
 
 func (s *Server) finish(ctx context.Context, reason error) {
 	s.stop.Do(func() {
+		s.ending.Store(true)
 		s.health.Shutdown()
 		if reason == nil {
 			s.config.Logger.Info("ending: calls under way are finished first")
@@ -42,13 +45,27 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// drain lets calls end, and ends those that take too long.
+// drain lets calls end, cancels those that take too long, and leaves behind those
+// that do not end even then.
 func (s *Server) drain(ctx context.Context) {
+	ended := make(chan struct{})
+	go func() {
+		s.grpc.GracefulStop()
+		close(ended)
+	}()
 	ctx, cancel := context.WithTimeout(ctx, s.config.Drain)
 	defer cancel()
-	late := context.AfterFunc(ctx, s.grpc.Stop)
-	s.grpc.GracefulStop()
-	late()
+	select {
+	case <-ended:
+		return
+	case <-ctx.Done():
+	}
+	s.grpc.Stop()
+	select {
+	case <-ended:
+	case <-time.After(cancelTime):
+		s.config.Logger.Warn("calls that do not end are left behind")
+	}
 }
 
 // release gives back everything that start has taken, in reverse. It is also

@@ -11,7 +11,7 @@ import (
 func (s *Server) measure() {
 	m := s.telemetry.Metrics
 	m.Prepare(words)
-	m.Holds("amends_ready", "1 while the server can be sent calls, 0 while the store cannot be used or the server is ending.", s.ready.Load)
+	m.Holds("amends_ready", "1 while the server can be sent calls, 0 while the store cannot be used or the server is ending.", s.isReady)
 	m.Holds("amends_store_durable", "1 if every Redis that answered when last looked at, within 30 seconds, has an append-only file that can be written, evicts nothing and has the replicas that a change must reach; else 0, as for the embedded store.",
 		s.ledger.Durable)
 	m.Count("amends_policy_condition_errors_total",

@@ -35,7 +35,7 @@ func (s *Server) opsHandler() http.Handler {
 		_, _ = io.WriteString(w, "alive\n") // a reader that went away is no matter
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !s.ready.Load() {
+		if !s.isReady() {
 			http.Error(w, "not ready: the store cannot be used, or the server is ending", http.StatusServiceUnavailable)
 			return
 		}

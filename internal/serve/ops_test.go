@@ -1,7 +1,6 @@
 package serve_test
 
 import (
-	"context"
 	"net/http"
 	"regexp"
 	"slices"
@@ -12,7 +11,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
-	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 
@@ -113,53 +111,6 @@ func TestReflection(t *testing.T) {
 	}
 	if !strings.Contains(answer.String(), "recovery.v1.RecoveryService") {
 		t.Errorf("reflection names %v", answer)
-	}
-}
-
-// TestDrain stops a server that has a call and a stream under way: the stream
-// ends, the call is answered, and new calls find no server.
-func TestDrain(t *testing.T) {
-	s := start(t, serve.Config{Pause: 300 * time.Millisecond})
-	watch, err := s.health.Watch(t.Context(), &healthv1.HealthCheckRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if first, err := watch.Recv(); err != nil || first.GetStatus() != healthv1.HealthCheckResponse_SERVING {
-		t.Fatalf("%v, %v; want SERVING", first, err)
-	}
-	stopped := make(chan error, 1)
-	began := time.Now()
-	go func() { stopped <- s.Stop(context.Background()) }()
-	if second, err := watch.Recv(); err != nil || second.GetStatus() != healthv1.HealthCheckResponse_NOT_SERVING {
-		t.Errorf("%v, %v; want NOT_SERVING first", second, err)
-	}
-	if _, err := s.report(t.Context(), event("e", "c")); err != nil {
-		t.Errorf("a call during the pause: %v; want it answered", err)
-	}
-	if err := <-stopped; err != nil {
-		t.Error(err)
-	}
-	if took := time.Since(began); took < 300*time.Millisecond || took > 5*time.Second {
-		t.Errorf("the end took %s, want the pause and little more", took)
-	}
-	if _, err := watch.Recv(); err == nil {
-		t.Error("the stream did not end")
-	}
-	if _, err := s.report(t.Context(), event("e2", "c")); status.Code(err) != codes.Unavailable {
-		t.Errorf("after the end: %v, want Unavailable", err)
-	}
-	if err := s.Wait(); err != nil {
-		t.Errorf("Wait after Stop: %v", err)
-	}
-}
-
-// TestCallersOwnDeadline: the deadline of the caller holds.
-func TestCallersOwnDeadline(t *testing.T) {
-	s := start(t, serve.Config{})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
-	defer cancel()
-	if _, err := s.report(ctx, event("e", "c")); status.Code(err) != codes.DeadlineExceeded {
-		t.Errorf("answered %v, want DeadlineExceeded", err)
 	}
 }
 

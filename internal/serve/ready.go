@@ -31,6 +31,9 @@ func (s *Server) setServing(yes bool) {
 	s.ready.Store(yes)
 }
 
+// isReady reports whether calls may be sent here.
+func (s *Server) isReady() bool { return s.ready.Load() && !s.ending.Load() }
+
 // watchStore keeps the health in step with the store until the server ends. A
 // store that went away must pass all checks before it is trusted again: it may
 // have come back as another one.

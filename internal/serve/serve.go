@@ -47,9 +47,10 @@ type Server struct {
 	methods     map[string]*telemetry.Method // that are offered, by gRPC's name
 	otherMethod *telemetry.Method            // all that are not
 	ready       atomic.Bool                  // what setServing said last
-	refused     bool                         // the policy file as it was last read is not in force; of watchPolicy alone
-	transport   transport                    // how calls come in
-	accessText  []byte                       // the access file that is in force; of watchAccess alone
+	ending      atomic.Bool
+	refused     bool      // the policy file as it was last read is not in force; of watchPolicy alone
+	transport   transport // how calls come in
+	accessText  []byte    // the access file that is in force; of watchAccess alone
 
 	streams    context.Context // ends when streams must
 	endStreams context.CancelFunc
