@@ -49,6 +49,11 @@ bench: ## Print what a decision and a call cost, beside an empty gRPC echo in th
 	.ci/install
 	go test -run '^$$' -bench 'Decide|Report' -benchmem ./internal/recovery ./internal/serve
 
+.PHONY: overload
+overload: ## Print what becomes of calls at one, two and four times of what the server can do, and what a lost collector costs.
+	.ci/install
+	go test -run '^$$' -bench 'Overload|Collector' -benchtime 1x ./internal/serve
+
 .PHONY: pictures
 pictures: ## Make what the docs show of the rules anew: pictures and tables.
 	go run ./internal/picture docs

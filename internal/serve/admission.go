@@ -24,14 +24,15 @@ const (
 	crowdRefill = time.Minute // until as many may come again
 )
 
-// leastInside is how many calls at a time are never refused, slow as the store
-// and the machine may be.
+// leastInside is how many calls at a time, for each processor, are never refused,
+// slow as the store and the machine may be.
 const leastInside = 16
 
 // admission decides which calls are carried out, which wait for their turn and
 // which are refused because there is too much to do.
 type admission struct {
-	most int // calls under way, whatever they do
+	least int // calls under way that are never refused
+	most  int // calls under way, whatever they do
 
 	mu      sync.Mutex
 	limit   limit
@@ -52,7 +53,7 @@ type waiter struct {
 }
 
 func newAdmission(most, processors int) *admission {
-	return &admission{most: most, limit: newLimit(most, processors), crowd: mostCrowd, filled: time.Now()}
+	return &admission{least: min(most, leastInside*processors), most: most, limit: newLimit(most, processors), crowd: mostCrowd, filled: time.Now()}
 }
 
 // announce asks, before anything is done for a call, whether it may come; false:
@@ -167,10 +168,10 @@ func (a *admission) waiting(c class) (n int) {
 // is one of a crowd. Who keeps a promise may always come.
 func (a *admission) room(c class, now time.Time) bool {
 	all, ahead := a.inside(c)
-	if all >= max(leastInside, int(float64(a.most)*shares[c])) {
+	if all >= max(a.least, int(float64(a.most)*shares[c])) {
 		return false
 	}
-	soon := max(leastInside, 2*int(a.limit.calls*shares[c]))
+	soon := max(a.least, 2*int(a.limit.calls*shares[c]))
 	if ahead < soon || c == keeping {
 		return true
 	}

@@ -156,7 +156,7 @@ func TestWhoIsRefused(t *testing.T) {
 		c := newCrew(t, 1024)
 		ctx, cancel := context.WithCancel(t.Context())
 		c.fill(ctx, step)
-		for range leastInside - leastCalls {
+		for range c.least - leastCalls {
 			c.come(ctx, report)
 		}
 		for _, r := range []request{report, read, search} {
@@ -298,14 +298,14 @@ func TestAnnouncedAndNeverCame(t *testing.T) {
 			}
 			marks = append(marks, mark)
 		}
-		if len(marks) != leastInside {
-			t.Errorf("%d were let come, want %d", len(marks), leastInside)
+		if len(marks) != c.least {
+			t.Errorf("%d were let come, want %d", len(marks), c.least)
 		}
 		leave()
 		if _, ok := c.announce(t.Context(), reporting); !ok {
 			t.Error("who has left is still waited for")
 		}
-		for range leastInside - 1 {
+		for range c.least - 1 {
 			c.announce(t.Context(), reporting)
 		}
 		if _, ok := c.announce(t.Context(), reporting); ok {

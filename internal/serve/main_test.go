@@ -14,9 +14,11 @@ import (
 	"syscall"
 	"testing"
 
+	"go.opentelemetry.io/otel"
 	"go.uber.org/goleak"
 
 	"github.com/makeamends/amends/internal/serve"
+	"github.com/makeamends/amends/internal/telemetry"
 )
 
 // childVariable makes this binary a server instead of a test: it holds the
@@ -62,6 +64,8 @@ func child(settings string) int {
 type childConfig struct {
 	Redis string
 	Echo  bool
+	// Collector takes the spans; empty: none are made.
+	Collector string
 	// DieAt kills the process when it logs its nth call: after the change was
 	// made and before the caller is told.
 	DieAt int
@@ -70,6 +74,10 @@ type childConfig struct {
 func (c childConfig) run() (stop func(), addr string, err error) {
 	if c.Echo {
 		return serveEcho()
+	}
+	if c.Collector != "" {
+		os.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+c.Collector)
+		otel.SetErrorHandler(telemetry.Lost(c.logger()))
 	}
 	s, err := serve.Start(context.Background(), serve.Config{
 		Listen: "127.0.0.1:0", Redis: c.Redis, Secret: secret, Logger: c.logger(),

@@ -130,7 +130,7 @@ func TestDeadCollector(t *testing.T) {
 		listener net.Listener
 		protocol string
 	}{
-		"hangs": {listener, "grpc"}, "is not there": {gone, "http/protobuf"},
+		"hangs": {listener, "grpc"}, "is not there": {gone, "http/protobuf"}, "refuses": {refusing(t), "grpc"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+row.listener.Addr().String())
