@@ -37,7 +37,7 @@ func TestAThousandEvents(t *testing.T) {
 	for i := range 1000 {
 		text.WriteString(event(fmt.Sprintf("e-%d", i), fmt.Sprintf("c-%d", i%100)) + "\n")
 	}
-	args := []string{"report", "--server", server, "-f", written(t, text.String()), "-o", "json"}
+	args := []string{"report", "--server", server, "--timeout", "1m", "-f", written(t, text.String()), "-o", "json"}
 	first := amends(t, args...)
 	if !strings.Contains(first.stderr, "1000 read: 1000 recorded, 0 known from before, 0 failed") {
 		t.Errorf("the summary is %q", first.stderr)
@@ -54,7 +54,7 @@ func TestAThousandEvents(t *testing.T) {
 		t.Errorf("%d answers, want 1000", n)
 	}
 	part := strings.Join(strings.SplitAfter(text.String(), "\n")[:100], "")
-	args[4] = written(t, part)
+	args[6] = written(t, part)
 	again := amends(t, args...)
 	if !strings.Contains(again.stderr, "100 read: 0 recorded, 100 known from before, 0 failed") {
 		t.Errorf("the second summary is %q", again.stderr)

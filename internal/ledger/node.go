@@ -89,8 +89,12 @@ func (t target) where() string {
 	return where
 }
 
-// info is what INFO tells of a server.
+// info is what INFO tells of a server, and the setting fsync.
 type info map[string]string
+
+// fsync says when a server has what it was told on its disk: always, within a
+// second, or whenever the operating system likes.
+const fsync = "appendfsync"
 
 func parseInfo(text string) info {
 	facts := info{}
@@ -117,7 +121,7 @@ func (f info) replicas() int {
 
 // keeps reports whether the server writes down what it is told and evicts none of it.
 func (f info) keeps() bool {
-	return f["aof_enabled"] == "1" && f["aof_last_write_status"] == "ok" && f["maxmemory_policy"] == "noeviction"
+	return f["aof_enabled"] == "1" && f[fsync] != "no" && f["aof_last_write_status"] == "ok" && f["maxmemory_policy"] == "noeviction"
 }
 
 // check gives what is wrong with the settings of a server.
@@ -134,6 +138,10 @@ func (f info) check(n node, production bool) []error {
 	if production && f["aof_enabled"] != "1" {
 		faults = append(faults, fmt.Errorf("the Redis at %s loses changes when it restarts (appendonly no); "+
 			"run there: redis-cli CONFIG SET appendonly yes, and set it in redis.conf with appendfsync always or everysec", n.addr))
+	}
+	if production && f[fsync] == "no" {
+		faults = append(faults, fmt.Errorf("the Redis at %s loses the changes of up to half a minute when its machine fails (appendfsync no); "+
+			"run there: redis-cli CONFIG SET appendfsync everysec, or always, and set it in redis.conf", n.addr))
 	}
 	return faults
 }

@@ -65,6 +65,9 @@ func TestStartIsRefusedWithAdvice(t *testing.T) {
 		t.Errorf("after the advice was followed: %v", err)
 	}
 	set("appendonly", "yes")
+	set("appendfsync", "no")
+	refuses(t, Options{URL: server.URL(), Production: true}, "when its machine fails (appendfsync no); run there: redis-cli CONFIG SET appendfsync everysec")
+	set("appendfsync", "everysec")
 	openAt(t, server.URL(), func(o *Options) { o.Production = true })
 
 	server.Kill()

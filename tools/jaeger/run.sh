@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs Jaeger in the foreground, in memory alone and on this machine alone:
 #   run.sh BINARY QUERY_PORT OTLP_GRPC_PORT OTLP_HTTP_PORT
-# Jaeger opens ten listeners, on all addresses unless told otherwise. What is not
+# Jaeger opens eleven listeners, on all addresses unless told otherwise. What is not
 # used here gets any free port of the loopback, and workers that read nothing.
 set -eu
 here=127.0.0.1
