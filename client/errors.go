@@ -25,8 +25,8 @@ type Error struct {
 	Message string
 	// Violations are all faults of the request, if Reason is INVALID_REQUEST.
 	Violations []Violation
-	// RetryAfter is how long to wait before the call is repeated; 0 if the
-	// service does not say.
+	// RetryAfter is how long to wait before the call is repeated, an hour at
+	// most; 0 if the service does not say.
 	RetryAfter time.Duration
 	// TraceID finds the cause in the log of the service, if Reason is INTERNAL
 	// and the call was traced.
@@ -89,6 +89,9 @@ func (e *Error) GRPCStatus() *status.Status { return e.status }
 // domain is ErrorInfo.domain of the service's errors.
 const domain = "amends"
 
+// mostRetryAfter is the longest wait that a server is believed to mean.
+const mostRetryAfter = time.Hour
+
 const reasonPrefix = "ERROR_REASON_"
 
 // toError takes apart what gRPC answers.
@@ -119,7 +122,7 @@ func newError(s *status.Status, cause error) *Error {
 				e.Violations = append(e.Violations, Violation{v.GetField(), v.GetDescription()})
 			}
 		case *errdetails.RetryInfo:
-			e.RetryAfter = d.GetRetryDelay().AsDuration()
+			e.RetryAfter = min(max(0, d.GetRetryDelay().AsDuration()), mostRetryAfter)
 		}
 	}
 	if e.Reason == recoveryv1.ErrorReason_ERROR_REASON_UNSPECIFIED {

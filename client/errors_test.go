@@ -1,8 +1,10 @@
 package client_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -69,6 +71,24 @@ func TestErrorsOfStreams(t *testing.T) {
 	}
 	if _, err = stream.Recv(); client.Reason(err) != recoveryv1.ErrorReason_ERROR_REASON_INVALID_REQUEST {
 		t.Errorf("%#v", err)
+	}
+}
+
+// However a server errs in how long to wait, the caller is told something that it
+// can wait for, and a call that is refused so ends.
+func TestWaitsThatAreNone(t *testing.T) {
+	for _, test := range []struct{ says, want time.Duration }{
+		{-10 * time.Second, 0}, {-1, 0}, {math.MinInt64, 0}, {0, 0}, {1, 1}, {math.MaxInt64, time.Hour},
+	} {
+		d := newDesk(t, &desk{fail: func(int) error { return refusal(codes.ResourceExhausted, "OVERLOADED", after(test.says)) }})
+		c := open(t, client.Config{Target: d.address})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		_, err := c.ReportFailure(ctx, late("e-1", "c-1"))
+		var e *client.Error
+		if !errors.As(err, &e) || e.Code != codes.ResourceExhausted || e.RetryAfter != test.want {
+			t.Errorf("told to wait %v: %+v, want %v", test.says, err, test.want)
+		}
 	}
 }
 
