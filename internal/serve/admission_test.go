@@ -329,3 +329,16 @@ func TestAnnouncedAndNeverCame(t *testing.T) {
 		}
 	})
 }
+
+// Calls that are refused for another reason take nobody's turn: strangers cannot
+// keep others out.
+func TestWithdrawn(t *testing.T) {
+	a := newAdmission(1000, 2)
+	for n := range 10 * mostCrowd {
+		mark, ok := a.announce(t.Context(), reporting)
+		if !ok {
+			t.Fatalf("refused after %d calls that did not come", n)
+		}
+		a.withdraw(mark)
+	}
+}
