@@ -167,9 +167,13 @@ func (a *admission) waiting(c class) (n int) {
 // room reports whether a call of the class may come: it is soon its turn, or it
 // is one of a crowd. Who keeps a promise may always come.
 func (a *admission) room(c class, now time.Time) bool {
+	most := max(a.least, int(float64(a.most)*shares[c]))
 	all, ahead := a.inside(c)
-	if all >= max(a.least, int(float64(a.most)*shares[c])) {
-		return false
+	if all >= most {
+		a.coming.forget(now)
+		if all, ahead = a.inside(c); all >= most {
+			return false
+		}
 	}
 	soon := max(a.least, 2*int(a.limit.calls*shares[c]))
 	if ahead < soon || c == keeping {

@@ -43,6 +43,10 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 		// gRPC would refuse it with a text that holds what the caller sent.
 		return nil, s.refuseEarly(ctx, info.FullMethodName, rpc.UnknownMethod(nil, nil))
 	}
+	ctx, ok := s.meet(ctx, info.FullMethodName)
+	if !ok {
+		return nil, s.refuseEarly(ctx, info.FullMethodName, ledger.ErrOverloaded)
+	}
 	k, ok := kinds[info.FullMethodName]
 	if !ok {
 		return ctx, nil

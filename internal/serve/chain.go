@@ -36,6 +36,8 @@ func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
 		grpc.ConnectionTimeout(5 * time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time: 30 * time.Second, Timeout: 10 * time.Second,
+			// One without any call takes the place of others.
+			MaxConnectionIdle: 5 * time.Minute,
 			// Long-lived connections are closed now and then, so that callers
 			// spread over servers that were added.
 			MaxConnectionAge: 20 * time.Minute, MaxConnectionAgeGrace: 30 * time.Second,

@@ -27,6 +27,7 @@ func credentialsOf(ctx context.Context) auth.Credentials {
 // identifyUnary lets in who may make the call.
 func (s *Server) identifyUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	pass, err := s.guard.Admit(ctx, info.FullMethod, credentialsOf(ctx))
+	met(ctx)
 	if err != nil {
 		s.withdraw(ctx)
 		return nil, err
@@ -39,6 +40,7 @@ func (s *Server) identifyUnary(ctx context.Context, req any, info *grpc.UnarySer
 // calls again is judged anew.
 func (s *Server) identifyStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	pass, err := s.guard.Admit(stream.Context(), info.FullMethod, credentialsOf(stream.Context()))
+	met(stream.Context())
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ type Server struct {
 	admission   *admission
 	open        open
 	connections bound
+	strangers   bound // calls whose caller is not known yet
 	watches     bound
 	loads       bound // streams of Ingest
 	listener    net.Listener
@@ -73,6 +74,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	}
 	s := &Server{config: c, ended: make(chan struct{})}
 	s.open.most, s.connections.most, s.watches.most, s.loads.most = mostOpen, mostConnections, mostStreams, mostStreams
+	s.strangers.most = mostStrangers
 	s.admission = newAdmission(c.MostCalls, runtime.GOMAXPROCS(0))
 	s.streams, s.endStreams = context.WithCancel(context.Background())
 	s.background, s.endLoops = context.WithCancel(context.Background())
