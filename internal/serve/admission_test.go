@@ -17,7 +17,9 @@ import (
 
 // SetMost makes the bounds of a server that has started smaller, for tests.
 func (s *Server) SetMost(open, connections, streams int64) {
-	s.open.most, s.connections.most, s.watches.most, s.loads.most = open, connections, streams, streams
+	for b, most := range map[*bound]int64{&s.open.bound: open, &s.connections: connections, &s.watches: streams, &s.loads: streams} {
+		b.most.Store(most)
+	}
 }
 
 // UnderWay counts what is open, and what admission knows of.

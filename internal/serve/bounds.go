@@ -19,13 +19,13 @@ const (
 
 // bound counts what is open.
 type bound struct {
-	most int64
+	most atomic.Int64
 	open atomic.Int64
 }
 
 // take reports whether one more may be opened; give ends it.
 func (b *bound) take() bool {
-	if b.open.Add(1) > b.most {
+	if b.open.Add(1) > b.most.Load() {
 		b.open.Add(-1)
 		return false
 	}

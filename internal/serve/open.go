@@ -17,7 +17,7 @@ type open struct{ bound }
 
 // full reports whether none of the method may be opened.
 func (o *open) full(method string) bool {
-	return o.bound.open.Load() >= o.most && !healthCheck(method)
+	return o.bound.open.Load() >= o.most.Load() && !healthCheck(method)
 }
 
 func healthCheck(method string) bool { return strings.HasPrefix(method, "/grpc.health.v1.Health/") }

@@ -73,8 +73,11 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: c, ended: make(chan struct{})}
-	s.open.most, s.connections.most, s.watches.most, s.loads.most = mostOpen, mostConnections, mostStreams, mostStreams
-	s.strangers.most = mostStrangers
+	for b, most := range map[*bound]int64{
+		&s.open.bound: mostOpen, &s.strangers: mostStrangers, &s.connections: mostConnections, &s.watches: mostStreams, &s.loads: mostStreams,
+	} {
+		b.most.Store(most)
+	}
 	s.admission = newAdmission(c.MostCalls, runtime.GOMAXPROCS(0))
 	s.streams, s.endStreams = context.WithCancel(context.Background())
 	s.background, s.endLoops = context.WithCancel(context.Background())

@@ -267,8 +267,8 @@ func TestRotationUnderLoad(t *testing.T) {
 	stop()
 	load.Wait()
 	t.Logf("%d calls, %d failed, %d certificates of the server seen", r.calls.Load(), r.failed.Load(), len(r.seen))
-	if r.failed.Load() > 0 || r.calls.Load() < 100 || len(r.seen) < 5 {
-		t.Errorf("%d calls, %d failed (%v), %d certificates seen; want none failed and at least 5 seen", r.calls.Load(), r.failed.Load(), r.first, len(r.seen))
+	if r.failed.Load() > 0 || r.calls.Load() < 20 || len(r.seen) < 5 {
+		t.Errorf("%d calls, %d failed (%v), %d certificates seen; want none failed of 20 or more, and at least 5 seen", r.calls.Load(), r.failed.Load(), r.first, len(r.seen))
 	}
 }
 
