@@ -1,8 +1,11 @@
 package serve
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
@@ -75,8 +78,8 @@ func (s *Server) adoptTransport(contents [][]byte) error {
 	if err != nil {
 		return fmt.Errorf("%s and %s: %w", s.config.TLSCert, s.config.TLSKey, err)
 	}
-	if end := pair.Leaf.NotAfter; time.Now().After(end) {
-		return fmt.Errorf("%s: the certificate has expired on %s", s.config.TLSCert, end.UTC().Format(time.DateTime))
+	if err := current(pair.Leaf, time.Now()); err != nil {
+		return fmt.Errorf("%s: %w", s.config.TLSCert, err)
 	}
 	next := &tls.Config{
 		MinVersion:   tls.VersionTLS13,
@@ -87,13 +90,46 @@ func (s *Server) adoptTransport(contents [][]byte) error {
 		SessionTicketsDisabled: true,
 	}
 	if s.config.ClientCA != "" {
-		next.ClientCAs = x509.NewCertPool()
-		if !next.ClientCAs.AppendCertsFromPEM(contents[2]) {
-			return fmt.Errorf("%s: no certificate of an authority in PEM form is in it", s.config.ClientCA)
+		if next.ClientCAs, err = authorities(contents[2]); err != nil {
+			return fmt.Errorf("%s: %w", s.config.ClientCA, err)
 		}
 	}
 	s.transport.config.Store(next)
 	return nil
+}
+
+// current is an error unless the certificate is valid at that time.
+func current(c *x509.Certificate, now time.Time) error {
+	switch {
+	case now.After(c.NotAfter):
+		return fmt.Errorf("the certificate has expired on %s", c.NotAfter.UTC().Format(time.DateTime))
+	case now.Before(c.NotBefore):
+		return fmt.Errorf("the certificate is not valid before %s; show one that is, or see to the clock", c.NotBefore.UTC().Format(time.DateTime))
+	}
+	return nil
+}
+
+// authorities reads a bundle as a whole: one of which a part cannot be read was
+// perhaps only half written, and would shut out whom the rest of it vouches for.
+// Text around the certificates is passed over, as it is everywhere.
+func authorities(bundle []byte) (*x509.CertPool, error) {
+	pool, certificates := x509.NewCertPool(), 0
+	begun := bytes.Count(bundle, []byte("-----BEGIN "))
+	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
+		c, err := x509.ParseCertificate(block.Bytes)
+		if block.Type != "CERTIFICATE" || err != nil {
+			return nil, fmt.Errorf("block %d is no certificate of an authority that can be read", certificates+1)
+		}
+		pool.AddCert(c)
+		certificates++
+	}
+	switch {
+	case certificates == 0:
+		return nil, errors.New("no certificate of an authority in PEM form is in it")
+	case certificates != begun:
+		return nil, fmt.Errorf("of %d blocks in PEM form %d can be read; the file is perhaps not whole", begun, certificates)
+	}
+	return pool, nil
 }
 
 // next is for the next connection. Where authorities are named a certificate must

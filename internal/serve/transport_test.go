@@ -348,6 +348,50 @@ func TestHalfARotation(t *testing.T) {
 	})
 }
 
+// A pair that is whole and not valid at this time, and a bundle of authorities of
+// which a part cannot be read, take the place of nothing.
+func TestRotationToWhatDoesNotWork(t *testing.T) {
+	f := defend(t, byCertificate("reader"), serve.Config{})
+	mine := f.authority.PEM()
+	server := func(from, to time.Duration) authtest.Pair {
+		return f.authority.Sign(t, func(c *x509.Certificate) {
+			c.DNSNames, c.ExtKeyUsage = []string{"localhost"}, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+			c.NotBefore, c.NotAfter = time.Now().Add(from), time.Now().Add(to)
+		})
+	}
+	other := authtest.NewAuthority(t).PEM()
+	next, past := server(6*time.Hour, 12*time.Hour), server(-12*time.Hour, -6*time.Hour)
+	broken := strings.Replace(string(mine), "\nMII", "\n!!!", 1)
+	for _, test := range []struct {
+		name, says string
+		files      map[string]string
+	}{
+		{"to begin later", "not valid before", map[string]string{"server.crt": string(next.Cert), "server.key": string(next.Key)}},
+		{"expired", "has expired", map[string]string{"server.crt": string(past.Cert), "server.key": string(past.Key)}},
+		{"torn authorities", "of 2 blocks in PEM form 1 can be read", map[string]string{"ca.crt": string(other) + string(mine[:200])}},
+		{"broken authorities", "of 2 blocks in PEM form 1 can be read", map[string]string{"ca.crt": broken + string(other)}},
+		{"another thing among them", "block 2 is no certificate", map[string]string{"ca.crt": string(other) + string(next.Key) + string(other)}},
+	} {
+		kept := map[string][]byte{}
+		for name, text := range test.files {
+			var err error
+			if kept[name], err = os.ReadFile(f.path(name)); err != nil {
+				t.Fatal(err)
+			}
+			f.write(t, name, []byte(text))
+		}
+		eventually(t, 5*time.Second, test.name+" is told", func() bool {
+			return strings.Contains(f.log.String(), "not taken over") && strings.Contains(f.log.String(), test.says)
+		})
+		if err := look(t.Context(), f.as(t, "reader")); err != nil {
+			t.Errorf("%s took the place of what works: %v", test.name, err)
+		}
+		for name, text := range kept {
+			f.write(t, name, text)
+		}
+	}
+}
+
 func serialOf(p peer.Peer) string {
 	return p.AuthInfo.(credentials.TLSInfo).State.PeerCertificates[0].SerialNumber.String()
 }
