@@ -465,11 +465,13 @@ func TestErasingAndBookingWaitForReplicas(t *testing.T) {
 	w := one(l, "awaited", "a")
 	mustUpdate(t, l, w, opens)
 	var gone *Unavailable
-	if _, err := waiting.Erase(t.Context(), "shop", w.Key, ninetyDays); !errors.As(err, &gone) || !gone.Unknown {
-		t.Errorf("erased: %v", err)
+	for range 2 { // the erasure, and a repetition that finds nothing
+		if _, err := waiting.Erase(t.Context(), "shop", w.Key, ninetyDays); !errors.As(err, &gone) || !gone.Unknown {
+			t.Errorf("erased: %v", err)
+		}
 	}
 	b := booking(l, t, newClock(), "one")
-	if _, err := waiting.Book(t.Context(), b, 1, 1, b.Day.Add(time.Hour)); !errors.As(err, &gone) {
+	if _, err := waiting.Book(t.Context(), b, 1, 1, b.Day.Add(time.Hour)); !errors.As(err, &gone) || !gone.Unknown {
 		t.Errorf("booked: %v", err)
 	}
 	if left := traces(t, l, w.Key); len(left) != 1 {
