@@ -154,7 +154,7 @@ func TestKeysThatCannotBeUsed(t *testing.T) {
 	for name, test := range map[string]struct{ keys, want string }{
 		"one of ours":           {ours, ""},
 		"beside an unknown one": {other + "," + ours + `,{"kty":"new"}`, ""},
-		"none":                  {"", "no public key"},
+		"all withdrawn":         {"", ""},
 		"only unknown ones":     {other, "no public key"},
 		"for encryption":        {strings.Replace(ours, `"use":"sig"`, `"use":"enc"`, 1), "no public key"},
 		"a short RSA key":       {`{"kty":"RSA","n":"` + strings.Repeat("q", 171) + `","e":"AQAB"}`, "no public key"},

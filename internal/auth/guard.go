@@ -119,7 +119,15 @@ type Credentials struct {
 // Pass is a call that was let in. Leave it when the call has ended.
 type Pass struct {
 	account *account // nil: nothing is counted
-	until   time.Time
+	proof
+}
+
+// proof is how long what a caller has shown is valid.
+type proof struct {
+	until time.Time
+	// signed ends when the key that signed the token is withdrawn; never, for a
+	// certificate.
+	signed context.Context
 }
 
 // Admit lets a call of a method in or says why not, and notes the caller in the
@@ -136,7 +144,7 @@ func (g *Guard) Admit(ctx context.Context, method string, c Credentials) (*Pass,
 	}
 	now := time.Now()
 	s := g.state.Load()
-	caller, until, err := s.identify(ctx, c, now)
+	caller, shown, err := s.identify(ctx, c, now)
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +157,7 @@ func (g *Guard) Admit(ctx context.Context, method string, c Credentials) (*Pass,
 		account.leave()
 		return nil, ErrRole
 	}
-	return &Pass{account, until}, nil
+	return &Pass{account, shown}, nil
 }
 
 // Known reports whether it can be told at once who makes a call: nobody is asked,
@@ -173,26 +181,26 @@ func (g *Guard) Known(c Credentials) bool {
 	return err == nil
 }
 
-// identify finds the caller, and until when what it has shown is valid.
-func (s *state) identify(ctx context.Context, c Credentials, now time.Time) (*Caller, time.Time, error) {
+// identify finds the caller, and how long what it has shown is valid.
+func (s *state) identify(ctx context.Context, c Credentials, now time.Time) (*Caller, proof, error) {
 	token, err := tokenIn(c.Authorization)
 	switch {
 	case err != nil:
-		return nil, now, err
+		return nil, proof{}, err
 	case token != "":
 		v, err := s.verify(ctx, token, now)
 		if err != nil {
-			return nil, now, err
+			return nil, proof{}, err
 		}
-		return v.caller, v.until, nil
+		return v.caller, proof{v.until, v.key.valid}, nil
 	case c.Certificate == nil:
-		return nil, now, ErrNoCredential
+		return nil, proof{}, ErrNoCredential
 	}
 	e, err := s.access.identify(c.Certificate, now)
 	if err != nil {
-		return nil, now, err
+		return nil, proof{}, err
 	}
-	return &e.Caller, c.Certificate.NotAfter, nil
+	return &e.Caller, proof{c.Certificate.NotAfter, context.Background()}, nil
 }
 
 // Leave says that the call has ended.
@@ -211,16 +219,18 @@ func (a *Pass) Wait(ctx context.Context) error {
 }
 
 // WhenVoid calls end when the pass is void, since the certificate or the
-// token has expired or the access file says something else; stop must be called
-// when the call has ended.
+// token has expired, the issuer has withdrawn the key that signed the token, or the
+// access file says something else; stop must be called when the call has ended.
 func (a *Pass) WhenVoid(end func()) (stop func()) {
 	if a.account == nil {
 		return func() {}
 	}
 	ctx, cancel := context.WithDeadline(a.account.valid, a.until)
 	stopEnd := context.AfterFunc(ctx, end)
+	stopKey := context.AfterFunc(a.signed, cancel)
 	return func() {
 		stopEnd()
+		stopKey()
 		cancel()
 	}
 }

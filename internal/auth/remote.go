@@ -14,7 +14,7 @@ import (
 
 // How often an issuer is asked for its keys, and how long that may take.
 const (
-	renewEvery = 5 * time.Minute  // so long a key that the issuer has withdrawn is good at most
+	renewEvery = 5 * time.Minute  // so long a key is good that was withdrawn, by an issuer that answers
 	retryEvery = 10 * time.Second // after a failure; and strangers cannot make us ask more often
 	fetchTime  = 3 * time.Second
 	// newKeyTime is how long a call waits for a key that is not known yet.
@@ -23,6 +23,7 @@ const (
 
 // remote asks an issuer for its keys, by OpenID Connect discovery. It asks in the
 // background alone, so that no call is held up by an issuer that does not answer.
+// As long as it does not, its keys stay: an outage of the issuer is none here.
 type remote struct {
 	issuer string
 	client *http.Client

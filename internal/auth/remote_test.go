@@ -101,6 +101,78 @@ func TestKeysAreDiscovered(t *testing.T) {
 	}
 }
 
+// open admits a call that lasts, and gives whether it was ended since.
+func open(t *testing.T, g *Guard, i *authtest.Issuer, claims map[string]any) *atomic.Bool {
+	t.Helper()
+	pass, err := g.Admit(t.Context(), getCase, Credentials{Authorization: []string{"Bearer " + i.Token(t, "u", claims)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ended atomic.Bool
+	t.Cleanup(pass.WhenVoid(func() { ended.Store(true) }))
+	return &ended
+}
+
+// soon waits for what another goroutine brings about.
+func soon(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for began := time.Now(); !done(); time.Sleep(time.Millisecond) {
+		if time.Since(began) > 5*time.Second {
+			t.Fatalf("after 5 s: not %s", what)
+		}
+	}
+}
+
+// An issuer that publishes no key any more has withdrawn them all.
+func TestAllKeysAreWithdrawn(t *testing.T) {
+	p := newProvider(t)
+	i := authtest.NewIssuer(t, p.URL, "1")
+	p.publish(authtest.JWKS(t, i))
+	g := p.guard(t)
+	ended := open(t, g, i, nil)
+	look := func() {
+		longAgo(g, p)
+		_, _ = told(t, g, "Bearer "+authtest.NewIssuer(t, p.URL, "3").Token(t, "u", nil)) // makes us look
+	}
+	p.publish([]byte(`{"error": "busy"}`))
+	look()
+	if _, err := told(t, g, "Bearer "+i.Token(t, "u", nil)); err != nil || ended.Load() {
+		t.Errorf("an answer that is no set of keys withdrew them: %v", err)
+	}
+	p.publish([]byte(`{"keys": []}`))
+	look()
+	if _, err := told(t, g, "Bearer "+i.Token(t, "u", nil)); !errors.Is(err, ErrToken) {
+		t.Errorf("signed by a key that is withdrawn: %v", err)
+	}
+	soon(t, "ended a call of a key that is withdrawn", ended.Load)
+}
+
+// A call ends when the key that signed its token is withdrawn, and only then.
+func TestCallsEndWithTheirKey(t *testing.T) {
+	stays, goes, comes := authtest.NewIssuer(t, login, "1"), authtest.NewIssuer(t, login, "2"), authtest.NewIssuer(t, login, "3")
+	file := fileOf(t, strings.Replace(whole, "calls_per_second: 0.5, ", "", 1), stays, goes)
+	g := NewGuard(t.Context(), load(t, file), func(string, error) {})
+	t.Cleanup(g.Close)
+	desk := map[string]any{"groups": "service-desk"}
+	kept, gone := open(t, g, stays, desk), open(t, g, goes, desk)
+	write := func(text []byte) { authtest.Write(t, strings.TrimSuffix(file, "access.yaml"), "keys.json", text) }
+	write(authtest.JWKS(t, comes, stays))
+	soon(t, "ended a call of the key that is gone", gone.Load)
+	if _, err := told(t, g, "Bearer "+comes.Token(t, "u", desk)); err != nil {
+		t.Errorf("by the key that came: %v", err)
+	}
+	if kept.Load() {
+		t.Error("a call of a key that stays was ended")
+	}
+	write([]byte(`{"keys": []}`))
+	soon(t, "ended a call of the last key", kept.Load)
+	if _, err := told(t, g, "Bearer "+stays.Token(t, "u", desk)); !errors.Is(err, ErrToken) {
+		t.Errorf("by a key that is gone: %v", err)
+	}
+	// A server that starts meanwhile knows no key, and starts.
+	load(t, file)
+}
+
 // longAgo lets it be long ago that the provider was asked.
 func longAgo(g *Guard, p *provider) {
 	r := g.state.Load().sources[p.URL].remote

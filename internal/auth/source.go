@@ -4,7 +4,6 @@ import (
 	"context"
 	"sync/atomic"
 
-	"github.com/go-jose/go-jose/v4"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/makeamends/amends/internal/files"
@@ -12,7 +11,7 @@ import (
 )
 
 // source is where the keys of one issuer come from: a file that is followed, or
-// the issuer itself. Keys that were had once stay until others come.
+// the issuer itself. Keys that were had once stay until others come, or a set of none.
 type source struct {
 	issuer *accessv1.Issuer
 	keys   atomic.Pointer[keySet] // nil: none were had yet
@@ -57,7 +56,8 @@ func (s *source) follow(ctx context.Context) {
 	}
 }
 
-// adopt takes over keys. What cannot be read changes nothing.
+// adopt takes over keys. What cannot be read changes nothing. Whatever came in by
+// a key that is gone is void from then on.
 func (s *source) adopt(text []byte, err error) {
 	was := s.keys.Load()
 	var set *keySet
@@ -69,7 +69,11 @@ func (s *source) adopt(text []byte, err error) {
 	case err != nil:
 		trouble = err.Error()
 	case was == nil || was.text != set.text:
+		gone := set.succeed(was)
 		s.keys.Store(set)
+		for _, k := range gone {
+			k.withdraw()
+		}
 	case s.trouble == "":
 		return // as it was
 	}
@@ -81,7 +85,7 @@ func (s *source) adopt(text []byte, err error) {
 
 // find gives the keys with which such a token may be signed, and the set that they
 // are of. A key that is not known may be new, so the issuer is asked once more.
-func (s *source) find(ctx context.Context, id, algorithm string) (*keySet, []jose.JSONWebKey, error) {
+func (s *source) find(ctx context.Context, id, algorithm string) (*keySet, []*key, error) {
 	for again := true; ; again = false {
 		set := s.keys.Load()
 		if set != nil {

@@ -51,6 +51,7 @@ type verified struct {
 	caller *Caller // as the entry has it, or with fewer tenants
 	source *source
 	keys   *keySet   // of the source, when the signature was checked
+	key    *key      // of these, the one that it is signed by
 	until  time.Time // from then on the token is of no use, leeway included
 }
 
@@ -100,15 +101,15 @@ func (s *state) examine(ctx context.Context, token string, now time.Time) (*veri
 	}
 	var proven jwt.Claims
 	all := map[string]any{}
-	for _, k := range candidates {
-		if err = parsed.Claims(k.Key, &proven, &all); err == nil {
+	v := &verified{source: from, keys: keys}
+	for _, v.key = range candidates {
+		if err = parsed.Claims(v.key.Key, &proven, &all); err == nil {
 			break
 		}
 	}
 	if err != nil {
 		return nil, refuse(ErrToken, "its signature is wrong")
 	}
-	v := &verified{source: from, keys: keys}
 	if v.until, err = valid(&proven, from.issuer, now); err != nil {
 		return nil, err
 	}
