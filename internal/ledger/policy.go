@@ -51,7 +51,7 @@ func (l *Ledger) persist(ctx context.Context, operation func(context.Context) er
 		case err == nil, errors.Is(err, redis.Nil):
 			return err
 		case !l.again(ctx, &p, err):
-			return l.failed(err, false)
+			return l.failed(err, isUnconfirmed(err))
 		}
 	}
 }

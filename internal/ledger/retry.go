@@ -111,6 +111,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 // because of another. A deadline that ends a round of many is no fault of the
 // store.
 func (l *Ledger) ended(ctx context.Context, err error, unknown, conflicted bool) error {
+	unknown = unknown || isUnconfirmed(err)
 	late := errors.Is(err, errConflict) || over(ctx) && conflicted
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):

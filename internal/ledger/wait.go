@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -39,11 +40,30 @@ func (l *Ledger) sendAndWait(ctx context.Context, keys []string, args []any) (st
 
 // confirm makes sure that what was read is on enough replicas, as it was for
 // the call that wrote it: that one may have ended without knowing. WAIT speaks
-// of this connection's writes, so there must be one.
+// of this connection's writes, so there must be one. Its error is an *unconfirmedError.
 func (l *Ledger) confirm(ctx context.Context, n names) error {
 	if l.opts.Wait == 0 {
 		return nil
 	}
+	if err := l.writeAndWait(ctx, n); err != nil {
+		return &unconfirmedError{err}
+	}
+	return nil
+}
+
+// unconfirmedError says that what was read is there, and that it is not known on
+// how many replicas: whatever the error, it was done and may be lost.
+type unconfirmedError struct{ error }
+
+func (u *unconfirmedError) Unwrap() error { return u.error }
+
+// isUnconfirmed reports whether an error is that of confirm.
+func isUnconfirmed(err error) bool {
+	var u *unconfirmedError
+	return errors.As(err, &u)
+}
+
+func (l *Ledger) writeAndWait(ctx context.Context, n names) error {
 	node, err := l.owner(ctx, n.customer)
 	if err != nil {
 		return err
