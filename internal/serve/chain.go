@@ -19,6 +19,20 @@ import (
 	"github.com/makeamends/amends/internal/telemetry"
 )
 
+// What one connection can take; docs/limits.md lists these with all other limits.
+const (
+	mostStreamsEach  = 256
+	mostHeaderBytes  = 16 << 10
+	handshakeTime    = 5 * time.Second
+	silentTime       = 30 * time.Second // after that the other side is asked whether it is there
+	silentWait       = 10 * time.Second // for the answer
+	leastPingPause   = 10 * time.Second
+	idleTime         = 5 * time.Minute
+	connectionAge    = 20 * time.Minute
+	connectionGrace  = 30 * time.Second
+	mostMessageBytes = 2 * rpc.MostBatchBytes
+)
+
 // options are those of the gRPC server: bounds on what one caller can take.
 func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
 	options := []grpc.ServerOption{
@@ -27,22 +41,22 @@ func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
 		grpc.StatsHandler(&s.open),
 		// Goroutines that live on keep the stacks that the calls have grown.
 		grpc.NumStreamWorkers(64),
-		grpc.MaxConcurrentStreams(256),
+		grpc.MaxConcurrentStreams(mostStreamsEach),
 		grpc.InTapHandle(s.tap),
 		// More than any method takes: what lies between is refused with a
 		// reason, while gRPC's own refusal has none.
-		grpc.MaxRecvMsgSize(2 * rpc.MostBatchBytes),
-		grpc.MaxHeaderListSize(16 << 10),
-		grpc.ConnectionTimeout(5 * time.Second),
+		grpc.MaxRecvMsgSize(mostMessageBytes),
+		grpc.MaxHeaderListSize(mostHeaderBytes),
+		grpc.ConnectionTimeout(handshakeTime),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
-			Time: 30 * time.Second, Timeout: 10 * time.Second,
+			Time: silentTime, Timeout: silentWait,
 			// One without any call takes the place of others.
-			MaxConnectionIdle: 5 * time.Minute,
+			MaxConnectionIdle: idleTime,
 			// Long-lived connections are closed now and then, so that callers
 			// spread over servers that were added.
-			MaxConnectionAge: 20 * time.Minute, MaxConnectionAgeGrace: 30 * time.Second,
+			MaxConnectionAge: connectionAge, MaxConnectionAgeGrace: connectionGrace,
 		}),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: leastPingPause, PermitWithoutStream: true}),
 		// Outermost first: the log sees what the caller gets, and everything
 		// that fails behind refuse is answered from one table.
 		grpc.ChainUnaryInterceptor(s.logUnary, rpc.RefuseUnary, catchUnary, s.identifyUnary, s.admitUnary, service.InspectUnary),

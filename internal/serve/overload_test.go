@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -44,13 +45,21 @@ func BenchmarkOverload(b *testing.B) {
 	s := run(b, binary, "--redis", store.URL(), "--log-level", "info")
 	p := &pressure{crowd: newCrowd(b, s.addr)}
 	p.closed(warmUpTime)
+	before := spentBy(b, s.Process.Pid)
 	can := useful(p.closed(pressTime)) / pressTime.Seconds()
+	each := (spentBy(b, s.Process.Pid) - before).Seconds() / (can * pressTime.Seconds())
 	fmt.Printf("%d processors: %s\ncapacity: %.0f reports a second, %d under way\n", runtime.NumCPU(), where, can, lanesAtBest)
 	fmt.Printf("%-12s %-28s %-9s %-9s %s\n", "asked for", "answered in p50, p99", "useful", "refused", "refused in p50, p99")
 	base := p.row("unloaded", p.open(unloaded*can, pressTime, p.report), unloaded*can, nil)
-	for _, times := range []float64{1, 2, 4} {
-		p.row(fmt.Sprintf("%.0f×", times), p.open(times*can, pressTime, p.report), can, base)
+	var all []*attempt
+	for _, much := range []float64{1, 2, 4} {
+		before = spentBy(b, s.Process.Pid)
+		all = p.open(much*can, pressTime, p.report)
+		p.row(fmt.Sprintf("%.0f×", much), all, can, base)
 	}
+	spent := (spentBy(b, s.Process.Pid) - before).Seconds()
+	fmt.Printf("a report takes %.0f µs of the server's processor, a refusal at 4× %.0f µs\n", each*1e6,
+		max(0, spent-each*float64(len(times(all, codes.OK))))/float64(max(1, len(times(all, codes.ResourceExhausted))))*1e6)
 	p.recovery(p.open(afterwards*can, pressTime, p.report), base)
 	p.mixed(p.open(2*can, pressTime, p.anything))
 	b.ReportMetric(can, "reports/s")
@@ -72,6 +81,26 @@ func pin(b *testing.B, binary string) (command string, ok bool) {
 		b.Fatal(err)
 	}
 	return command, true
+}
+
+// spentBy is the processor time of a process so far, by Linux.
+func spentBy(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	const user, system, tick = 11, 12, 10 * time.Millisecond
+	var ticks time.Duration
+	for _, field := range []int{user, system} {
+		n, err := strconv.Atoi(fields[field])
+		if err != nil {
+			b.Fatal(err)
+		}
+		ticks += time.Duration(n)
+	}
+	return ticks * tick
 }
 
 // pressure makes calls of a crowd.

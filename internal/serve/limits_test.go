@@ -1,0 +1,88 @@
+package serve
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/makeamends/amends/internal/rpc"
+)
+
+// The page of the limits says what the code does.
+func TestLimitsAsDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/limits.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range [][2]string{
+		{"message of a call", size(rpc.MostBytes)},
+		{"message of RecordInteractions, item of Ingest", size(rpc.MostBatchBytes)},
+		{"any message", size(mostMessageBytes)},
+		{"headers of a call", size(mostHeaderBytes)},
+		{"connections", count(mostConnections)},
+		{"streams of a connection", count(mostStreamsEach)},
+		{"calls and streams that are open in the process, health checks apart", count(mostOpen)},
+		{"watches", count(mostStreams)},
+		{"streams of Ingest", count(mostStreams)},
+		{"time until a connection speaks HTTP/2, or TLS", span(handshakeTime)},
+		{"silence of a connection", span(silentTime) + ", then " + span(silentWait) + " for an answer to a PING"},
+		{"pause between two PINGs of a client", span(leastPingPause)},
+		{"connection without any call", span(idleTime)},
+		{"age of a connection", span(connectionAge) + ", with " + span(connectionGrace) + " to finish"},
+		{"a call without a deadline, from its headers to its answer", span(callTime)},
+		{"a call with a deadline", span(mostCallTime)},
+		{"calls under way when the server ends", span(defaultDrain)},
+		{"the last traces when the server ends", span(flushTime)},
+		{"calls at a time that are never refused for load", count(leastInside) + " for each processor"},
+		{"calls carried out at a time", "finds itself, at least " + count(leastCalls)},
+		{"a crowd that comes at once", count(mostCrowd) + " more"},
+		{"calls under way, whatever they wait for", count(DefaultMostCalls)},
+		{"waiting for one's turn", fmt.Sprintf("%d times as long as a call takes, from %s to %s", waitPaces, span(leastWait), span(mostWait))},
+		{"changes of one customer that wait for each other", count(mostInLine)},
+	} {
+		if want := "\n| " + row[0] + " | " + row[1]; !strings.Contains(string(page), want) {
+			t.Errorf("docs/limits.md has no row %q", want)
+		}
+	}
+	classes := map[class]string{keeping: "keeps a promise", reporting: "reports", asking: "asks", bulk: "bulk"}
+	for method, k := range kinds {
+		name := method[strings.LastIndex(method, "/")+1:]
+		for _, line := range strings.Split(string(page), "\n") {
+			if in := strings.Contains(line, " "+name+",") || strings.Contains(line, " "+name+" "); in && strings.HasPrefix(line, "| ") &&
+				strings.HasSuffix(line, " |") && strings.Count(line, "|") == 4 && !strings.HasPrefix(line, "| "+classes[k.class]+" |") {
+				t.Errorf("docs/limits.md puts %s in another class than %s: %s", name, classes[k.class], line)
+			}
+		}
+		if !strings.Contains(string(page), name) {
+			t.Errorf("docs/limits.md does not name %s", name)
+		}
+	}
+}
+
+func size(n int) string {
+	if n >= 1<<20 {
+		return fmt.Sprintf("%d MiB |", n>>20)
+	}
+	return fmt.Sprintf("%d KiB |", n>>10)
+}
+
+// count writes a number with its thousands apart.
+func count(n int) string {
+	if n >= 1000 {
+		return fmt.Sprintf("%d,%03d", n/1000, n%1000)
+	}
+	return fmt.Sprint(n)
+}
+
+func span(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	default:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	}
+}
