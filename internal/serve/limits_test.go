@@ -24,6 +24,7 @@ func TestLimitsAsDocumented(t *testing.T) {
 		{"connections", count(mostConnections)},
 		{"streams of a connection", count(mostStreamsEach)},
 		{"calls and streams that are open in the process, health checks apart", count(mostOpen)},
+		{"of these, calls whose caller is not known yet: no certificate of a caller, and no token that was seen before", count(mostStrangers)},
 		{"watches", count(mostStreams)},
 		{"streams of Ingest", count(mostStreams)},
 		{"time until a connection speaks HTTP/2, or TLS", span(handshakeTime)},
