@@ -23,9 +23,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer amends.Close()
-	if err := orderWasLate(context.Background(), amends, "order-17", time.Now(), os.Stdout); err != nil {
-		log.Print(err)
+	err = orderWasLate(context.Background(), amends, "order-17", time.Now(), os.Stdout)
+	amends.Close()
+	if err != nil {
+		log.Fatal(err)
 	}
 }
 
@@ -39,7 +40,8 @@ func orderWasLate(ctx context.Context, amends *client.Client, order string, at t
 		OrderValue: &money.Money{CurrencyCode: "USD", Units: 18}, Channel: recoveryv1.Channel_CHANNEL_APP,
 	}.Build()}.Build())
 	if client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_ID_REUSED {
-		return nil // it was reported before, with another time
+		fmt.Fprintln(out, order, "was reported before, with another time; that report stands")
+		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("report %s: %w", order, err)
@@ -47,7 +49,11 @@ func orderWasLate(ctx context.Context, amends *client.Client, order string, at t
 	c := answer.GetCase()
 	fmt.Fprintf(out, "%s: answer within %s\n", c.GetAssessment().GetRisk().GetBand(), c.GetRespondBy().AsTime().Sub(c.GetOpenedAt().AsTime()))
 	for _, item := range c.GetRecommendation().GetItems() {
-		fmt.Fprintf(out, "give %s: %s\n", item.GetMedium(), item.GetDescription())
+		fmt.Fprintf(out, "give %s: %s", item.GetMedium(), item.GetDescription())
+		if worth := item.GetAmount(); worth != nil {
+			fmt.Fprintf(out, " (%d.%02d %s)", worth.GetUnits(), worth.GetNanos()/1e7, worth.GetCurrencyCode())
+		}
+		fmt.Fprintln(out)
 	}
 	return nil
 }
