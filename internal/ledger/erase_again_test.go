@@ -171,9 +171,16 @@ func TestEraseEndsAtTheDeadline(t *testing.T) {
 	})
 	w := one(l, "never at rest", "first")
 	mustUpdate(t, l, w, opens)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if _, err := l.Erase(ctx, "shop", w.Key, ninetyDays); !errors.Is(err, ErrConflict) || n.Load() < 2 {
+	var err error
+	for range 10 { // a deadline that falls into the last round trip leaves open what was done
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		_, err = l.Erase(ctx, "shop", w.Key, ninetyDays)
+		cancel()
+		if gone := new(Unavailable); !errors.As(err, &gone) || !gone.Unknown {
+			break
+		}
+	}
+	if !errors.Is(err, ErrConflict) || n.Load() < 2 {
 		t.Errorf("after %d changes: %v (%v), want ErrConflict", n.Load(), err, Cause(err))
 	}
 }
