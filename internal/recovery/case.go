@@ -184,15 +184,18 @@ func (k *Case) note(t Transition) {
 	}
 }
 
-// RespondBy is when the first human answer is due by the newest promise.
-func (k *Case) RespondBy() (at time.Time) {
-	for _, d := range k.Deadlines {
-		if d.Milestone == FirstResponse {
-			at = d.DueAt // the newest promise stands last
+// Newest is the newest promise of a milestone, the zero Deadline when there is none.
+func (k *Case) Newest(m Milestone) (found Deadline) {
+	for i := range k.Deadlines {
+		if k.Deadlines[i].Milestone == m {
+			found = k.Deadlines[i] // the newest promise stands last
 		}
 	}
-	return at
+	return found
 }
+
+// RespondBy is when the first human answer is due by the newest promise.
+func (k *Case) RespondBy() time.Time { return k.Newest(FirstResponse).DueAt }
 
 // NextDeadline is when the next deadline is due whose clock runs, or was due
 // when it was missed and nobody has made up for it; zero when there is none.

@@ -77,13 +77,7 @@ func (t *tally) kase(ctx context.Context, was, k *recovery.Case) {
 
 // decision counts a report.
 func (t *tally) decision(ctx context.Context, k *recovery.Case) {
-	bound := recovery.Bound(0)
-	for _, d := range k.Deadlines {
-		if d.Milestone == recovery.FirstResponse {
-			bound = d.BoundBy // the newest promise stands last
-		}
-	}
-	t.metrics.Decided(ctx, k.Assessment.Risk.Band.String(), bound.String(), k.Assessment.Risk.Ignored)
+	t.metrics.Decided(ctx, k.Assessment.Risk.Band.String(), k.Newest(recovery.FirstResponse).BoundBy.String(), k.Assessment.Risk.Ignored)
 	for kind := range k.Accounts[len(k.Accounts)-1].Kinds.All() {
 		t.metrics.DecidedKind(kind.String())
 	}

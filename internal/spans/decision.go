@@ -21,7 +21,7 @@ func Decide(span trace.Span, key ledger.Key, k *recovery.Case) {
 	if !span.IsRecording() {
 		return
 	}
-	span.SetAttributes(append(decision(key, k), bound(newest(k, recovery.FirstResponse)))...)
+	span.SetAttributes(append(decision(key, k), bound(k.Newest(recovery.FirstResponse)))...)
 	reasons(span, k)
 }
 
@@ -40,16 +40,6 @@ func decision(key ledger.Key, k *recovery.Case) []attribute.KeyValue {
 // bound is the rule that set a deadline; that of none is UNSPECIFIED.
 func bound(d recovery.Deadline) attribute.KeyValue {
 	return attribute.String("recovery.bound_by", d.BoundBy.String())
-}
-
-// newest is the newest promise of a milestone.
-func newest(k *recovery.Case, m recovery.Milestone) (found recovery.Deadline) {
-	for _, d := range k.Deadlines {
-		if d.Milestone == m {
-			found = d
-		}
-	}
-	return found
 }
 
 // reasons adds an event for each reason that weighs, in the order of the case.
