@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"fmt"
 	"maps"
 	"net"
 	"net/url"
@@ -40,20 +39,6 @@ type issuer struct {
 	message *accessv1.Issuer
 	file    string  // of the keys; empty: they are discovered
 	keys    *keySet // of the file as it was read
-}
-
-// Load reads and checks an access file and the files of keys that it names. The
-// error is document.Findings when the file has faults.
-func Load(file string) (*Access, error) {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("the access file cannot be read: %w", err)
-	}
-	access, findings := Parse(file, text)
-	if err := findings.Err(); err != nil {
-		return nil, err
-	}
-	return access, nil
 }
 
 // Parse reads and checks an access file of that name, and the files of keys that

@@ -144,7 +144,7 @@ func (g *Guard) Admit(ctx context.Context, method string, c Credentials) (*Pass,
 	}
 	now := time.Now()
 	s := g.state.Load()
-	caller, shown, err := s.identify(ctx, c, now)
+	caller, shown, err := s.identify(c, now, func(token string) (*verified, error) { return s.verify(ctx, token, now) })
 	if err != nil {
 		return nil, err
 	}
@@ -168,27 +168,24 @@ func (g *Guard) Known(c Credentials) bool {
 		return true
 	}
 	s, now := g.state.Load(), time.Now()
-	token, err := tokenIn(c.Authorization)
-	switch {
-	case err != nil:
-		return false
-	case token != "":
-		return s.remembered(token, now) != nil
-	case c.Certificate == nil:
-		return false
-	}
-	_, err = s.access.identify(c.Certificate, now)
+	_, _, err := s.identify(c, now, func(token string) (*verified, error) {
+		if v := s.remembered(sha256.Sum256([]byte(token)), now); v != nil {
+			return v, nil
+		}
+		return nil, ErrToken
+	})
 	return err == nil
 }
 
-// identify finds the caller, and how long what it has shown is valid.
-func (s *state) identify(ctx context.Context, c Credentials, now time.Time) (*Caller, proof, error) {
+// identify finds the caller, and how long what it has shown is valid; verify tells
+// whose a token is.
+func (s *state) identify(c Credentials, now time.Time, verify func(token string) (*verified, error)) (*Caller, proof, error) {
 	token, err := tokenIn(c.Authorization)
 	switch {
 	case err != nil:
 		return nil, proof{}, err
 	case token != "":
-		v, err := s.verify(ctx, token, now)
+		v, err := verify(token)
 		if err != nil {
 			return nil, proof{}, err
 		}

@@ -58,19 +58,21 @@ type verified struct {
 // verify tells whose token it is. The signature of a token is checked once, and
 // again when the keys of its issuer have changed.
 func (s *state) verify(ctx context.Context, token string, now time.Time) (*verified, error) {
-	if v := s.remembered(token, now); v != nil {
+	sum := sha256.Sum256([]byte(token))
+	if v := s.remembered(sum, now); v != nil {
 		return v, nil
 	}
 	v, err := s.examine(ctx, token, now)
 	if err == nil {
-		s.tokens.Add(sha256.Sum256([]byte(token)), v)
+		s.tokens.Add(sum, v)
 	}
 	return v, err
 }
 
-// remembered gives what was verified before and is still valid, or nil.
-func (s *state) remembered(token string, now time.Time) *verified {
-	v, ok := s.tokens.Get(sha256.Sum256([]byte(token)))
+// remembered gives what was verified before of the token with that hash and is
+// still valid, or nil.
+func (s *state) remembered(sum [sha256.Size]byte, now time.Time) *verified {
+	v, ok := s.tokens.Get(sum)
 	if !ok || v.keys != v.source.keys.Load() || now.After(v.until) {
 		return nil
 	}

@@ -235,7 +235,7 @@ func BenchmarkKnownToken(b *testing.B) {
 	dir := b.TempDir()
 	authtest.Write(b, dir, "keys.json", authtest.JWKS(b, people))
 	authtest.Write(b, dir, "shops.json", authtest.JWKS(b, people))
-	a, err := Load(authtest.Write(b, dir, "access.yaml", []byte(desks)))
+	a, err := read(b, authtest.Write(b, dir, "access.yaml", []byte(desks)))
 	if err != nil {
 		b.Fatal(err)
 	}
