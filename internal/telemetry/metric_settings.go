@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,16 +40,8 @@ func readMetricSettings(getenv func(string) string) (s metricSettings, err error
 	endpoint := getenv("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
 	s.wanted = slices.Contains(exporters, "otlp") || len(exporters) == 0 && endpoint != ""
 	if s.wanted {
-		faults = append(faults,
-			checkEndpoint("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", endpoint),
-			checkEndpoint("OTEL_EXPORTER_OTLP_ENDPOINT", getenv("OTEL_EXPORTER_OTLP_ENDPOINT")))
-		switch protocol := cmp.Or(getenv("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"), getenv("OTEL_EXPORTER_OTLP_PROTOCOL"), "grpc"); protocol {
-		case "grpc":
-		case "http/protobuf":
-			s.http = true
-		default:
-			faults = append(faults, fmt.Errorf("the protocol OTEL_EXPORTER_OTLP_PROTOCOL is %q, but metrics are sent by grpc or http/protobuf", protocol))
-		}
+		s.http, err = readOTLP(getenv, "METRICS")
+		faults = append(faults, err)
 	}
 	return s, errors.Join(faults...)
 }

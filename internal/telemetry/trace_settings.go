@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,43 +28,14 @@ func readTraceSettings(getenv func(string) string) (s traceSettings, err error) 
 	if exporter != "" && exporter != "otlp" {
 		faults = append(faults, fmt.Errorf("OTEL_TRACES_EXPORTER is %q, but traces are sent by otlp (or by none)", exporter))
 	}
-	endpoint := getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-	s.wanted = cmp.Or(endpoint, getenv("OTEL_EXPORTER_OTLP_ENDPOINT")) != ""
+	s.wanted = cmp.Or(getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), getenv("OTEL_EXPORTER_OTLP_ENDPOINT")) != ""
 	if s.wanted {
-		faults = append(faults,
-			checkEndpoint("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", endpoint),
-			checkEndpoint("OTEL_EXPORTER_OTLP_ENDPOINT", getenv("OTEL_EXPORTER_OTLP_ENDPOINT")),
-			s.choose(cmp.Or(getenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"), getenv("OTEL_EXPORTER_OTLP_PROTOCOL"))),
+		s.http, err = readOTLP(getenv, "TRACES")
+		faults = append(faults, err,
 			checkSampler(strings.ToLower(strings.TrimSpace(getenv("OTEL_TRACES_SAMPLER"))), strings.TrimSpace(getenv("OTEL_TRACES_SAMPLER_ARG"))),
 		)
 	}
 	return s, errors.Join(faults...)
-}
-
-// choose takes the protocol; gRPC unless another one is named.
-func (s *traceSettings) choose(protocol string) error {
-	switch protocol {
-	case "", "grpc":
-		return nil
-	case "http/protobuf":
-		s.http = true
-		return nil
-	default:
-		return fmt.Errorf("the protocol OTEL_EXPORTER_OTLP_PROTOCOL is %q, but traces are sent by grpc or http/protobuf", protocol)
-	}
-}
-
-// checkEndpoint refuses what is no URL: the libraries would send to localhost
-// instead. The value may hold a password, so it is not repeated.
-func checkEndpoint(name, value string) error {
-	if value == "" {
-		return nil
-	}
-	u, err := url.Parse(value)
-	if err != nil || u.Host == "" && u.Scheme != "unix" || !slices.Contains([]string{"http", "https", "unix"}, u.Scheme) {
-		return fmt.Errorf("%s is no URL: write http://HOST:PORT, such as http://127.0.0.1:4317, or https://HOST:PORT", name)
-	}
-	return nil
 }
 
 // checkSampler refuses a sampler that there is not: all would be sampled instead.
