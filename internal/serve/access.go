@@ -9,6 +9,7 @@ import (
 
 	"github.com/makeamends/amends/internal/auth"
 	"github.com/makeamends/amends/internal/files"
+	"github.com/makeamends/amends/internal/telemetry"
 )
 
 // openGuard reads the access file, or lets everybody in where there is none.
@@ -48,7 +49,7 @@ func (s *Server) watchAccess() {
 	if s.config.Access == "" {
 		return
 	}
-	r := &reload{file: accessFile}
+	r := &reload{file: telemetry.AccessFile}
 	err := files.Follow(s.background, func(contents [][]byte, err error) bool {
 		if err == nil && bytes.Equal(contents[0], s.accessText) && r.trouble == "" {
 			return true // as it was read at the start
@@ -77,7 +78,7 @@ func (s *Server) adoptAccess(text []byte) error {
 
 // keysChanged tells that an issuer has other keys, or why they were not taken over.
 func (s *Server) keysChanged(issuer string, err error) {
-	s.telemetry.Metrics.Reloaded(keysFile, err == nil)
+	s.telemetry.Metrics.Reloaded(telemetry.KeysFile, err == nil)
 	if err != nil {
 		s.config.Logger.Error("the keys of an issuer of tokens were not taken over; those that are known stay", "issuer", issuer, "error", err)
 		return

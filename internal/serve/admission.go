@@ -167,21 +167,16 @@ func (a *admission) waiting(c class) (n int) {
 // room reports whether a call of the class may come: it is soon its turn, or it
 // is one of a crowd. Who keeps a promise may always come.
 func (a *admission) room(c class, now time.Time) bool {
-	most := max(a.least, int(float64(a.most)*shares[c]))
+	most, soon := max(a.least, int(float64(a.most)*shares[c])), max(a.least, 2*int(a.limit.calls*shares[c]))
 	all, ahead := a.inside(c)
-	if all >= most {
+	if all >= most || ahead >= soon {
 		a.coming.forget(now)
-		if all, ahead = a.inside(c); all >= most {
-			return false
-		}
+		all, ahead = a.inside(c)
 	}
-	soon := max(a.least, 2*int(a.limit.calls*shares[c]))
-	if ahead < soon || c == keeping {
-		return true
-	}
-	a.coming.forget(now)
-	switch _, ahead = a.inside(c); {
-	case ahead < soon:
+	switch {
+	case all >= most:
+		return false
+	case ahead < soon, c == keeping:
 		return true
 	case a.crowd >= 1:
 		a.crowd--

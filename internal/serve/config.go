@@ -168,12 +168,10 @@ func (c Config) check() error {
 // checkListen refuses to send customers' data in the clear over a network,
 // unless the operator has said that this is meant.
 func (c Config) checkListen() error {
-	host, _, err := net.SplitHostPort(c.Listen)
-	if err != nil {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return fmt.Errorf("the address to listen on must be HOST:PORT: %w", err)
 	}
-	ip := net.ParseIP(host)
-	if c.encrypts() || c.Insecure || host == "localhost" || ip != nil && ip.IsLoopback() {
+	if c.encrypts() || c.Insecure || isLoopback(c.Listen) {
 		return nil
 	}
 	return fmt.Errorf("%s can be reached from other machines, and calls would come in the clear: encrypt them with --tls-cert and --tls-key, "+

@@ -1,13 +1,5 @@
 package serve
 
-// Files that are read again when they change, as metrics name them. The policy has
-// metrics of its own.
-const (
-	accessFile = "access"
-	keysFile   = "keys"
-	tlsFiles   = "tls"
-)
-
 // reload remembers how the last reading of a file went that may change.
 type reload struct {
 	file    string

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/makeamends/amends/internal/files"
+	"github.com/makeamends/amends/internal/telemetry"
 )
 
 // transport is how calls come in: by TLS, with what its files held when they were
@@ -55,7 +56,7 @@ func (s *Server) watchTransport() {
 	if !s.config.encrypts() {
 		return
 	}
-	r := &reload{file: tlsFiles}
+	r := &reload{file: telemetry.TLSFiles}
 	first := true
 	err := files.Follow(s.background, func(contents [][]byte, err error) bool {
 		if err == nil {

@@ -5,6 +5,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
+// Files that are read again when they change, as metrics name them. The policy has
+// metrics of its own.
+const (
+	AccessFile = "access"
+	KeysFile   = "keys"
+	TLSFiles   = "tls"
+)
+
 // fileMetrics are about files that are read again when they change, and about the
 // connections that are refused by what they hold.
 type fileMetrics struct {
@@ -25,7 +33,7 @@ func newFileMetrics(f promauto.Factory) fileMetrics {
 			Name: "amends_connections_refused_total", Help: "Connections whose TLS handshake failed, by reason.",
 		}, []string{"reason"}),
 	}
-	for _, files := range []string{"access", "keys", "tls"} {
+	for _, files := range []string{AccessFile, KeysFile, TLSFiles} {
 		m.failures.WithLabelValues(files)
 		m.success.WithLabelValues(files).Set(1)
 	}
