@@ -1,0 +1,38 @@
+package bench
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRatiosAreOfRounds(t *testing.T) {
+	a := NewFigure("a", "", "µs", 300, 100, 220)
+	b := NewFigure("b", "", "µs", 100, 50, 100)
+	r := NewRatio("a/b", "", a, b, Aim{Most: 2.5})
+	// 3, 2 and 2.2: the median of the ratios, not the ratio of the medians.
+	if r.Value != 2.2 || r.Low != 2 || r.High != 3 || r.Verdict() != "met" {
+		t.Errorf("%+v, %s", r, r.Verdict())
+	}
+	if missed := NewRatio("b/a", "", b, a, Aim{Least: 0.5}); missed.Verdict() != "missed" {
+		t.Errorf("%+v, %s", missed, missed.Verdict())
+	}
+	if none := NewRatio("", "", a, Figure{}, Aim{Least: 1}); none.Verdict() != "not measured" || none.String() != "-" {
+		t.Errorf("%+v, %s", none, none.Verdict())
+	}
+	if free := NewRatio("", "", a, NewFigure("", "", "", 0, 10, 0), Aim{}); free.Value != 10 || free.Verdict() != "" {
+		t.Errorf("%+v, %s", free, free.Verdict())
+	}
+}
+
+func TestNumbersAreShort(t *testing.T) {
+	var got []string
+	for _, n := range []float64{0, 0.012345, 0.5, 1.234, 12.34, 999.6, 1234.5, 1234567, -3.14159} {
+		got = append(got, Number(n))
+	}
+	if want := "0 0.0123 0.500 1.23 12.3 1,000 1,234 1,234,567 -3.14"; strings.Join(got, " ") != want {
+		t.Errorf("%s\nwant %s", strings.Join(got, " "), want)
+	}
+	if got := NewFigure("", "", "µs", 3, 1, 2).String(); got != "2.00 µs (1.00 to 3.00)" {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,27 @@
+package bench
+
+import (
+	"os"
+	"strconv"
+	"strings"
+)
+
+// field is the first value of that name in a file of lines such as "name: value".
+func field(file, name string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+// kilobytes reads "123 kB".
+func kilobytes(text string) int64 {
+	n, _ := strconv.ParseInt(strings.TrimSuffix(text, " kB"), 10, 64)
+	return n << 10
+}
