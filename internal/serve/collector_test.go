@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"slices"
 	"testing"
-	"time"
 
 	collectorv1 "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	"google.golang.org/grpc"
@@ -71,14 +69,15 @@ func BenchmarkCollector(b *testing.B) {
 	}
 	for i, k := range kinds {
 		k.process = spawn(b, childConfig{Redis: store.URL(), Collector: k.at.String()})
-		k.reports = reporter(b, k.process.addr)
-		k.reports.sent.Store(int64(i+1) * 1_000_000)
-		load(b, benchWarmUp, k.reports.call)
+		reports := reporter(b, k.process.addr)
+		reports.sent.Store(int64(i+1) * 1_000_000)
+		k.call = reports.call
+		load(b, benchWarmUp, k.call)
 	}
 	b.ResetTimer()
 	for range collectorRounds {
 		for _, k := range kinds {
-			k.round(b)
+			k.round(b, collectorCalls)
 		}
 	}
 	healthy := kinds[0]
@@ -90,21 +89,7 @@ func BenchmarkCollector(b *testing.B) {
 
 // traced is a server whose spans go to one kind of collector.
 type traced struct {
-	name       string
-	at         net.Addr
-	process    *process
-	reports    reports
-	took, cost []float64 // microseconds a report, by round
-}
-
-func (k *traced) round(b *testing.B) {
-	began := time.Now()
-	cost := k.process.cost(b, func() { load(b, collectorCalls, k.reports.call) })
-	k.took = append(k.took, float64(time.Since(began).Microseconds())/collectorCalls)
-	k.cost = append(k.cost, cost/1000/collectorCalls)
-}
-
-func median(all []float64) float64 {
-	sorted := slices.Sorted(slices.Values(all))
-	return sorted[len(sorted)/2]
+	runner
+	name string
+	at   net.Addr
 }

@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 }
 
 // child serves until its standard input ends, and answers every line of it with
-// the processor time that it has spent, in nanoseconds.
+// what it has spent.
 func child(settings string) int {
 	var c childConfig
 	if err := json.Unmarshal([]byte(settings), &c); err != nil {
@@ -49,11 +49,7 @@ func child(settings string) int {
 	}
 	fmt.Println(addr)
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		var used syscall.Rusage
-		if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
-			panic(err)
-		}
-		fmt.Println(used.Utime.Nano() + used.Stime.Nano())
+		fmt.Println(spent().values()...)
 	}
 	stop()
 	return 0
@@ -66,6 +62,8 @@ type childConfig struct {
 	Echo  bool
 	// Collector takes the spans; empty: none are made.
 	Collector string
+	// Sampled is the share of the calls that are traced; empty: all.
+	Sampled string
 	// DieAt kills the process when it logs its nth call: after the change was
 	// made and before the caller is told.
 	DieAt int
@@ -77,6 +75,10 @@ func (c childConfig) run() (stop func(), addr string, err error) {
 	}
 	if c.Collector != "" {
 		os.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+c.Collector)
+		if c.Sampled != "" {
+			os.Setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
+			os.Setenv("OTEL_TRACES_SAMPLER_ARG", c.Sampled)
+		}
 		otel.SetErrorHandler(telemetry.Lost(c.logger()))
 	}
 	s, err := serve.Start(context.Background(), serve.Config{
@@ -94,7 +96,7 @@ func (c childConfig) logger() *slog.Logger {
 	if err != nil {
 		panic(err)
 	}
-	h := slog.Handler(slog.NewJSONHandler(null, nil))
+	h := telemetry.Traced(slog.NewJSONHandler(null, nil))
 	if c.DieAt > 0 {
 		h = &deadly{Handler: h, left: int64(c.DieAt)}
 	}
@@ -163,21 +165,21 @@ func (p *process) end() {
 	}
 }
 
-// cost is the processor time, in nanoseconds, that the child spends while do runs.
-func (p *process) cost(tb testing.TB, do func()) float64 {
+// cost is what the child spends while do runs.
+func (p *process) cost(tb testing.TB, do func()) usage {
 	tb.Helper()
 	before := p.spent(tb)
 	do()
-	return p.spent(tb) - before
+	return p.spent(tb).since(before)
 }
 
-func (p *process) spent(tb testing.TB) (ns float64) {
+func (p *process) spent(tb testing.TB) (u usage) {
 	tb.Helper()
 	if _, err := fmt.Fprintln(p.input); err != nil {
 		tb.Fatal(err)
 	}
-	if _, err := fmt.Fscanln(p.output, &ns); err != nil {
+	if _, err := fmt.Fscanln(p.output, &u.processor, &u.allocations, &u.bytes); err != nil {
 		tb.Fatal(err)
 	}
-	return ns
+	return u
 }
