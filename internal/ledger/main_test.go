@@ -4,11 +4,13 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/makeamends/amends/internal/redistest"
 )
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		// The server that the tests share outlives them; see redistest.Shared.
-		goleak.IgnoreAnyFunction("github.com/makeamends/amends/internal/redistest.startProcess.func1"),
+		goleak.IgnoreAnyFunction(redistest.OutlivesTests),
 	)
 }

@@ -2,14 +2,14 @@
 // server, a cluster, a sentinel with its master and replica, and a proxy that
 // loses connections or only replies.
 //
-// Every process listens on a random loopback port, works in a directory that
-// goes away with the test, and is killed by its own pid when the test ends. So
-// FLUSHALL, CONFIG SET, kill -9 and the like are safe: nobody else is connected.
-// On Linux the processes also die with a test binary that panics or is killed;
-// elsewhere such a binary leaves them behind.
+// Every process is one of internal/redisproc, works in a directory that goes
+// away with the test, and is killed when the test ends. So FLUSHALL, CONFIG
+// SET, kill -9 and the like are safe: nobody else is connected. On Linux the
+// processes also die with a test binary that panics or is killed; elsewhere
+// such a binary leaves them behind.
 //
 // A test is skipped when redis-server is not installed, and fails instead when
-// the environment variable CI is set. Redis 7.0 or newer on a Unix is needed.
+// the environment variable CI is set.
 //
 // The servers have the settings and the users of the deployment (deploy/redis),
 // so that all that is tested is done with the permissions that the service has
@@ -17,38 +17,41 @@
 package redistest
 
 import (
+	"context"
 	"fmt"
-	"net"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
+	"maps"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/makeamends/amends/deploy"
+	"github.com/makeamends/amends/internal/redisproc"
 )
+
+// OutlivesTests is the goroutine that waits for the end of the server that is
+// [Shared]; a search for leaked goroutines has to be told to ignore it.
+const OutlivesTests = "github.com/makeamends/amends/internal/redisproc.startProcess.func1"
 
 // Instance is one Redis process, private to the test that asked for it. Its
 // methods may be called from several goroutines; those that cannot do their
 // work end the test, so Kill, Start, Pause and Resume belong to its goroutine.
 type Instance struct {
-	tb      testing.TB
-	spec    spec
-	dir     string
-	port    int
-	busPort int // 0 unless the server is part of a cluster
-	client  *redis.Client
-	log     *os.File
+	*redisproc.Server
+	tb       testing.TB
+	refusals bool // are expected
 
 	mu      sync.Mutex
-	proc    *process
 	paused  bool
 	refused []string // what Redis refused before it was killed
+}
+
+// spec is what the options of a server change.
+type spec struct {
+	settings map[string]string
+	refusals bool
 }
 
 // Option changes how Server starts Redis.
@@ -58,88 +61,90 @@ type Option func(*spec)
 // appendfsync always), so that data outlives Kill.
 func WithAOF() Option {
 	return func(s *spec) {
-		s.set("appendonly", "yes")
-		s.set("appendfsync", "always")
+		s.settings["appendonly"] = "yes"
+		s.settings["appendfsync"] = "always"
 	}
 }
 
 // WithConfig sets one redis.conf directive, value written as that file wants
 // it; an empty value stands for "". A directive set before is replaced.
 func WithConfig(k, v string) Option {
-	return func(s *spec) { s.set(k, v) }
+	return func(s *spec) { s.settings[k] = v }
+}
+
+// WithRefusals is for a test in which Redis refuses what the service's user
+// asks for. Any other test fails if that happens.
+func WithRefusals() Option {
+	return func(s *spec) { s.refusals = true }
+}
+
+// inMemory is the deployment's configuration without its file: most tests need
+// nothing on the disk.
+func inMemory(settings map[string]string) map[string]string {
+	all := map[string]string{"appendonly": "no"}
+	maps.Copy(all, settings)
+	return all
 }
 
 // Server starts a fresh, empty redis-server that keeps nothing on disk and
 // never evicts, waits until it answers and kills it when tb ends.
 func Server(tb testing.TB, opts ...Option) *Instance {
 	tb.Helper()
-	s := serverSpec()
+	s := spec{settings: inMemory(nil)}
 	for _, o := range opts {
 		o(&s)
 	}
-	return start(tb, s)
+	return start(tb, redisproc.Config{Settings: s.settings}, s.refusals)
 }
 
-// start runs the process described by s for as long as tb runs.
-func start(tb testing.TB, s spec) *Instance {
+// start runs a process for as long as tb runs.
+func start(tb testing.TB, config redisproc.Config, refusals bool) *Instance {
 	tb.Helper()
-	s.binary = binary(tb)
-	i, err := launch(s, tb.TempDir())
+	requireRedis(tb)
+	config.Dir = tb.TempDir()
+	s, err := redisproc.Start(tb.Context(), config)
 	if err != nil {
-		tb.Fatalf("starting a private Redis: %v", err)
+		tb.Fatal(err)
 	}
-	i.tb = tb
+	tb.Cleanup(s.Stop)
+	return watched(tb, s, refusals)
+}
+
+// watched is a server that is killed when tb ends, which fails if the server
+// has refused anything.
+func watched(tb testing.TB, s *redisproc.Server, refusals bool) *Instance {
+	i := &Instance{Server: s, tb: tb, refusals: refusals}
 	tb.Cleanup(func() {
-		i.close()
+		i.Kill()
 		i.checkRefusals()
 		if tb.Failed() {
-			tb.Logf("log of the Redis at %s:\n%s", i.Addr(), tail(i.log))
+			tb.Logf("log of the Redis at %s:\n%s", i.Addr(), i.Log())
 		}
-		i.log.Close()
 	})
 	return i
 }
 
-// Addr is the host:port at which the process listens; it outlives Kill.
-func (i *Instance) Addr() string {
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(i.port))
-}
-
-// URL is the address in the form redis://user:password@host:port. The user is
-// that of the service, with the permissions of deploy/redis/users.acl; if Redis
-// refuses it anything, the test fails.
-func (i *Instance) URL() string { return "redis://" + login() + i.Addr() }
-
-// Client is a ready client that may do everything, closed when the test ends.
-// It repeats a command whose reply was lost; code under test should use a
-// client of its own.
-func (i *Instance) Client() *redis.Client { return i.client }
+// Options are those of a client that may do everything at the server at addr,
+// which is one of this package's or a proxy in front of one.
+func Options(addr string) *redis.Options { return redisproc.Options(addr) }
 
 // Kill ends the process at once (kill -9) and returns when it is gone. Killing
 // a dead one does nothing.
 func (i *Instance) Kill() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.proc == nil {
-		return
-	}
-	if !i.paused && !i.proc.gone() {
+	if i.Alive() && !i.paused {
 		i.noteRefusals()
 	}
-	i.proc.kill()
-	i.proc, i.paused = nil, false
+	i.Server.Kill()
+	i.paused = false
 }
 
 // Start runs a killed instance again on the same port and directory, and
 // returns when it answers: data that WithAOF kept is then loaded.
 func (i *Instance) Start() {
 	i.tb.Helper()
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.proc != nil && !i.proc.gone() {
-		i.tb.Fatalf("the Redis at %s is already running", i.Addr())
-	}
-	if err := i.run(); err != nil {
+	if err := i.Restart(i.tb.Context()); err != nil {
 		i.tb.Fatalf("starting the Redis at %s again: %v", i.Addr(), err)
 	}
 }
@@ -162,78 +167,33 @@ func (i *Instance) signal(s syscall.Signal) {
 	i.tb.Helper()
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.proc == nil {
-		i.tb.Fatalf("signal %v for the Redis at %s, which was killed", s, i.Addr())
-	}
-	if err := i.proc.signal(s); err != nil {
-		i.tb.Fatalf("signal %v for the Redis at %s: %v", s, i.Addr(), err)
+	if err := i.Signal(s); err != nil {
+		i.tb.Fatal(err)
 	}
 	i.paused = s == syscall.SIGSTOP
 }
 
-func (i *Instance) close() {
-	i.Kill()
-	i.client.Close()
+// noteRefusals keeps in mind what Redis has refused so far, because its log
+// goes with it.
+func (i *Instance) noteRefusals() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	told, err := i.Refusals(ctx)
+	if err != nil {
+		told = append(told, fmt.Sprintf("nobody knows what: %v", err))
+	}
+	i.refused = append(i.refused, told...)
 }
 
-// spec says what to run and with which configuration.
-type spec struct {
-	binary     string
-	sentinel   bool
-	cluster    bool
-	refusals   bool // are expected
-	users      string
-	directives [][2]string
-}
-
-// serverSpec is the configuration of the deployment, but for what tests want
-// otherwise: most of them need nothing on the disk.
-func serverSpec() spec {
-	s := spec{users: deploy.RedisUsers}
-	for line := range strings.Lines(deploy.RedisConf) {
-		if k, v, ok := strings.Cut(strings.TrimSpace(line), " "); ok && k != "#" {
-			s.set(k, v)
-		}
+// checkRefusals fails the test if Redis refused anything that it should not
+// have, or nothing where the test was about that.
+func (i *Instance) checkRefusals() {
+	i.tb.Helper()
+	switch {
+	case !i.refusals && len(i.refused) > 0:
+		i.tb.Errorf("the Redis at %s refused:\n%s", i.Addr(), strings.Join(i.refused, "\n"))
+	case i.refusals && len(i.refused) == 0:
+		i.tb.Errorf("the Redis at %s refused nothing, though the test is about that", i.Addr())
 	}
-	s.set("bind", "127.0.0.1")
-	s.set("dir", ".")
-	s.set("masteruser", replicator)
-	s.set("masterauth", password(replicator))
-	s.set("appendonly", "no")
-	// A rewrite forks a child that would go on writing into the directory
-	// after its parent was killed.
-	s.set("auto-aof-rewrite-percentage", "0")
-	s.set("repl-diskless-sync-delay", "0")
-	return s
-}
-
-// set replaces the directive k, or adds it.
-func (s *spec) set(k, v string) {
-	if v == "" {
-		v = `""`
-	}
-	if n := slices.IndexFunc(s.directives, func(d [2]string) bool { return d[0] == k }); n >= 0 {
-		s.directives[n][1] = v
-		return
-	}
-	s.directives = append(s.directives, [2]string{k, v})
-}
-
-// writeConfig puts the configuration into the instance's directory. It happens
-// once a port: a sentinel keeps its state in that file.
-func (i *Instance) writeConfig() error {
-	var b strings.Builder
-	i.spec.set("port", strconv.Itoa(i.port))
-	i.spec.set("aclfile", usersFile)
-	if i.spec.cluster {
-		i.spec.set("cluster-enabled", "yes")
-		i.spec.set("cluster-port", strconv.Itoa(i.busPort))
-	}
-	for _, d := range i.spec.directives {
-		fmt.Fprintln(&b, d[0], d[1])
-	}
-	if err := os.WriteFile(filepath.Join(i.dir, usersFile), []byte(users(i.spec.users)), 0o600); err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(i.dir, configFile), []byte(b.String()), 0o600)
+	i.refused = nil
 }

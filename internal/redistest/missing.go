@@ -3,31 +3,26 @@ package redistest
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"sync"
 	"testing"
-)
 
-const howToInstall = `redis-server (7.0 or newer) is not in PATH, so nothing that needs a real Redis is tested.
-Debian, Ubuntu: sudo apt-get install redis-server
-Fedora:         sudo dnf install redis
-macOS:          brew install redis`
+	"github.com/makeamends/amends/internal/redisproc"
+)
 
 // printOnce: go test does not show the reason of a skipped test without -v.
 var printOnce sync.Once
 
-// binary finds redis-server. Where it is missing the test is skipped, or fails
-// if CI is set: a pipeline must not be green because it tested nothing.
-func binary(tb testing.TB) string {
+// requireRedis: where redis-server is missing the test is skipped, or fails if
+// CI is set: a pipeline must not be green because it tested nothing.
+func requireRedis(tb testing.TB) {
 	tb.Helper()
-	path, err := exec.LookPath("redis-server")
+	_, err := redisproc.Binary()
 	if err == nil {
-		return path
+		return
 	}
 	if os.Getenv("CI") != "" {
-		tb.Fatal(howToInstall)
+		tb.Fatal(err)
 	}
-	printOnce.Do(func() { fmt.Fprintln(os.Stderr, "SKIPPED:", howToInstall) })
-	tb.Skip(howToInstall)
-	return ""
+	printOnce.Do(func() { fmt.Fprintln(os.Stderr, "SKIPPED: nothing that needs a real Redis is tested:", err) })
+	tb.Skip(err)
 }

@@ -9,6 +9,8 @@ import (
 
 	toxiproxy "github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
+
+	"github.com/makeamends/amends/internal/redisproc"
 )
 
 // ProxyInstance is a TCP proxy in front of a Redis that can lose connections,
@@ -44,7 +46,7 @@ func Proxy(tb testing.TB, upstreamAddr string) *ProxyInstance {
 // listen opens the proxy on a fresh port, the fault points already in place:
 // toxiproxy can add them to open connections only between two of their bytes.
 func (p *ProxyInstance) listen(upstreamAddr string) error {
-	port, err := freePort()
+	port, err := redisproc.FreePort()
 	if err != nil {
 		return err
 	}
@@ -67,7 +69,7 @@ func (p *ProxyInstance) Addr() string { return p.proxy.Listen }
 
 // URL is the proxy's address in the form redis://user:password@host:port, for
 // the service's user.
-func (p *ProxyInstance) URL() string { return "redis://" + login() + p.Addr() }
+func (p *ProxyInstance) URL() string { return "redis://" + redisproc.Login() + p.Addr() }
 
 // Cut closes every connection and refuses new ones until Restore. What was on
 // its way may or may not reach Redis; LoseReplyTo leaves no such doubt.

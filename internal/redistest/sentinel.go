@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/makeamends/amends/deploy"
+	"github.com/makeamends/amends/internal/redisproc"
 )
 
 // MasterName is what a SentinelInstance's sentinel calls its master.
@@ -26,25 +26,26 @@ type SentinelInstance struct {
 func Sentinel(tb testing.TB) *SentinelInstance {
 	tb.Helper()
 	s := &SentinelInstance{master: Server(tb)}
-	s.replica = Server(tb, WithConfig("replicaof", fmt.Sprintf("127.0.0.1 %d", s.master.port)))
+	s.replica = Server(tb, WithConfig("replicaof", fmt.Sprintf("127.0.0.1 %d", s.master.Port())))
 	// A sentinel asks for the replicas only every ten seconds: it must find
 	// the replica connected when it starts.
-	if err := eventually(tb.Context(), s.replicaFollows); err != nil {
+	if err := redisproc.Eventually(tb.Context(), s.replicaFollows); err != nil {
 		tb.Fatalf("waiting for the replica: %v", err)
 	}
-	s.sentinel = start(tb, sentinelSpec(s.master.port))
-	if err := eventually(tb.Context(), s.sentinelKnows); err != nil {
+	s.sentinel = start(tb, sentinelConfig(s.master.Port()), false)
+	if err := redisproc.Eventually(tb.Context(), s.sentinelKnows); err != nil {
 		tb.Fatalf("waiting for the sentinel: %v", err)
 	}
+	admin := Options("")
 	s.client = redis.NewFailoverClient(&redis.FailoverOptions{
 		MasterName:       MasterName,
 		SentinelAddrs:    []string{s.sentinel.Addr()},
-		SentinelUsername: administrator,
-		SentinelPassword: password(administrator),
-		Username:         administrator,
-		Password:         password(administrator),
-		DialerRetries:    1,
-		DisableIdentity:  true,
+		SentinelUsername: admin.Username,
+		SentinelPassword: admin.Password,
+		Username:         admin.Username,
+		Password:         admin.Password,
+		DialerRetries:    admin.DialerRetries,
+		DisableIdentity:  admin.DisableIdentity,
 	})
 	tb.Cleanup(func() { s.client.Close() })
 	return s
@@ -53,8 +54,8 @@ func Sentinel(tb testing.TB) *SentinelInstance {
 // URL is the address in the form redis+sentinel://user:password@host:port/mymaster
 // with a login for the sentinel behind it, for the service's user at both.
 func (s *SentinelInstance) URL() string {
-	return "redis+sentinel://" + login() + s.sentinel.Addr() + "/" + MasterName + "?" +
-		url.Values{"sentinel_user": {service}, "sentinel_password": {password(service)}}.Encode()
+	return "redis+sentinel://" + redisproc.Login() + s.sentinel.Addr() + "/" + MasterName + "?" +
+		url.Values{"sentinel_user": {redisproc.Service}, "sentinel_password": {redisproc.Password(redisproc.Service)}}.Encode()
 }
 
 // Master is the server that was the master at first.
@@ -71,24 +72,23 @@ func (s *SentinelInstance) Sentinel() *Instance { return s.sentinel }
 // closed when the test ends.
 func (s *SentinelInstance) Client() *redis.Client { return s.client }
 
-func sentinelSpec(masterPort int) spec {
-	s := spec{sentinel: true, users: deploy.SentinelUsers}
-	s.set("bind", "127.0.0.1")
+func sentinelConfig(masterPort int) redisproc.Config {
 	const quorum = 1
-	s.set("sentinel monitor", fmt.Sprintf("%s 127.0.0.1 %d %d", MasterName, masterPort, quorum))
-	s.set("sentinel auth-user", MasterName+" "+observer)
-	s.set("sentinel auth-pass", MasterName+" "+password(observer))
-	s.set("sentinel down-after-milliseconds", MasterName+" 1000")
-	s.set("sentinel failover-timeout", MasterName+" 3000")
-	return s
+	return redisproc.Config{Sentinel: true, Settings: map[string]string{
+		"sentinel monitor":                 fmt.Sprintf("%s 127.0.0.1 %d %d", MasterName, masterPort, quorum),
+		"sentinel auth-user":               MasterName + " " + redisproc.Observer,
+		"sentinel auth-pass":               MasterName + " " + redisproc.Password(redisproc.Observer),
+		"sentinel down-after-milliseconds": MasterName + " 1000",
+		"sentinel failover-timeout":        MasterName + " 3000",
+	}}
 }
 
 func (s *SentinelInstance) replicaFollows(ctx context.Context) error {
-	text, err := s.replica.client.Info(ctx, "replication").Result()
+	text, err := s.replica.Client().Info(ctx, "replication").Result()
 	if err != nil {
 		return err
 	}
-	if link := fields(text)["master_link_status"]; link != "up" {
+	if link := redisproc.Fields(text)["master_link_status"]; link != "up" {
 		return fmt.Errorf("its link to the master is %q", link)
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/makeamends/amends/internal/redisproc"
 )
 
 var shared struct {
@@ -21,14 +23,13 @@ var shared struct {
 // holder get the same server as it is. It is still private to this binary, but
 // a test that kills it or changes its configuration takes Server instead.
 //
-// The server keeps one goroutine (startProcess.func1 of this package) beyond
-// the tests, which a search for leaked goroutines has to be told to ignore.
+// The server keeps one goroutine beyond the tests: see [OutlivesTests].
 //
 // Where a server cannot be made to die with the binary (anywhere but on Linux)
 // this is the same as Server.
 func Shared(tb testing.TB) *Instance {
 	tb.Helper()
-	if !childrenDieToo {
+	if !redisproc.ChildrenDieToo {
 		return Server(tb)
 	}
 	if i := heldBy(tb.Name()); i != nil {
@@ -44,10 +45,10 @@ func Shared(tb testing.TB) *Instance {
 	}
 	i := shared.instance
 	i.tb, shared.holder = tb, tb.Name()
-	if err := i.client.FlushAll(tb.Context()).Err(); err != nil {
+	if err := i.Client().FlushAll(tb.Context()).Err(); err != nil {
 		tb.Fatalf("emptying the shared Redis: %v", err)
 	}
-	if err := i.client.ScriptFlush(tb.Context()).Err(); err != nil {
+	if err := i.Client().ScriptFlush(tb.Context()).Err(); err != nil {
 		tb.Fatalf("forgetting the scripts of the shared Redis: %v", err)
 	}
 	return i
@@ -68,18 +69,17 @@ func heldBy(name string) *Instance {
 // its log, so the directory is removed at once and the log read by descriptor.
 func launchShared(tb testing.TB) *Instance {
 	tb.Helper()
-	s := serverSpec()
-	s.binary = binary(tb)
+	requireRedis(tb)
 	dir, err := os.MkdirTemp("", "redistest-shared-")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	i, err := launch(s, dir)
+	s, err := redisproc.Start(tb.Context(), redisproc.Config{Dir: dir, Settings: inMemory(nil)})
 	if err != nil {
-		tb.Fatalf("starting the shared Redis: %v", err)
+		tb.Fatal(err)
 	}
-	return i
+	return &Instance{Server: s}
 }
 
 // release hands the turn to the next test, with a server that answers: a dead
@@ -94,12 +94,11 @@ func release(tb testing.TB) {
 		return
 	}
 	if tb.Failed() {
-		tb.Logf("log of the shared Redis at %s:\n%s", i.Addr(), tail(i.log))
+		tb.Logf("log of the shared Redis at %s:\n%s", i.Addr(), i.Log())
 	}
-	if i.proc == nil || i.proc.gone() {
+	if !i.Alive() {
 		i.checkRefusals()
-		i.close()
-		i.log.Close()
+		i.Stop()
 		shared.instance = nil
 		return
 	}

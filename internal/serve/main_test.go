@@ -17,6 +17,8 @@ import (
 	"go.opentelemetry.io/otel"
 	"go.uber.org/goleak"
 
+	"github.com/makeamends/amends/internal/redistest"
+
 	"github.com/makeamends/amends/internal/serve"
 	"github.com/makeamends/amends/internal/telemetry"
 )
@@ -30,7 +32,7 @@ func TestMain(m *testing.M) {
 	if settings := os.Getenv(childVariable); settings != "" {
 		os.Exit(child(settings))
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/makeamends/amends/internal/redistest.startProcess.func1"))
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(redistest.OutlivesTests))
 }
 
 // child serves until its standard input ends, and answers every line of it with

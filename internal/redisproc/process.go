@@ -1,4 +1,4 @@
-package redistest
+package redisproc
 
 import (
 	"os"
@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// process is a child of the test binary that is reaped as soon as it ends.
+// process is a child of this process that is reaped as soon as it ends.
 type process struct {
 	child *os.Process
 	ended chan struct{} // closed once the child is reaped
