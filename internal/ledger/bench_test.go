@@ -101,7 +101,7 @@ func BenchmarkCodec(b *testing.B) {
 	b.Run("decode", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, _ = decodeState(body)
+			_, _ = decodeState(string(body))
 		}
 	})
 }

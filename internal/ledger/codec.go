@@ -7,7 +7,6 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/makeamends/amends/internal/recovery"
-	ledgerv1 "github.com/makeamends/amends/proto/recovery/ledger/v1"
 )
 
 // The codec turns the values of package recovery into stored records and back.
@@ -68,116 +67,55 @@ type state struct {
 	customer recovery.Customer
 }
 
-func (s state) encode() ([]byte, error) {
-	return marshal.Marshal(ledgerv1.State_builder{
-		Tenant:   s.tenant,
-		Closed:   s.closed,
-		SeenDays: s.days,
-		Erased:   convert(s.erased, erasedRecord),
-		Customer: customerRecord(s.customer),
-	}.Build())
+func (s state) encode() ([]byte, error) { return written(&s, stateFields) }
+
+func decodeState(text string) (state, error) { return read(text, stateFields) }
+
+func stateFields(r *record, s *state) {
+	text(r, 1, &s.tenant)
+	numbers(r, 2, &s.closed)
+	numbers(r, 3, &s.days)
+	part(r, 4, &s.customer, customerFields)
+	parts(r, 5, &s.erased, erasedFields)
 }
 
-func decodeState(b []byte) (state, error) {
-	var m ledgerv1.State
-	if err := proto.Unmarshal(b, &m); err != nil {
-		return state{}, err
-	}
-	return state{
-		tenant:   m.GetTenant(),
-		closed:   m.GetClosed(),
-		days:     m.GetSeenDays(),
-		erased:   convert(m.GetErased(), erasedOf),
-		customer: customerOf(m.GetCustomer()),
-	}, nil
+func customerFields(r *record, c *recovery.Customer) {
+	number(r, 1, &c.Cases)
+	r.float(2, &c.Positives)
+	r.moment(3, &c.PositivesAt)
+	parts(r, 4, &c.Failures, pastFields)
+	number(r, 5, &c.Orders)
+	number(r, 6, &c.Claims)
+	parts(r, 7, &c.Apologies, apologisedFields)
+	parts(r, 8, &c.Grants, grantFields)
+	r.moment(9, &c.LastContact)
+	r.moment(10, &c.LastActivity)
+	r.moment(11, &c.LastMiss)
+	r.flag(12, &c.Proactive)
+	r.float(13, &c.Residual)
+	r.moment(14, &c.ResidualAt)
+	parts(r, 15, &c.Open, caseFields)
 }
 
-func customerRecord(c recovery.Customer) *ledgerv1.Customer {
-	return ledgerv1.Customer_builder{
-		Cases:        c.Cases,
-		Positives:    c.Positives,
-		PositivesAt:  nanos(c.PositivesAt),
-		Failures:     convert(c.Failures, pastRecord),
-		Orders:       c.Orders,
-		Claims:       c.Claims,
-		Apologies:    convert(c.Apologies, apologisedRecord),
-		Grants:       convert(c.Grants, grantRecord),
-		LastContact:  nanos(c.LastContact),
-		LastActivity: nanos(c.LastActivity),
-		LastMiss:     nanos(c.LastMiss),
-		Proactive:    c.Proactive,
-		Residual:     c.Residual,
-		ResidualAt:   nanos(c.ResidualAt),
-		Open:         convert(c.Open, caseRecord),
-	}.Build()
+func pastFields(r *record, p *recovery.Past) {
+	number(r, 1, &p.Case)
+	r.moment(2, &p.At)
+	number(r, 3, &p.Kinds)
+	r.float(4, &p.Severity)
+	r.flag(5, &p.Recovered)
 }
 
-func customerOf(m *ledgerv1.Customer) recovery.Customer {
-	return recovery.Customer{
-		Cases:        m.GetCases(),
-		Positives:    m.GetPositives(),
-		PositivesAt:  moment(m.GetPositivesAt()),
-		Failures:     convert(m.GetFailures(), pastOf),
-		Orders:       m.GetOrders(),
-		Claims:       m.GetClaims(),
-		Apologies:    convert(m.GetApologies(), apologisedOf),
-		Grants:       convert(m.GetGrants(), grantOf),
-		LastContact:  moment(m.GetLastContact()),
-		LastActivity: moment(m.GetLastActivity()),
-		LastMiss:     moment(m.GetLastMiss()),
-		Proactive:    m.GetProactive(),
-		Residual:     m.GetResidual(),
-		ResidualAt:   moment(m.GetResidualAt()),
-		Open:         convert(m.GetOpen(), caseOf),
-	}
+func grantFields(r *record, g *recovery.Grant) {
+	number(r, 1, &g.Case)
+	r.moment(2, &g.At)
+	text(r, 3, &g.Currency)
+	number(r, 4, &g.Minor)
+	r.float(5, &g.Units)
 }
 
-func pastRecord(p recovery.Past) *ledgerv1.Past {
-	return ledgerv1.Past_builder{
-		CaseNumber: p.Case,
-		At:         nanos(p.At),
-		Kinds:      uint32(p.Kinds),
-		Severity:   p.Severity,
-		Recovered:  p.Recovered,
-	}.Build()
-}
-
-func pastOf(m *ledgerv1.Past) recovery.Past {
-	return recovery.Past{
-		Case:      m.GetCaseNumber(),
-		At:        moment(m.GetAt()),
-		Kinds:     recovery.KindSet(m.GetKinds()),
-		Severity:  m.GetSeverity(),
-		Recovered: m.GetRecovered(),
-	}
-}
-
-func grantRecord(g recovery.Grant) *ledgerv1.Grant {
-	return ledgerv1.Grant_builder{
-		CaseNumber: g.Case,
-		At:         nanos(g.At),
-		Currency:   g.Currency,
-		Minor:      g.Minor,
-		Units:      g.Units,
-	}.Build()
-}
-
-func grantOf(m *ledgerv1.Grant) recovery.Grant {
-	return recovery.Grant{
-		Case:     m.GetCaseNumber(),
-		At:       moment(m.GetAt()),
-		Currency: m.GetCurrency(),
-		Minor:    m.GetMinor(),
-		Units:    m.GetUnits(),
-	}
-}
-
-func apologisedRecord(a recovery.Apologised) *ledgerv1.Apologised {
-	return ledgerv1.Apologised_builder{CaseNumber: a.Case, At: nanos(a.At)}.Build()
-}
-
-func apologisedOf(m *ledgerv1.Apologised) recovery.Apologised {
-	return recovery.Apologised{Case: m.GetCaseNumber(), At: moment(m.GetAt())}
+func apologisedFields(r *record, a *recovery.Apologised) {
+	number(r, 1, &a.Case)
+	r.moment(2, &a.At)
 }
 
 // encodeTombstone stores what remains of a customer who was erased; nothing of nothing.
@@ -185,36 +123,21 @@ func encodeTombstone(c recovery.Customer, erased []erasedDay) ([]byte, error) {
 	if bare(c) && len(erased) == 0 {
 		return nil, nil
 	}
-	return marshal.Marshal(ledgerv1.Tombstone_builder{
-		Cases:  c.Cases,
-		Orders: c.Orders,
-		Claims: c.Claims,
-		Grants: convert(c.Grants, grantRecord),
-		Erased: convert(erased, erasedRecord),
-	}.Build())
+	return written(&state{customer: c, erased: erased}, tombstoneFields)
 }
 
 // decodeTombstone gives the stranger who begins with what remains.
-func decodeTombstone(b []byte) (state, error) {
-	var m ledgerv1.Tombstone
-	if err := proto.Unmarshal(b, &m); err != nil {
-		return state{}, err
-	}
-	return state{
-		erased: convert(m.GetErased(), erasedOf),
-		customer: recovery.Customer{
-			Cases:  m.GetCases(),
-			Orders: m.GetOrders(),
-			Claims: m.GetClaims(),
-			Grants: convert(m.GetGrants(), grantOf),
-		},
-	}, nil
+func decodeTombstone(text string) (state, error) { return read(text, tombstoneFields) }
+
+func tombstoneFields(r *record, s *state) {
+	number(r, 1, &s.customer.Cases)
+	number(r, 2, &s.customer.Orders)
+	number(r, 3, &s.customer.Claims)
+	parts(r, 4, &s.customer.Grants, grantFields)
+	parts(r, 5, &s.erased, erasedFields)
 }
 
-func erasedRecord(d erasedDay) *ledgerv1.ErasedDay {
-	return ledgerv1.ErasedDay_builder{Day: d.day, Hashes: d.hashes}.Build()
-}
-
-func erasedOf(m *ledgerv1.ErasedDay) erasedDay {
-	return erasedDay{day: m.GetDay(), hashes: m.GetHashes()}
+func erasedFields(r *record, d *erasedDay) {
+	number(r, 1, &d.day)
+	r.bytes(2, &d.hashes)
 }

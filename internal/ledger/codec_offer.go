@@ -1,40 +1,18 @@
 package ledger
 
-import (
-	"github.com/makeamends/amends/internal/recovery"
-	ledgerv1 "github.com/makeamends/amends/proto/recovery/ledger/v1"
-)
+import "github.com/makeamends/amends/internal/recovery"
 
-func offerRecord(o recovery.Offer) *ledgerv1.Offer {
-	return ledgerv1.Offer_builder{
-		Number:     o.Number,
-		State:      uint32(o.State),
-		Items:      convert(o.Items, itemRecord),
-		Currency:   o.Currency,
-		Reserved:   o.Reserved,
-		Booking:    o.Booking,
-		CreatedAt:  nanos(o.CreatedAt),
-		ExpiresAt:  nanos(o.ExpiresAt),
-		ApprovedAt: nanos(o.ApprovedAt),
-		Approver:   o.Approver,
-		MadeAt:     nanos(o.MadeAt),
-		AnsweredAt: nanos(o.AnsweredAt),
-	}.Build()
-}
-
-func offerOf(m *ledgerv1.Offer) recovery.Offer {
-	return recovery.Offer{
-		Number:     m.GetNumber(),
-		State:      recovery.OfferState(m.GetState()),
-		Items:      convert(m.GetItems(), itemOf),
-		Currency:   m.GetCurrency(),
-		Reserved:   m.GetReserved(),
-		Booking:    m.GetBooking(),
-		CreatedAt:  moment(m.GetCreatedAt()),
-		ExpiresAt:  moment(m.GetExpiresAt()),
-		ApprovedAt: moment(m.GetApprovedAt()),
-		Approver:   m.GetApprover(),
-		MadeAt:     moment(m.GetMadeAt()),
-		AnsweredAt: moment(m.GetAnsweredAt()),
-	}
+func offerFields(r *record, o *recovery.Offer) {
+	number(r, 1, &o.Number)
+	number(r, 2, &o.State)
+	parts(r, 3, &o.Items, itemFields)
+	text(r, 4, &o.Currency)
+	number(r, 5, &o.Reserved)
+	text(r, 6, &o.Booking)
+	r.moment(7, &o.CreatedAt)
+	r.moment(8, &o.ExpiresAt)
+	r.moment(9, &o.ApprovedAt)
+	text(r, 10, &o.Approver)
+	r.moment(11, &o.MadeAt)
+	r.moment(12, &o.AnsweredAt)
 }

@@ -34,7 +34,7 @@ func TestEveryFieldSurvivesTheStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := decodeState(body)
+		got, err := decodeState(string(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +52,7 @@ func TestAClosedCaseSurvivesTheStore(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := decodeCase(body)
+		got, err := decodeCase(string(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +117,7 @@ func TestFieldsOfANewerBinaryAreSkipped(t *testing.T) {
 	}
 	body = protowire.AppendTag(body, 999, protowire.BytesType)
 	body = protowire.AppendString(body, "from the future")
-	got, err := decodeState(body)
+	got, err := decodeState(string(body))
 	if err != nil || got.tenant != "shop" {
 		t.Fatalf("got %+v, %v", got, err)
 	}

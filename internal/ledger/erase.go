@@ -192,7 +192,7 @@ func (e *erasure) findCases(ctx context.Context, found *estate) error {
 	bodies, err := e.ledger.client.HMGet(ctx, e.names.customer, convert(found.at.state.closed, caseField)...).Result()
 	for _, body := range bodies {
 		text, _ := body.(string)
-		if k, err := decodeCase([]byte(text)); err == nil {
+		if k, err := decodeCase(text); err == nil {
 			found.cases = append(found.cases, k)
 		}
 	}

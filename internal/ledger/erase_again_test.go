@@ -81,7 +81,7 @@ func askedAgain(t *testing.T, open opener) {
 		t.Error("remembered for too long")
 	}
 	n := mustNames(t, l, key)
-	if s, err := decodeState([]byte(asAdmin(t, l).client.HGet(t.Context(), n.customer, "s").Val())); err != nil || len(s.erased) > 0 {
+	if s, err := decodeState(asAdmin(t, l).client.HGet(t.Context(), n.customer, "s").Val()); err != nil || len(s.erased) > 0 {
 		t.Errorf("kept for too long: %v, %v", s.erased, err)
 	}
 }

@@ -9,10 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/makeamends/amends/internal/recovery"
-	ledgerv1 "github.com/makeamends/amends/proto/recovery/ledger/v1"
 )
 
 // Event is one transition of one case, as it was when it happened.
@@ -58,22 +56,35 @@ type origin struct {
 // encodeEvent makes the stream entry of one transition of a case; the case is
 // the one after the change.
 func encodeEvent(at origin, k *recovery.Case, t recovery.Transition) ([]byte, error) {
-	return marshal.Marshal(ledgerv1.Event_builder{
-		Key:        string(at.key),
+	return written(&Event{
+		Key:        at.key,
 		Tenant:     at.tenant,
-		CaseNumber: k.Number,
-		At:         nanos(t.At),
-		Change:     uint32(t.Change),
-		Milestone:  uint32(t.Milestone),
-		Offer:      t.Offer,
-		State:      uint32(k.State),
+		Case:       k.Number,
+		Transition: t,
+		State:      k.State,
 		Revision:   k.Revision,
-		Band:       uint32(k.Assessment.Risk.Band),
-		RespondBy:  nanos(k.RespondBy()),
-		RecordedAt: nanos(at.now),
+		Band:       k.Assessment.Risk.Band,
+		RespondBy:  k.RespondBy(),
+		RecordedAt: at.now,
 
 		TraceParent: at.trace,
-	}.Build())
+	}, eventFields)
+}
+
+func eventFields(r *record, e *Event) {
+	text(r, 1, &e.Key)
+	text(r, 2, &e.Tenant)
+	number(r, 3, &e.Case)
+	r.moment(4, &e.Transition.At)
+	number(r, 5, &e.Transition.Change)
+	number(r, 6, &e.Transition.Milestone)
+	number(r, 7, &e.State)
+	number(r, 8, &e.Revision)
+	number(r, 9, &e.Band)
+	r.moment(10, &e.RespondBy)
+	r.moment(11, &e.RecordedAt)
+	number(r, 12, &e.Transition.Offer)
+	text(r, 13, &e.TraceParent)
 }
 
 // eventPrefix begins the id of every entry: what follows is the event's number.
@@ -97,31 +108,12 @@ func decodeEvent(bucket int, entry redis.XMessage) (Event, error) {
 	if !numbered || body == "" {
 		return Event{}, brokenEvent(bucket, entry.ID, errors.New("not written by the ledger"))
 	}
-	var m ledgerv1.Event
-	if err := proto.Unmarshal([]byte(body), &m); err != nil {
+	e, err := read(body, eventFields)
+	if err != nil {
 		return Event{}, brokenEvent(bucket, entry.ID, err)
 	}
-	return Event{
-		Bucket: bucket,
-		Number: number,
-		Key:    Key(m.GetKey()),
-		Tenant: m.GetTenant(),
-		Case:   m.GetCaseNumber(),
-		Transition: recovery.Transition{
-			At:        moment(m.GetAt()),
-			Change:    recovery.Change(m.GetChange()),
-			Milestone: recovery.Milestone(m.GetMilestone()),
-			Offer:     m.GetOffer(),
-		},
-		State:      recovery.State(m.GetState()),
-		Revision:   m.GetRevision(),
-		Band:       recovery.Band(m.GetBand()),
-		RespondBy:  moment(m.GetRespondBy()),
-		RecordedAt: moment(m.GetRecordedAt()),
-
-		TraceParent: m.GetTraceParent(),
-		sum:         eventSum(body),
-	}, nil
+	e.Bucket, e.Number, e.sum = bucket, number, eventSum(body)
+	return e, nil
 }
 
 func brokenEvent(bucket int, id string, err error) error {

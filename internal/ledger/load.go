@@ -58,7 +58,7 @@ func (l *Ledger) Case(ctx context.Context, caseID string) (Snapshot, recovery.Ca
 	if !ok {
 		return Snapshot{}, recovery.Case{}, ErrNotFound
 	}
-	k, err := decodeCase([]byte(body))
+	k, err := decodeCase(body)
 	if err != nil {
 		return Snapshot{}, recovery.Case{}, l.failed(brokenCase(key, number, err), false)
 	}
@@ -95,7 +95,7 @@ func (l *Ledger) closedCases(ctx context.Context, key Key, numbers []int64) ([]r
 		if !ok {
 			continue // gave way to a newer one between the two reads
 		}
-		k, err := decodeCase([]byte(body))
+		k, err := decodeCase(body)
 		if err != nil {
 			return nil, l.failed(brokenCase(key, number, err), false)
 		}
@@ -150,9 +150,9 @@ func (l *Ledger) fetch(ctx context.Context, n names, fields []string) (at loaded
 func (at *loaded) decode(name, body string) (err error) {
 	switch {
 	case at.token != "":
-		at.state, err = decodeState([]byte(body))
+		at.state, err = decodeState(body)
 	case at.tomb != "":
-		at.state, err = decodeTombstone([]byte(at.tomb))
+		at.state, err = decodeTombstone(at.tomb)
 	}
 	if err != nil {
 		return damaged(name, err)

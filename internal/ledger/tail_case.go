@@ -60,7 +60,7 @@ func standing(fields []any, number int64) *recovery.Case {
 		return nil
 	}
 	if body, ok := fields[0].(string); ok {
-		s, err := decodeState([]byte(body))
+		s, err := decodeState(body)
 		if err != nil {
 			return nil
 		}
@@ -72,7 +72,7 @@ func standing(fields []any, number int64) *recovery.Case {
 	if !ok {
 		return nil
 	}
-	k, err := decodeCase([]byte(body))
+	k, err := decodeCase(body)
 	if err != nil {
 		return nil
 	}

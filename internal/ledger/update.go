@@ -182,7 +182,7 @@ func (u *update) recall(at loaded) (recovery.Customer, error) {
 	if !ok {
 		return c, nil
 	}
-	k, err := decodeCase([]byte(body))
+	k, err := decodeCase(body)
 	if err != nil {
 		return c, brokenCase(u.write.Key, u.write.Case, err)
 	}

@@ -1,0 +1,393 @@
+package ledger
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// record is a stored record that is being written or read. Each kind of record
+// has one list of its fields, which serves both ways: a line of it writes its
+// field unless that is empty, or takes the field if it is the next one to read.
+// What comes of it is what the messages of proto/recovery/ledger/v1 say, byte for
+// byte as their own code would write it (tests compare the two).
+type record struct {
+	reading bool
+	err     error
+
+	out []byte // what was written so far
+
+	text string // what is read, and a copy of it
+	in   []byte
+	at   int // where the value of the next field begins
+	end  int // of the message at hand
+	next protowire.Number
+	kind protowire.Type // of the next field; with next 0 there is none
+}
+
+// roomAtFirst holds a customer with an open case and some history.
+const roomAtFirst = 2 << 10
+
+// written makes the record of a value.
+func written[T any](value *T, fields func(*record, *T)) ([]byte, error) {
+	r := record{out: make([]byte, 0, roomAtFirst)}
+	fields(&r, value)
+	return r.out, r.err
+}
+
+// read gives the value of a record. Fields that a newer binary wrote are skipped.
+func read[T any](text string, fields func(*record, *T)) (value T, err error) {
+	r := record{reading: true, text: text, in: []byte(text), end: len(text)}
+	readFields(&r, &value, fields)
+	return value, r.err
+}
+
+// readFields reads a message to its end. Fields come in the order of the list, so
+// once through it is enough; what is in another place is found when the list is
+// gone through again, and what is in none of its lines is skipped.
+func readFields[T any](r *record, value *T, fields func(*record, *T)) {
+	for r.advance(); r.next != 0; {
+		before := r.at
+		fields(r, value)
+		if r.at == before {
+			r.skip()
+		}
+	}
+}
+
+// Reading.
+
+var (
+	errText   = errors.New("a text is not in UTF-8")
+	errNumber = errors.New("a field has a number that none can have")
+)
+
+// advance finds out which field comes next.
+func (r *record) advance() {
+	r.next = 0
+	if r.err != nil || r.at == r.end {
+		return
+	}
+	number, kind, n := protowire.ConsumeTag(r.in[r.at:r.end])
+	switch {
+	case !r.took(n):
+	case !number.IsValid():
+		r.fail(errNumber)
+	default:
+		r.next, r.kind = number, kind
+	}
+}
+
+// took moves on behind n bytes; protowire says with a negative n that they are
+// damaged.
+func (r *record) took(n int) bool {
+	if n < 0 {
+		r.fail(protowire.ParseError(n))
+		return false
+	}
+	r.at += n
+	return true
+}
+
+func (r *record) fail(err error) {
+	r.err, r.next, r.at = err, 0, r.end
+}
+
+func (r *record) skip() {
+	if r.took(protowire.ConsumeFieldValue(r.next, r.kind, r.in[r.at:r.end])) {
+		r.advance()
+	}
+}
+
+// comes reports whether that is the next field.
+func (r *record) comes(n protowire.Number, kind protowire.Type) bool {
+	return r.next == n && r.kind == kind
+}
+
+func (r *record) varint() uint64 {
+	v, n := protowire.ConsumeVarint(r.in[r.at:r.end])
+	r.took(n)
+	return v
+}
+
+func (r *record) fixed64() uint64 {
+	v, n := protowire.ConsumeFixed64(r.in[r.at:r.end])
+	r.took(n)
+	return v
+}
+
+// span gives the bounds of a value that says how long it is.
+func (r *record) span() (from, to int) {
+	v, n := protowire.ConsumeBytes(r.in[r.at:r.end])
+	r.took(n)
+	return r.at - len(v), r.at
+}
+
+// within reads what lies between the bounds of the next value.
+func (r *record) within(all func()) {
+	from, to := r.span()
+	end := r.end
+	r.at, r.end = from, to
+	all()
+	r.end = end
+	r.advance()
+}
+
+// run counts how many fields like the next one follow each other, that one
+// included, so that a list is made once.
+func (r *record) run() int {
+	rest := r.in[r.at:r.end]
+	for count := 1; ; count++ {
+		n := protowire.ConsumeFieldValue(r.next, r.kind, rest)
+		if n < 0 {
+			return count
+		}
+		number, kind, m := protowire.ConsumeTag(rest[n:])
+		if m < 0 || number != r.next || kind != r.kind {
+			return count
+		}
+		rest = rest[n+m:]
+	}
+}
+
+// Writing.
+
+func (r *record) tag(n protowire.Number, kind protowire.Type) {
+	r.out = protowire.AppendTag(r.out, n, kind)
+}
+
+// open begins a value that says how long it is; close ends it. One byte is left
+// for that, and what was written moves when it needs more.
+func (r *record) open(n protowire.Number) (start int) {
+	r.tag(n, protowire.BytesType)
+	r.out = append(r.out, 0)
+	return len(r.out)
+}
+
+func (r *record) close(start int) {
+	size := len(r.out) - start
+	if size < 0x80 {
+		r.out[start-1] = byte(size)
+		return
+	}
+	length := protowire.AppendVarint(make([]byte, 0, 10), uint64(size))
+	r.out = slices.Replace(r.out, start-1, start, length...)
+}
+
+// The kinds of field, each for one line of a list.
+
+// number is an integer or a code.
+func number[T ~uint8 | ~uint32 | ~int32 | ~int64](r *record, n protowire.Number, v *T) {
+	switch {
+	case r.reading:
+		if r.comes(n, protowire.VarintType) {
+			*v = T(r.varint())
+			r.advance()
+		}
+	case *v != 0:
+		r.tag(n, protowire.VarintType)
+		r.out = protowire.AppendVarint(r.out, uint64(*v))
+	}
+}
+
+func (r *record) flag(n protowire.Number, v *bool) {
+	switch {
+	case r.reading:
+		if r.comes(n, protowire.VarintType) {
+			*v = protowire.DecodeBool(r.varint())
+			r.advance()
+		}
+	case *v:
+		r.tag(n, protowire.VarintType)
+		r.out = append(r.out, 1)
+	}
+}
+
+// bits are a set, or whatever else fills 64 bits.
+func bits[T ~uint64](r *record, n protowire.Number, v *T) {
+	switch {
+	case r.reading:
+		if r.comes(n, protowire.Fixed64Type) {
+			*v = T(r.fixed64())
+			r.advance()
+		}
+	case *v != 0:
+		r.tag(n, protowire.Fixed64Type)
+		r.out = protowire.AppendFixed64(r.out, uint64(*v))
+	}
+}
+
+func (r *record) float(n protowire.Number, v *float64) {
+	b := math.Float64bits(*v)
+	bits(r, n, &b)
+	*v = math.Float64frombits(b)
+}
+
+// stated is a float that may be stated or not, and is written even if it is 0.
+func (r *record) stated(n protowire.Number, v **float64) {
+	switch {
+	case r.reading:
+		if r.comes(n, protowire.Fixed64Type) {
+			*v = new(math.Float64frombits(r.fixed64()))
+			r.advance()
+		}
+	case *v != nil:
+		r.tag(n, protowire.Fixed64Type)
+		r.out = protowire.AppendFixed64(r.out, math.Float64bits(**v))
+	}
+}
+
+// moment is a time, as a count of nanoseconds.
+func (r *record) moment(n protowire.Number, v *time.Time) {
+	switch {
+	case r.reading:
+		if r.comes(n, protowire.Fixed64Type) {
+			*v = moment(int64(r.fixed64()))
+			r.advance()
+		}
+	case !v.IsZero():
+		b := uint64(nanos(*v))
+		bits(r, n, &b)
+	}
+}
+
+// text is a string; what is read lives as long as the record.
+func text[T ~string](r *record, n protowire.Number, v *T) {
+	switch {
+	case r.reading:
+		if r.comes(n, protowire.BytesType) {
+			*v = T(r.string())
+			r.advance()
+		}
+	case *v != "":
+		r.tag(n, protowire.BytesType)
+		r.writeString(string(*v))
+	}
+}
+
+func (r *record) string() string {
+	from, to := r.span()
+	s := r.text[from:to]
+	if !utf8.ValidString(s) {
+		r.fail(errText)
+	}
+	return s
+}
+
+func (r *record) writeString(s string) {
+	if !utf8.ValidString(s) {
+		r.fail(errText)
+	}
+	r.out = protowire.AppendString(r.out, s)
+}
+
+func (r *record) bytes(n protowire.Number, v *[]byte) {
+	switch {
+	case r.reading:
+		if r.comes(n, protowire.BytesType) {
+			from, to := r.span()
+			*v = r.in[from:to:to]
+			r.advance()
+		}
+	case len(*v) > 0:
+		r.tag(n, protowire.BytesType)
+		r.out = protowire.AppendBytes(r.out, *v)
+	}
+}
+
+func (r *record) texts(n protowire.Number, v *[]string) {
+	if r.reading {
+		for r.comes(n, protowire.BytesType) {
+			*v = append(*v, r.string())
+			r.advance()
+		}
+		return
+	}
+	for _, s := range *v {
+		r.tag(n, protowire.BytesType)
+		r.writeString(s)
+	}
+}
+
+// numbers are packed into one value; a list that is not is read as well.
+func numbers[T ~uint8 | ~int32 | ~int64](r *record, n protowire.Number, v *[]T) {
+	if r.reading {
+		r.packed(n, protowire.VarintType, func() { *v = append(*v, T(r.varint())) })
+		return
+	}
+	if len(*v) > 0 {
+		start := r.open(n)
+		for _, one := range *v {
+			r.out = protowire.AppendVarint(r.out, uint64(one))
+		}
+		r.close(start)
+	}
+}
+
+func (r *record) moments(n protowire.Number, v *[]time.Time) {
+	if r.reading {
+		r.packed(n, protowire.Fixed64Type, func() { *v = append(*v, moment(int64(r.fixed64()))) })
+		return
+	}
+	if len(*v) > 0 {
+		start := r.open(n)
+		for _, one := range *v {
+			r.out = protowire.AppendFixed64(r.out, uint64(nanos(one)))
+		}
+		r.close(start)
+	}
+}
+
+// packed reads a list of simple values, packed or each in a field of its own.
+func (r *record) packed(n protowire.Number, kind protowire.Type, one func()) {
+	for {
+		switch {
+		case r.comes(n, protowire.BytesType):
+			r.within(func() {
+				for r.at < r.end && r.err == nil {
+					one()
+				}
+			})
+		case r.comes(n, kind):
+			one()
+			r.advance()
+		default:
+			return
+		}
+	}
+}
+
+// part is a record within the record, which is written even if it is empty.
+func part[T any](r *record, n protowire.Number, v *T, fields func(*record, *T)) {
+	if r.reading {
+		for r.comes(n, protowire.BytesType) {
+			r.within(func() { readFields(r, v, fields) })
+		}
+		return
+	}
+	start := r.open(n)
+	fields(r, v)
+	r.close(start)
+}
+
+// parts are a list of records.
+func parts[T any](r *record, n protowire.Number, v *[]T, fields func(*record, *T)) {
+	if !r.reading {
+		for i := range *v {
+			part(r, n, &(*v)[i], fields)
+		}
+		return
+	}
+	if r.comes(n, protowire.BytesType) && cap(*v) == len(*v) {
+		*v = slices.Grow(*v, r.run())
+	}
+	for r.comes(n, protowire.BytesType) {
+		var one T
+		*v = append(*v, one)
+		r.within(func() { readFields(r, &(*v)[len(*v)-1], fields) })
+	}
+}
