@@ -34,12 +34,19 @@ func (p *progress) draw(counts tally) {
 	if p.out == nil || now.Sub(p.drawn) < often {
 		return
 	}
-	p.drawn, p.shown = now, true
 	rate := ""
 	if spent := now.Sub(p.started).Seconds(); spent > 1 {
 		rate = fmt.Sprintf(", %.0f a second", float64(counts.recorded+counts.replayed)/spent)
 	}
-	fmt.Fprintf(p.out, "\r\x1b[K%s%s", counts, rate)
+	p.say(counts.String() + rate)
+}
+
+// say shows one line in place of the one before.
+func (p *progress) say(line string) {
+	if p.out != nil {
+		p.drawn, p.shown = p.now(), true
+		fmt.Fprintf(p.out, "\r\x1b[K%s", line)
+	}
 }
 
 // clear takes the line away, before anything else is written.

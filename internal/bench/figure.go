@@ -42,8 +42,9 @@ func Median(values []float64) float64 {
 	return (sorted[half-1] + sorted[half]) / 2
 }
 
-// Met tells whether a value is as it should be.
+// Met tells whether a value is as it should be, to the three digits that are shown.
 func (a Aim) Met(value float64) bool {
+	value, _ = strconv.ParseFloat(strconv.FormatFloat(value, 'g', 3, 64), 64)
 	return (a.Most == 0 || value <= a.Most) && (a.Least == 0 || value >= a.Least)
 }
 
@@ -93,7 +94,8 @@ func With(v float64, unit string) string {
 	return Number(v) + " " + unit
 }
 
-// Number writes three digits that count, and commas in large numbers.
+// Number writes three digits that count, more of whole numbers, and commas in
+// large ones.
 func Number(v float64) string {
 	if v < 0 {
 		return "-" + Number(-v)
@@ -102,6 +104,9 @@ func Number(v float64) string {
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	decimals := max(0, 2-int(math.Floor(math.Log10(v))))
+	if v >= 10 && v == math.Trunc(v) {
+		decimals = 0 // a count
+	}
 	if v >= 999.5 {
 		return thousands(strconv.FormatFloat(v, 'f', 0, 64))
 	}

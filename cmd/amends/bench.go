@@ -1,0 +1,144 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/makeamends/amends/internal/bench"
+)
+
+// benchParts are the sections in the order in which they are measured.
+var benchParts = []bench.Part{bench.Calls}
+
+func benchCommand(app *app) *cobra.Command {
+	run := &bench.Run{}
+	var only []string
+	names := make([]string, 0, len(benchParts))
+	sections := ""
+	for _, part := range benchParts {
+		names = append(names, part.Name)
+		sections += fmt.Sprintf("\n  %-8s %s", part.Name, part.About)
+	}
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Measure the service on this machine, beside baselines",
+		Long: `Measure what the service costs on this machine. It starts a Redis, the service and two
+baselines as processes of their own, gives them turns in several rounds, and prints medians
+with what the rounds were; what the service is to achieve stands beside each ratio.
+Ctrl-C ends it, and prints what was measured so far.
+
+The baselines are an empty gRPC echo with messages of the same size (no service over gRPC is
+cheaper), and a plain read-modify-write in Redis (WATCH, HGETALL, MULTI, EXEC) without all
+that the service promises. Look at the ratios: absolute figures are those of this machine,
+on which callers, servers and Redis share the processors.
+
+Sections:` + sections,
+		Example: `  amends bench                      # some minutes
+  amends bench --full               # everything
+  amends bench --only calls --rounds 3 -o json`,
+		Args: cobra.NoArgs,
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&only, "only", nil, "`SECTIONS` to measure, with commas; empty: all of "+strings.Join(names, ", "))
+	flags.BoolVar(&run.Full, "full", false, "measure everything, at more loads and sizes")
+	flags.IntVar(&run.Rounds, "rounds", 5, "`TURNS` of each that is compared; the result is their median")
+	run.Slice = 2 * time.Second
+	flags.Var(spanValue{&run.Slice}, "turn", "how long a turn takes")
+	flags.IntVar(&run.Callers, "callers", 64, "`CALLERS` of a closed loop, each of whom calls again as soon as it is answered")
+	flags.IntVar(&run.Customers, "customers", 10_000, "`CUSTOMERS` who are known before the first turn")
+	flags.StringVar(&run.Redis, "redis", "", "`URL` of an empty Redis to measure with, redis://HOST:PORT; empty: one that is started for it\n(what is written to one that is named stays there)")
+	flags.BoolVar(&run.NotEmpty, "not-empty", false, "measure with a Redis that holds something already")
+	format := addFormat(cmd)
+	registerChoice(cmd, "only", names)
+	cmd.AddCommand(benchBaselineCommand())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		parts, err := chooseParts(run, only, names)
+		if err != nil {
+			return &usageError{err: err, command: "amends bench"}
+		}
+		if run.Program, err = os.Executable(); err != nil {
+			return err
+		}
+		line := newProgress(app)
+		run.Tell = func(p bench.Progress) { line.say(toldProgress(p)) }
+		report, err := run.Measure(cmd.Context(), release, parts)
+		line.clear()
+		if errors.As(err, new(*bench.StoreError)) {
+			err = &usageError{err: err, command: "amends bench"}
+		}
+		if cmd.Context().Err() != nil {
+			err = nil // whoever interrupts it knows
+		}
+		if len(report.Sections) > 0 {
+			if *format == "json" {
+				err = errors.Join(err, json.NewEncoder(app.stdout).Encode(report))
+			} else {
+				err = errors.Join(err, report.Print(app.stdout))
+			}
+		}
+		return err
+	}
+	return cmd
+}
+
+// chooseParts finds the sections by their names, and all faults of the settings.
+func chooseParts(run *bench.Run, only, names []string) (parts []bench.Part, err error) {
+	var faults []error
+	for _, name := range only {
+		if !slices.Contains(names, name) {
+			faults = append(faults, fmt.Errorf("--only: no section is called %q; there are %s", name, strings.Join(names, ", ")))
+		}
+	}
+	for _, least := range []struct {
+		flag   string
+		is, at int
+	}{{"rounds", run.Rounds, 1}, {"callers", run.Callers, 1}, {"customers", run.Customers, 1}} {
+		if least.is < least.at {
+			faults = append(faults, fmt.Errorf("--%s is %d and must be %d at least", least.flag, least.is, least.at))
+		}
+	}
+	if run.Slice < 100*time.Millisecond {
+		faults = append(faults, fmt.Errorf("--turn is %v and must be 100ms at least", run.Slice))
+	}
+	for _, part := range benchParts {
+		if len(only) == 0 || slices.Contains(only, part.Name) {
+			parts = append(parts, part)
+		}
+	}
+	return parts, errors.Join(faults...)
+}
+
+// toldProgress says in one line what is being done.
+func toldProgress(p bench.Progress) string {
+	line := p.Part + ": " + p.What
+	if p.Of > 0 {
+		line += fmt.Sprintf(" (%d of %d)", p.Step, p.Of)
+	}
+	return line
+}
+
+// benchBaselineCommand is what bench runs beside the service.
+func benchBaselineCommand() *cobra.Command {
+	var b bench.Baseline
+	cmd := &cobra.Command{
+		Use:    "baseline echo|plain",
+		Hidden: true,
+		Short:  "Serve a baseline for bench",
+		Long: `Serve something simple beside which bench measures the service, until interrupted.
+Bench starts and ends it by itself.`,
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"echo", "plain"},
+		RunE:      func(cmd *cobra.Command, _ []string) error { return b.Run(cmd.Context()) },
+	}
+	cmd.Flags().StringVar(&b.Listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen on")
+	cmd.Flags().IntVar(&b.Answer, "answer", 1000, "`BYTES` of an answer")
+	cmd.Flags().StringVar(&b.Redis, "redis", "", "`URL` of the store, of the plain baseline only")
+	return cmd
+}

@@ -1,0 +1,190 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Calls is what a report costs, and how long it takes.
+var Calls = Part{Name: "calls", About: "what a report of a failure costs and how long it takes, beside the baselines", Run: calls}
+
+// What is to be achieved.
+var (
+	aimCPU        = Aim{Most: 2.5}
+	aimThroughput = Aim{Least: 0.45}
+	aimPlain      = Aim{Least: 1.5}
+	aimTrips      = Aim{Most: 2}
+)
+
+func calls(ctx context.Context, r *Run) (Section, error) {
+	s := Section{Title: "A report of a failure"}
+	if err := r.crew(ctx); err != nil {
+		return s, err
+	}
+	all, err := r.inTurns(ctx, "closed loop", func(t *target) *outcome {
+		return closed(ctx, r.Callers, r.Slice, r.reporting(t))
+	})
+	if len(all[r.service.target]) == 0 {
+		return s, err
+	}
+	r.closedFigures(&s, all)
+	if err != nil {
+		return s, err
+	}
+	return s, r.openLoops(ctx, &s, all[r.service.target].together().rate())
+}
+
+// inTurns gives every target its turn in each round. Each round begins with
+// another one, so that what comes after what does not matter.
+func (r *Run) inTurns(ctx context.Context, what string, turn func(*target) *outcome) (map[*target]samples, error) {
+	targets := []*target{r.echo, r.plain, r.service.target}
+	all := map[*target]samples{}
+	for _, t := range targets {
+		r.say(what+": warming up the "+t.name, 0, r.Rounds)
+		closed(ctx, r.Callers, r.Slice/4, r.reporting(t))
+	}
+	for round := range r.Rounds {
+		of := map[*target]sample{}
+		for i := range targets {
+			t := targets[(round+i)%len(targets)]
+			r.say(what+", "+t.name, round+1, r.Rounds)
+			s, err := r.take(ctx, t, func() *outcome { return turn(t) })
+			if err != nil {
+				return all, err
+			}
+			of[t] = s
+		}
+		for t, s := range of { // only rounds that are complete
+			all[t] = append(all[t], s)
+		}
+	}
+	return all, nil
+}
+
+// closedFigures tells of the closed loop.
+func (r *Run) closedFigures(s *Section, all map[*target]samples) {
+	echo, plain, own := all[r.echo], all[r.plain], all[r.service.target]
+	rate := func(s sample) float64 { return s.rate() }
+	cpu := func(s sample) float64 { return micros(s.cpu) }
+	redisCPU := func(s sample) float64 { return micros(s.redis.cpu) }
+	trips := func(s sample) float64 { return s.redis.reads }
+
+	t := Table{Columns: []string{"closed loop of " + fmt.Sprint(r.Callers) + " callers", "calls/s", "server µs/call", "Redis µs/call", "Redis trips", "Redis commands",
+		"p50 ms", "p90", "p99", "p99.9", "max", "refused"}}
+	figures := map[string]Figure{}
+	for _, of := range []struct {
+		name string
+		samples
+	}{{"echo", echo}, {"plain", plain}, {"service", own}} {
+		for _, f := range []Figure{
+			of.each(of.name+".rate", "calls a second, closed loop", "/s", rate),
+			of.perCall(of.name+".cpu", "processor time of the server", "µs/call", cpu),
+			of.perCall(of.name+".redis.cpu", "processor time of Redis", "µs/call", redisCPU),
+			of.perCall(of.name+".redis.trips", "round trips to Redis", "/call", trips),
+			of.perCall(of.name+".redis.commands", "commands of Redis, those of scripts included", "/call", func(s sample) float64 { return s.redis.commands }),
+		} {
+			figures[f.Name] = f
+			if of.name != "echo" || f.Name == "echo.rate" || f.Name == "echo.cpu" {
+				s.Figures = append(s.Figures, f)
+			}
+		}
+		value := func(name string) string { return Number(figures[of.name+name].Value) }
+		row := []string{of.name, value(".rate"), value(".cpu"), value(".redis.cpu"), value(".redis.trips"), value(".redis.commands")}
+		if of.name == "echo" {
+			row[3], row[4], row[5] = "-", "-", "-"
+		}
+		t.Rows = append(t.Rows, append(row, percentiles(of.together())...))
+	}
+	s.Tables = append(s.Tables, t)
+	s.Figures = append(s.Figures,
+		own.perCall("service.allocs", "allocations of the service", "/call", func(s sample) float64 { return s.allocs }),
+		own.perCall("service.allocated", "memory that the service allocates", "B/call", func(s sample) float64 { return s.bytes }),
+		own.perCall("service.redis.in", "bytes to Redis", "B/call", func(s sample) float64 { return s.redis.in }),
+		own.perCall("service.redis.out", "bytes from Redis", "B/call", func(s sample) float64 { return s.redis.out }),
+		NewFigure("request", "message of a request", "B", float64(r.request)),
+		NewFigure("answer", "message of an answer", "B", float64(r.answer)),
+	)
+	s.Ratios = append(s.Ratios,
+		NewRatio("cpu.echo", "processor time of the server a call, service : echo", figures["service.cpu"], figures["echo.cpu"], aimCPU),
+		NewRatio("throughput.echo", "calls a second, service : echo", figures["service.rate"], figures["echo.rate"], aimThroughput),
+		NewRatio("throughput.plain", "calls a second, service : plain", figures["service.rate"], figures["plain.rate"], aimPlain),
+		NewRatio("cpu.plain", "processor time of the server a call, service : plain", figures["service.cpu"], figures["plain.cpu"], Aim{}),
+		NewRatio("redis.plain", "processor time of Redis a call, service : plain", figures["service.redis.cpu"], figures["plain.redis.cpu"], Aim{}),
+		Ratio{figures["service.redis.trips"], aimTrips},
+	)
+	s.Tables = append(s.Tables, commands(own))
+	s.Notes = append(s.Notes, fmt.Sprintf("Each call reports a new failure of one of %s known customers, chosen at random; each of them has had %d good experiences and a failure before the first round. "+
+		"Requests have %s bytes, answers %s on average, of the baselines as well.", Number(float64(r.Customers)), goodTimes, Number(float64(r.request)), Number(float64(r.answer))))
+	if sum := own.together(); sum.refused > 0 {
+		s.Notes = append(s.Notes, fmt.Sprintf("The service refused %d of %d calls for load, by its own limit; they are not among those that were done.", sum.refused, sum.done+sum.refused))
+	}
+}
+
+// percentiles are the cells of a row, and how many were refused.
+func percentiles(o *outcome) (cells []string) {
+	for _, p := range []float64{50, 90, 99, 99.9, 100} {
+		cells = append(cells, Number(o.quantile(p)))
+	}
+	refused := "-"
+	if all := o.done + o.refused; o.refused > 0 {
+		refused = fmt.Sprintf("%.1f %%", 100*float64(o.refused)/float64(all))
+	}
+	return append(cells, refused)
+}
+
+// commands are those of Redis that a call comes to, those of scripts included.
+func commands(all samples) Table {
+	sum, done := map[string]float64{}, 0.0
+	for _, s := range all {
+		done += float64(s.done)
+		for name, n := range s.redis.byName {
+			sum[name] += n
+		}
+	}
+	t := Table{Title: "Commands of Redis for one call of the service", Columns: []string{"command", "calls"}}
+	for name, n := range sum {
+		if n/done >= 0.005 {
+			t.Rows = append(t.Rows, []string{name, Number(n / done)})
+		}
+	}
+	slices.SortFunc(t.Rows, func(a, b []string) int { return slices.Compare(a, b) })
+	return t
+}
+
+// openLoops asks for several shares of what the service can do, of all targets
+// the same number of calls.
+func (r *Run) openLoops(ctx context.Context, s *Section, can float64) error {
+	shares := []float64{0.5, 0.8}
+	if r.Full {
+		shares = []float64{0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9}
+	}
+	t := Table{Title: "Open loop: calls at moments that do not depend on the answers, times from those moments on",
+		Columns: []string{"calls/s asked for", "of its capacity", "target", "calls/s done", "p50 ms", "p90", "p99", "p99.9", "max", "refused"}}
+	plot := Plot{Name: "latency", Title: "Time of a call by load (open loop)", X: Axis{Label: "calls a second"}, Y: Axis{Label: "milliseconds", Log: true}}
+	for _, name := range []string{"service p50", "service p99", "plain p99", "echo p99"} {
+		plot.Series = append(plot.Series, Series{Name: name})
+	}
+	defer func() { s.Tables, s.Plots = append(s.Tables, t), append(s.Plots, plot) }()
+	for _, share := range shares {
+		rate := share * can
+		all, err := r.inTurns(ctx, fmt.Sprintf("open loop at %.0f %%", 100*share), func(t *target) *outcome {
+			return open(ctx, rate, r.Slice, r.reporting(t))
+		})
+		if len(all[r.service.target]) == 0 {
+			return err
+		}
+		for i, target := range []*target{r.service.target, r.plain, r.echo} {
+			sum := all[target].together()
+			t.Rows = append(t.Rows, append([]string{Number(rate), fmt.Sprintf("%.0f %%", 100*share), target.name, Number(sum.rate())}, percentiles(sum)...))
+			plot.Series[i+1].Points = append(plot.Series[i+1].Points, [2]float64{rate, sum.quantile(99)})
+			if i == 0 {
+				plot.Series[0].Points = append(plot.Series[0].Points, [2]float64{rate, sum.quantile(50)})
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

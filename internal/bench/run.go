@@ -1,0 +1,259 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// Run is one run of the measurement: what it is to do, and what it has started.
+type Run struct {
+	Program   string        // that children run: this one
+	Redis     string        // URL of the store; empty: a private one
+	NotEmpty  bool          // the store may hold something
+	Rounds    int           // in each of which everything that is compared has its turn
+	Slice     time.Duration // such a turn
+	Callers   int           // of a closed loop
+	Customers int           // who are known
+	Full      bool          // everything, rather than what a few minutes allow
+	Tell      func(Progress)
+
+	dir, keyFile string
+	sink         *grpc.Server
+	collector    string // address at which traces are taken
+	store        *store
+	service      *service
+	echo, plain  *target
+	work         *work
+	part         string
+	answer       int // bytes of an answer of the service, on average
+	request      int
+}
+
+// Part is one section of the measurement.
+type Part struct {
+	Name  string
+	About string // one line, for the help
+	Run   func(context.Context, *Run) (Section, error)
+}
+
+// Progress says what is being done.
+type Progress struct {
+	Part, What string
+	Step, Of   int // 0 of 0 where nothing is counted
+}
+
+// Measure carries the parts out, one after the other, and ends what was started
+// for it. What was found before a fault, or before ctx ended, is in the report.
+func (r *Run) Measure(ctx context.Context, version string, parts []Part) (Report, error) {
+	report := Report{Machine: ThisMachine(version), Began: time.Now().UTC().Truncate(time.Second), Full: r.Full}
+	err := r.begin()
+	defer r.end()
+	for _, part := range parts {
+		if err != nil {
+			break
+		}
+		var section Section
+		r.part = part.Name
+		if section, err = part.Run(ctx, r); err != nil {
+			err = fmt.Errorf("%s: %w", part.Name, err)
+		}
+		if section.Name = part.Name; len(section.Ratios)+len(section.Figures)+len(section.Tables) > 0 {
+			report.Sections = append(report.Sections, section)
+		}
+	}
+	if r.store != nil {
+		report.Machine.Redis = r.store.version
+	}
+	if err != nil {
+		report.Broken = err.Error()
+		if ctx.Err() != nil {
+			report.Broken = "interrupted"
+		}
+	}
+	report.Took = time.Since(report.Began).Round(time.Second).Seconds()
+	return report, err
+}
+
+// say tells what is being done.
+func (r *Run) say(what string, step, of int) {
+	if r.Tell != nil {
+		r.Tell(Progress{r.part, what, step, of})
+	}
+}
+
+// begin makes a directory with a key file, and a collector of traces.
+func (r *Run) begin() (err error) {
+	if r.dir, err = os.MkdirTemp("", "amends-bench-"); err != nil {
+		return err
+	}
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // never fails
+	r.keyFile = filepath.Join(r.dir, "amends.key")
+	if err := os.WriteFile(r.keyFile, []byte(base64.StdEncoding.EncodeToString(secret)), 0o600); err != nil {
+		return err
+	}
+	return r.collect()
+}
+
+// collect takes traces and forgets them.
+func (r *Run) collect() error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	r.collector = listener.Addr().String()
+	r.sink = grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+		if err := s.RecvMsg(new(emptypb.Empty)); err != nil {
+			return err
+		}
+		return s.SendMsg(new(emptypb.Empty))
+	}))
+	go func() { _ = r.sink.Serve(listener) }() // it ends with the run
+	return nil
+}
+
+// end ends all that was started.
+func (r *Run) end() {
+	for _, t := range []*target{r.echo, r.plain, r.serviceTarget()} {
+		if t != nil {
+			t.close()
+			t.server.stop()
+		}
+	}
+	if r.store != nil {
+		r.store.stop()
+	}
+	if r.sink != nil {
+		r.sink.Stop()
+	}
+	_ = os.RemoveAll(r.dir)
+}
+
+func (r *Run) serviceTarget() *target {
+	if r.service == nil {
+		return nil
+	}
+	return r.service.target
+}
+
+// crew starts the store, the service with its customers, and the baselines; once.
+func (r *Run) crew(ctx context.Context) (err error) {
+	if r.plain != nil {
+		return nil
+	}
+	r.work = newWork(r.Customers)
+	if r.store, err = openStore(ctx, r.Redis, r.NotEmpty); err != nil {
+		return err
+	}
+	r.say("starting the service", 0, 0)
+	if r.service, err = r.startService(ctx, r.store.url); err != nil {
+		return err
+	}
+	if err := r.settle(ctx); err != nil {
+		return err
+	}
+	for _, b := range []struct {
+		to    **target
+		name  string
+		redis []string
+	}{{&r.echo, "echo", nil}, {&r.plain, "plain", []string{"--redis", r.store.plain}}} {
+		if *b.to, err = r.startBaseline(ctx, b.name, b.redis); err != nil {
+			return err
+		}
+	}
+	return r.acquaint(ctx, r.plain)
+}
+
+// startBaseline runs one of the baselines.
+func (r *Run) startBaseline(ctx context.Context, name string, more []string) (*target, error) {
+	addr, err := freeAddr()
+	if err != nil {
+		return nil, err
+	}
+	// The garbage collector works as it does in the service.
+	server, err := startChild(r.dir, name, r.Program, []string{"GOGC=400"},
+		append([]string{"bench", "baseline", name, "--listen", addr, "--answer", fmt.Sprint(r.answer)}, more...)...)
+	if err != nil {
+		return nil, err
+	}
+	t, err := dial(ctx, server, addr, baselineMethod)
+	if err != nil {
+		server.stop()
+	}
+	return t, err
+}
+
+// How a known customer has become known, beside one failure.
+const (
+	goodTimes = 3 // good experiences
+	batchSize = 1000
+)
+
+// settle makes the customers known to the service, and sees how long its messages are.
+func (r *Run) settle(ctx context.Context) error {
+	batches := (r.Customers*goodTimes + batchSize - 1) / batchSize
+	for i := range batches {
+		r.say("making customers known to the service", i, batches)
+		body := r.work.batch(batchSize, func(n int) string { return r.work.customer((i*batchSize + n) % r.Customers) })
+		if _, err := r.service.invoke(ctx, recoveryv1.RecoveryService_RecordInteractions_FullMethodName, body); err != nil {
+			return fmt.Errorf("make customers known: %w", err)
+		}
+	}
+	if err := r.acquaint(ctx, r.service.target); err != nil {
+		return err
+	}
+	o := closed(ctx, fewCallers, r.Slice/4, r.reporting(r.service.target))
+	if o.done == 0 {
+		return errors.Join(errors.New("the service answers no report"), ctx.Err(), o.fault)
+	}
+	r.answer, r.request = int(o.answered/o.done), len(r.work.report(r.work.known()))
+	return nil
+}
+
+// fewCallers do not make a server refuse any of them.
+const fewCallers = 8
+
+// acquaint reports one failure of each known customer.
+func (r *Run) acquaint(ctx context.Context, t *target) error {
+	var next, failed atomic.Int64
+	var fault atomic.Value
+	var wait sync.WaitGroup
+	for range fewCallers {
+		wait.Go(func() {
+			for n := int(next.Add(1)) - 1; n < r.Customers && ctx.Err() == nil; n = int(next.Add(1)) - 1 {
+				if n%100 == 0 {
+					r.say("a first failure of each customer at the "+t.name, n, r.Customers)
+				}
+				_, err := within(ctx, func(ctx context.Context) (int, error) { return t.call(ctx, r.work.report(r.work.customer(n))) })
+				if err != nil {
+					failed.Add(1)
+					fault.Store(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	if n := failed.Load(); n > int64(r.Customers)/100 {
+		return fmt.Errorf("the %s refused %d of %d first failures: %w", t.name, n, r.Customers, fault.Load().(error))
+	}
+	return ctx.Err()
+}
+
+// reporting reports new failures of known customers.
+func (r *Run) reporting(t *target) calling {
+	return func(ctx context.Context) (int, error) { return t.call(ctx, r.work.report(r.work.known())) }
+}

@@ -1,0 +1,81 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// sample is one turn of one target: what became of the calls, and what they cost.
+type sample struct {
+	*outcome
+	cpu    time.Duration // of the server
+	redis  usage
+	allocs float64 // of the service
+	bytes  float64 // that it allocated
+}
+
+// take measures a turn.
+func (r *Run) take(ctx context.Context, t *target, turn func() *outcome) (s sample, err error) {
+	before, err := r.look(ctx, t)
+	if err != nil {
+		return s, err
+	}
+	s.outcome = turn()
+	after, err := r.look(ctx, t)
+	if err != nil {
+		return s, err
+	}
+	if s.done == 0 && ctx.Err() == nil {
+		return s, fmt.Errorf("the %s carried out no call: %w", t.name, s.fault)
+	}
+	s.cpu, s.redis = after.cpu-before.cpu, after.redis.since(before.redis)
+	s.allocs, s.bytes = after.allocs-before.allocs, after.bytes-before.bytes
+	return s, ctx.Err()
+}
+
+// look reads all meters once.
+func (r *Run) look(ctx context.Context, t *target) (s sample, err error) {
+	if t == r.service.target {
+		if s.allocs, err = r.service.counted(ctx, "go_memstats_mallocs_total"); err != nil {
+			return s, err
+		}
+		if s.bytes, err = r.service.counted(ctx, "go_memstats_alloc_bytes_total"); err != nil {
+			return s, err
+		}
+	}
+	if s.redis, err = r.store.usage(ctx); err != nil {
+		return s, err
+	}
+	s.cpu, err = spent(t.server.pid())
+	return s, err
+}
+
+// samples are the turns of one target, round by round.
+type samples []sample
+
+// each makes a figure of the rounds.
+func (all samples) each(name, about, unit string, of func(sample) float64) Figure {
+	var rounds []float64
+	for _, s := range all {
+		rounds = append(rounds, of(s))
+	}
+	return NewFigure(name, about, unit, rounds...)
+}
+
+// perCall is a figure of what one call took of something.
+func (all samples) perCall(name, about, unit string, of func(sample) float64) Figure {
+	return all.each(name, about, unit, func(s sample) float64 { return of(s) / float64(s.done) })
+}
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
+
+// together is what became of the calls of all rounds.
+func (all samples) together() *outcome {
+	sum := newOutcome()
+	for _, s := range all {
+		sum.add(s.outcome)
+		sum.took += s.took
+	}
+	return sum
+}

@@ -1,0 +1,75 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// tracedCalls is the share of calls whose traces are made and sent, as is usual
+// for a service with many calls.
+const tracedCalls = "0.01"
+
+// service is a server of this program as it is run in production: it logs, counts
+// and traces.
+type service struct {
+	*target
+	addr, ops string
+}
+
+// startService runs a server on a store and waits until it serves.
+func (r *Run) startService(ctx context.Context, redis string) (*service, error) {
+	s := &service{}
+	var err error
+	if s.addr, err = freeAddr(); err != nil {
+		return nil, err
+	}
+	if s.ops, err = freeAddr(); err != nil {
+		return nil, err
+	}
+	args := []string{"serve", "--listen", s.addr, "--ops-listen", s.ops, "--redis", redis, "--key-file", r.keyFile, "--log-level", "info"}
+	server, err := startChild(r.dir, "service", r.Program, []string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + r.collector, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
+		"OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=" + tracedCalls,
+	}, args...)
+	if err != nil {
+		return nil, err
+	}
+	if s.target, err = dial(ctx, server, s.addr, recoveryv1.RecoveryService_ReportFailure_FullMethodName); err != nil {
+		server.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// counted reads one of the metrics, the sum of all its series.
+func (s *service) counted(ctx context.Context, name string) (float64, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.ops+"/metrics", nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, fmt.Errorf("metrics of the service: %w", err)
+	}
+	defer answer.Body.Close()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(io.LimitReader(answer.Body, 16<<20))
+	if err != nil {
+		return 0, fmt.Errorf("metrics of the service: %w", err)
+	}
+	var sum float64
+	for _, m := range families[name].GetMetric() {
+		sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue()
+	}
+	return sum, nil
+}

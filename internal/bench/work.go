@@ -1,0 +1,79 @@
+package bench
+
+import (
+	"crypto/rand"
+	"fmt"
+	mathrand "math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/genproto/googleapis/type/money"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// work makes what is sent: failures and good experiences, each of them new.
+type work struct {
+	customers int    // who are known
+	run       string // keeps the ids of runs apart
+	made      atomic.Int64
+}
+
+func newWork(customers int) *work {
+	return &work{customers: customers, run: rand.Text()[:8]}
+}
+
+// known names one of the known customers, at random.
+func (w *work) known() string { return w.customer(mathrand.IntN(w.customers)) }
+
+func (w *work) customer(n int) string { return fmt.Sprintf("customer-%s-%08d", w.run, n) }
+
+// failure is a failure of a customer as an order service reports it.
+func (w *work) failure(customer string) *recoveryv1.FailureEvent {
+	n := w.made.Add(1)
+	return recoveryv1.FailureEvent_builder{
+		EventId:    fmt.Sprintf("event-%s-%010d", w.run, n),
+		CustomerId: customer,
+		OccurredAt: timestamppb.Now(),
+		Kinds:      []recoveryv1.FailureKind{recoveryv1.FailureKind_FAILURE_KIND_LATE, recoveryv1.FailureKind_FAILURE_KIND_QUALITY},
+		Delay:      durationpb.New(45 * time.Minute),
+		OrderId:    fmt.Sprintf("order-%s-%010d", w.run, n),
+		OrderValue: &money.Money{CurrencyCode: "USD", Units: 18},
+		Channel:    recoveryv1.Channel_CHANNEL_APP,
+	}.Build()
+}
+
+// report is a call of ReportFailure.
+func (w *work) report(customer string) []byte {
+	return bytesOf(recoveryv1.ReportFailureRequest_builder{Event: w.failure(customer)}.Build())
+}
+
+// praise is a good experience.
+func (w *work) praise(customer string) *recoveryv1.Interaction {
+	return recoveryv1.Interaction_builder{
+		InteractionId: fmt.Sprintf("interaction-%s-%010d", w.run, w.made.Add(1)),
+		CustomerId:    customer,
+		OccurredAt:    timestamppb.Now(),
+		Kind:          recoveryv1.InteractionKind_INTERACTION_KIND_ORDER_FULFILLED,
+	}.Build()
+}
+
+// batch is a call of RecordInteractions.
+func (w *work) batch(n int, customer func(int) string) []byte {
+	b := recoveryv1.RecordInteractionsRequest_builder{}
+	for i := range n {
+		b.Interactions = append(b.Interactions, w.praise(customer(i)))
+	}
+	return bytesOf(b.Build())
+}
+
+func bytesOf(m proto.Message) []byte {
+	b, err := proto.Marshal(m)
+	if err != nil {
+		panic(err) // of messages that this file makes
+	}
+	return b
+}
