@@ -32,6 +32,8 @@ type desk struct {
 	begins bool
 	// watch answers the n-th watch, from 1.
 	watch func(n int, request *recoveryv1.WatchCasesRequest, send func(token string)) error
+	// ingest takes the n-th stream of a load, from 1.
+	ingest func(n int, stream loading) error
 
 	mu       sync.Mutex
 	requests []proto.Message
@@ -113,6 +115,14 @@ func (d *desk) WatchCases(request *recoveryv1.WatchCasesRequest, stream grpc.Ser
 	return d.watch(len(d.asked()), request, func(token string) {
 		_ = stream.Send(recoveryv1.WatchCasesResponse_builder{Token: token}.Build())
 	})
+}
+
+// loading is one stream of a load, as the desk sees it.
+type loading = grpc.BidiStreamingServer[recoveryv1.IngestRequest, recoveryv1.IngestResponse]
+
+func (d *desk) Ingest(stream loading) error {
+	_ = d.take(stream.Context(), nil)
+	return d.ingest(len(d.asked()), stream)
 }
 
 // asked is every request so far.

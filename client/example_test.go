@@ -145,6 +145,41 @@ func ExampleClient_Watch() {
 	// Output: TRANSITION_KIND_OPENED CASE_STATE_OPEN
 }
 
+// The history of a shop is taken in as it is read, from a file, a table or a
+// queue. What was refused does not hold up the rest.
+func ExampleClient_IngestAll() {
+	amends := dial()
+	defer amends.Close()
+	history := func(yield func(*recoveryv1.IngestRequest) bool) {
+		for _, order := range []string{"order-11", "order-12", "order-12", ""} {
+			item := recoveryv1.IngestRequest_builder{Interaction: recoveryv1.Interaction_builder{
+				InteractionId: order, CustomerId: "c-11", OrderId: order, OccurredAt: timestamppb.New(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)),
+				Kind: recoveryv1.InteractionKind_INTERACTION_KIND_ORDER_FULFILLED,
+			}.Build()}.Build()
+			if !yield(item) {
+				return
+			}
+		}
+	}
+	for got, err := range amends.IngestAll(context.Background(), history) {
+		switch {
+		case err != nil:
+			log.Fatal(err) // it cannot go on; a lost connection is none of these
+		case got.Err != nil:
+			fmt.Println(got.Answer.GetSequence(), "refused:", got.Err.Reason)
+		case got.Replayed:
+			fmt.Println(got.Answer.GetSequence(), "was there")
+		default:
+			fmt.Println(got.Answer.GetSequence(), "recorded")
+		}
+	}
+	// Output:
+	// 0 recorded
+	// 1 recorded
+	// 2 was there
+	// 3 refused: ERROR_REASON_INVALID_REQUEST
+}
+
 // What was refused says why: the reason to programs, the message to people.
 func ExampleError() {
 	amends := dial()
