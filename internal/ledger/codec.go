@@ -62,7 +62,7 @@ func convert[From, To any](list []From, one func(From) To) []To {
 type state struct {
 	tenant   string
 	closed   []int64     // numbers of the closed cases kept, oldest first
-	days     []int32     // days with stored answers, ascending
+	seen     []seenDay   // requests that were answered, by day
 	erased   []erasedDay // requests of an erased life, by day
 	customer recovery.Customer
 }
@@ -74,9 +74,15 @@ func decodeState(text string) (state, error) { return read(text, stateFields) }
 func stateFields(r *record, s *state) {
 	text(r, 1, &s.tenant)
 	numbers(r, 2, &s.closed)
-	numbers(r, 3, &s.days)
 	part(r, 4, &s.customer, customerFields)
 	parts(r, 5, &s.erased, erasedFields)
+	parts(r, 6, &s.seen, seenFields)
+}
+
+func seenFields(r *record, d *seenDay) {
+	number(r, 1, &d.day)
+	r.bytes(2, &d.hashes)
+	number(r, 3, &d.lists)
 }
 
 func customerFields(r *record, c *recovery.Customer) {

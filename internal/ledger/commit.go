@@ -33,11 +33,10 @@ type change struct {
 	lifetime string
 	member   string
 	score    string
-	day      string
-	hashes   []byte
-	pairs    []any  // field, value, ...; the answers first
+	answers  int    // how many requests are answered
+	pairs    []any  // field, value, ...; version and state first, then the answers
 	drops    []any  // fields
-	days     []any  // fields that list request hashes
+	lists    []any  // fields that list requests to be forgotten
 	open     string // name of the index of the tenant's open cases
 	listed   []any  // score, member, ...
 	unlisted []any  // members
@@ -59,7 +58,6 @@ func (u *update) change(at loaded, j Judgement) (change, error) {
 		to:     strconv.FormatInt(at.version()+1, 10) + "." + nonceText(u.nonce[:]),
 		member: string(u.write.Key),
 		score:  score(j.Due),
-		day:    dayField(today),
 	}
 	if len(j.Customer.Open) == 0 {
 		c.lifetime = lifetimeMS
@@ -67,22 +65,19 @@ func (u *update) change(at loaded, j Judgement) (change, error) {
 	if at.tomb != "" {
 		c.drops = append(c.drops, tombField)
 	}
-	if err := u.answers(&c, now, j.Answers); err != nil {
+	c.pairs = append(make([]any, 0, 2*len(u.fresh)+8), "v", c.to, "s", nil)
+	if err := u.answers(&c, j.Answers); err != nil {
 		return change{}, err
 	}
 	if err := c.file(&next, at.state.closed); err != nil {
 		return change{}, err
 	}
-	var over []int32
-	next.days, over = forget(at.state.days, today, len(u.fresh) > 0)
-	for _, d := range over {
-		c.days = append(c.days, dayField(d))
-	}
+	next.seen = c.remember(at.state.seen, today, u.hashes())
 	body, err := next.encode()
 	if err != nil {
 		return change{}, err
 	}
-	c.pairs = append(c.pairs, "v", c.to, "s", body)
+	c.pairs[3] = body
 	c.open = u.names.open(next.tenant)
 	c.list(u.write, at.state.customer.Open, j.Customer)
 	return c, c.stream(origin{u.write.Key, next.tenant, now, u.write.TraceParent}, next)
@@ -100,19 +95,26 @@ func (u *update) sign(cases []recovery.Case) {
 }
 
 // answers records what the fresh requests are answered.
-func (u *update) answers(c *change, now time.Time, answers [][]byte) error {
-	c.pairs = make([]any, 0, 2*len(u.fresh)+8)
-	c.hashes = make([]byte, 0, hashSize*len(u.fresh))
+func (u *update) answers(c *change, answers [][]byte) error {
+	c.answers = len(u.fresh)
 	for i, n := range u.fresh {
 		r := u.requests[n]
-		record, err := r.record(now, u.nonce[:], answers[i])
+		record, err := r.record(u.nonce[:], answers[i])
 		if err != nil {
 			return err
 		}
 		c.pairs = append(c.pairs, r.field, record)
-		c.hashes = append(c.hashes, r.hash()...)
 	}
 	return nil
+}
+
+// hashes of the fresh requests, one after the other.
+func (u *update) hashes() []byte {
+	out := make([]byte, 0, requestSize*len(u.fresh))
+	for _, n := range u.fresh {
+		out = append(out, u.requests[n].hash()...)
+	}
+	return out
 }
 
 // file puts the cases closed by this change away, each in a field of its own,
@@ -160,12 +162,12 @@ func (c *change) stream(at origin, next state) error {
 
 // args are the arguments of commit.lua.
 func (c change) args() []any {
-	args := make([]any, 0, 12+len(c.pairs)+len(c.drops)+len(c.days)+len(c.listed)+len(c.unlisted)+len(c.events))
-	args = append(args, c.from, c.to, c.lifetime, c.member, c.score, c.day, c.hashes,
-		len(c.pairs)/2, len(c.drops), len(c.days), len(c.listed)/2, len(c.unlisted))
+	args := make([]any, 0, 11+len(c.pairs)+len(c.drops)+len(c.lists)+len(c.listed)+len(c.unlisted)+len(c.events))
+	args = append(args, c.from, c.to, c.lifetime, c.member, c.score, c.answers,
+		len(c.pairs)/2, len(c.drops), len(c.lists), len(c.listed)/2, len(c.unlisted))
 	args = append(args, c.pairs...)
 	args = append(args, c.drops...)
-	args = append(args, c.days...)
+	args = append(args, c.lists...)
 	args = append(args, c.listed...)
 	args = append(args, c.unlisted...)
 	return append(args, c.events...)
@@ -191,8 +193,6 @@ func score(due time.Time) string {
 	}
 	return strconv.FormatInt(ceilMS(due), 10)
 }
-
-func dayField(d int32) string { return "d:" + strconv.FormatInt(int64(d), 10) }
 
 func nonceText(nonce []byte) string { return base64.RawURLEncoding.EncodeToString(nonce) }
 

@@ -23,16 +23,17 @@
 -- ARGV[3] -> lifetime in ms from now, "" for no end
 -- ARGV[4] -> member of the due index
 -- ARGV[5] -> its score, "" for nothing due
--- ARGV[6] -> field that lists the request hashes first seen today
--- ARGV[7] -> request hashes to add to it, 16 bytes each, one after the other
--- ARGV[8] -> n: number of pairs to write
--- ARGV[9] -> m: number of fields to remove
--- ARGV[10] -> o: number of days whose answers are to be forgotten
--- ARGV[11] -> p: number of open cases to list
--- ARGV[12] -> q: number of cases to take off that list
--- then n pairs of field and value (the answers first), m fields, o fields that
--- list request hashes, p pairs of score and member, q members, and one event to
--- the end of the arguments
+-- ARGV[6] -> k: number of requests that are answered
+-- ARGV[7] -> n: number of pairs to write
+-- ARGV[8] -> m: number of fields to remove
+-- ARGV[9] -> o: number of lists of requests to be forgotten
+-- ARGV[10] -> p: number of open cases to list
+-- ARGV[11] -> q: number of cases to take off that list
+-- then n pairs of field and value (version and state first, since the shortest
+-- way to a field of a small hash is from its beginning, and then k answers),
+-- m fields, o fields that list request hashes of 8 bytes each, one after the
+-- other, p pairs of score and member, q members, and one event to the end of
+-- the arguments
 --
 -- The version guards all fields, so an answer to the same request that was
 -- written meanwhile shows as another version.
@@ -41,19 +42,21 @@
 -- or by an earlier sending of the same script; another when somebody else's was.
 
 local customer, due, stream, open = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local pairs_at = 13
-local drops_at = pairs_at + 2 * ARGV[8]
-local days_at = drops_at + ARGV[9]
-local listed_at = days_at + ARGV[10]
-local unlisted_at = listed_at + 2 * ARGV[11]
-local events_at = unlisted_at + ARGV[12]
+local requests = tonumber(ARGV[6])
+local pairs_at = 12
+local answers_at = pairs_at + 4
+local drops_at = pairs_at + 2 * ARGV[7]
+local lists_at = drops_at + ARGV[8]
+local listed_at = lists_at + ARGV[9]
+local unlisted_at = listed_at + 2 * ARGV[10]
+local events_at = unlisted_at + ARGV[11]
 
 -- Read and check.
 local version = redis.call('HGET', customer, 'v') or redis.call('HGET', customer, 't') or ''
 if version ~= ARGV[1] then
   -- This may be the second sending: then ARGV[2] stands, or, when others have
   -- gone on from it, the answer does, which holds the nonce too.
-  if ARGV[7] ~= '' and redis.call('HGET', customer, ARGV[pairs_at]) == ARGV[pairs_at + 1] then
+  if requests > 0 and redis.call('HGET', customer, ARGV[answers_at]) == ARGV[answers_at + 1] then
     return ARGV[2]
   end
   return version
@@ -62,15 +65,11 @@ redis.call('ZSCORE', due, ARGV[4])
 if open then
   redis.call('ZSCORE', open, ARGV[4])
 end
-local seen = ''
-if ARGV[7] ~= '' then
-  seen = redis.call('HGET', customer, ARGV[6]) or ''
-end
 local forget = {}
-for i = days_at, listed_at - 1 do
+for i = lists_at, listed_at - 1 do
   local hashes = redis.call('HGET', customer, ARGV[i]) or ''
-  for at = 1, #hashes, 16 do
-    forget[#forget + 1] = 'r:' .. string.sub(hashes, at, at + 15)
+  for at = 1, #hashes, 8 do
+    forget[#forget + 1] = 'r:' .. string.sub(hashes, at, at + 7)
   end
   forget[#forget + 1] = ARGV[i]
 end
@@ -82,11 +81,8 @@ end
 for i = pairs_at, drops_at - 1, 1000 do
   redis.call('HSET', customer, unpack(ARGV, i, math.min(i + 999, drops_at - 1)))
 end
-if ARGV[7] ~= '' then
-  redis.call('HSET', customer, ARGV[6], seen .. ARGV[7])
-end
-for i = drops_at, days_at - 1, 1000 do
-  redis.call('HDEL', customer, unpack(ARGV, i, math.min(i + 999, days_at - 1)))
+for i = drops_at, lists_at - 1, 1000 do
+  redis.call('HDEL', customer, unpack(ARGV, i, math.min(i + 999, lists_at - 1)))
 end
 for i = 1, #forget, 1000 do
   redis.call('HDEL', customer, unpack(forget, i, math.min(i + 999, #forget)))

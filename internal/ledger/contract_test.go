@@ -288,7 +288,7 @@ func sentAgain(t *testing.T, open opener) {
 	l := open(t)
 	for _, w := range []Write{one(l, "sent again", "a"), {Key: l.Key("shop", "sent again without a request")}} {
 		n, _ := l.buckets.of(w.Key)
-		u := &update{ledger: l, write: w, names: n, requests: l.requests(w.Requests), nonce: [8]byte{7}}
+		u := &update{ledger: l, write: w, names: n, requests: l.requests(w.Requests), nonce: [6]byte{7}}
 		for i := range w.Requests {
 			u.fresh = append(u.fresh, i)
 		}

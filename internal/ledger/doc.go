@@ -10,7 +10,7 @@
 // The keys of Redis, where b017 is the bucket that a customer's key falls into,
 // and the braces make all of a bucket live on one node of a cluster:
 //
-//	{b017}:c:<key>  hash    one customer
+//	{b017}:c<key>   hash    one customer
 //	{b017}:due      zset    customer keys by the next moment, in ms, at which time alone changes something
 //	{b017}:open:<t> zset    cases of tenant <t> that are not closed, as <key>.<number>, by their next deadline, in ms
 //	{b017}:ev       stream  transitions of cases, numbered 1-0, 1-1, ... without gaps
@@ -28,7 +28,7 @@
 //	s           ledgerv1.State: the memory and the open cases
 //	k:<number>  ledgerv1.Case: one closed case; the newest 100 are kept
 //	r:<hash>    ledgerv1.Seen: one request that was carried out, with its answer
-//	d:<day>     hashes of the requests first seen that day, 16 bytes each: what to remove 7 days later
+//	d:<day>.<n> hashes of 32 requests first seen that day: what to remove 7 days later; what does not fill a list is in s
 //	t           ledgerv1.Tombstone: alone in the hash, what is left of a customer who was erased, and hashes of what it asked for
 //
 // A customer who is erased leaves the tombstone behind, for as long as goodwill

@@ -103,16 +103,16 @@ func TestTombstoneOfRequestsAlone(t *testing.T) {
 func TestErasedRequestsAreBounded(t *testing.T) {
 	var days []erasedDay
 	for d := range int32(5) {
-		days = addErased(days, erasedDay{d, bytes.Repeat([]byte{byte(d)}, hashSize*mostErased/2)})
+		days = addErased(days, erasedDay{d, bytes.Repeat([]byte{byte(d)}, requestSize*mostErased/2)})
 	}
-	days = addErased(days, erasedDay{4, []byte("the sixteen last and a half")})
+	days = addErased(days, erasedDay{4, []byte("one and " + "the last" + "half")})
 	kept := stillErased(days, 5)
 	size := 0
 	for _, d := range kept {
 		size += len(d.hashes)
 	}
 	last := kept[len(kept)-1]
-	if size != hashSize*mostErased || last.day != 4 || !bytes.HasSuffix(last.hashes, []byte("the sixteen last")) || kept[0].day != 3 {
+	if size != requestSize*mostErased || last.day != 4 || !bytes.HasSuffix(last.hashes, []byte("the last")) || kept[0].day != 3 {
 		t.Errorf("%d bytes are kept, of days %d to %d", size, kept[0].day, last.day)
 	}
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"strings"
 )
 
@@ -35,22 +36,31 @@ func (e *erasure) findListed(ctx context.Context, found *estate) error {
 // and in those before.
 func (e *erasure) findSeen(ctx context.Context, found *estate) error {
 	state, today := found.at.state, day(e.ledger.opts.Now())
-	found.seen = stillErased(state.erased, today)
-	if len(state.days) == 0 || found.at.fault != nil {
-		return nil
-	}
-	fields := make([]string, len(state.days))
-	for i, d := range state.days {
-		fields[i] = dayField(d)
-	}
-	lists, err := e.ledger.client.HMGet(ctx, e.names.customer, fields...).Result()
-	if err != nil {
-		return err
-	}
-	for i, list := range lists {
-		hashes, _ := list.(string)
-		found.seen = addErased(found.seen, erasedDay{state.days[i], []byte(hashes)})
+	found.seen = state.erased
+	for _, d := range state.seen {
+		full, err := e.fullLists(ctx, d)
+		if err != nil {
+			return err
+		}
+		found.seen = addErased(found.seen, erasedDay{d.day, slices.Concat(full, d.hashes)})
 	}
 	found.seen = stillErased(found.seen, today)
 	return nil
+}
+
+// fullLists reads the requests of a day that are in fields of their own.
+func (e *erasure) fullLists(ctx context.Context, d seenDay) (hashes []byte, err error) {
+	if d.lists == 0 {
+		return nil, nil
+	}
+	fields := make([]string, d.lists)
+	for n := range fields {
+		fields[n] = listField(d.day, int32(n))
+	}
+	lists, err := e.ledger.client.HMGet(ctx, e.names.customer, fields...).Result()
+	for _, list := range lists {
+		text, _ := list.(string)
+		hashes = append(hashes, text...)
+	}
+	return hashes, err
 }

@@ -118,6 +118,10 @@ func decodeKey(key Key) (out [hashSize]byte, err error) {
 	return out, err
 }
 
+// customerPrefix is in front of the customer's key. With it the name of a hash is
+// 30 bytes, which is what Redis can keep in 32.
+const customerPrefix = "c"
+
 // names are the Redis keys that one commit touches.
 type names struct {
 	key                        Key
@@ -131,7 +135,7 @@ func newBuckets(n int) buckets {
 	out := make(buckets, n)
 	for i := range out {
 		tag := fmt.Sprintf("{b%03d}:", i) // the braces: see the package
-		out[i] = names{customer: tag + "c:", due: tag + "due", events: tag + "ev", tag: tag}
+		out[i] = names{customer: tag + customerPrefix, due: tag + "due", events: tag + "ev", tag: tag}
 	}
 	return out
 }

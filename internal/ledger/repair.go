@@ -123,15 +123,15 @@ func (r *repair) server(ctx context.Context, server *redis.Client) error {
 		for _, name := range keys {
 			tag, rest, _ := strings.Cut(name, ":")
 			n, ours := r.byTag[tag+":"]
-			kind, what, _ := strings.Cut(rest, ":")
+			kind, tenant, _ := strings.Cut(rest, ":")
 			switch {
 			case !ours:
-			case kind == "c":
-				customers = append(customers, Key(what))
 			case rest == "due":
 				r.note(r.dueIndex(ctx, n))
 			case kind == "open":
-				r.note(r.openIndex(ctx, n, what))
+				r.note(r.openIndex(ctx, n, tenant))
+			case strings.HasPrefix(rest, customerPrefix):
+				customers = append(customers, Key(rest[len(customerPrefix):]))
 			}
 		}
 		r.note(r.customers(ctx, customers))

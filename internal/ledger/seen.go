@@ -3,24 +3,29 @@ package ledger
 import (
 	"bytes"
 	"fmt"
-	"slices"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/makeamends/amends/internal/recovery"
 	ledgerv1 "github.com/makeamends/amends/proto/recovery/ledger/v1"
 )
 
-// seenDays is for how many whole days an answer is kept after the day it was
-// given on: one more than the age from which an event never pays by itself, so
-// that the two meet with room for clocks that run ahead.
-const seenDays = int32(recovery.MostStale/(24*time.Hour)) + 1
+// What is kept of a request is as short as its use allows, since it is what there
+// is most of.
+const (
+	// requestSize bytes of the keyed hash of an id tell the requests of one customer
+	// apart, of which there are some thousands at most.
+	requestSize = 8
+	// fingerprintSize bytes tell the content of a request from another's under the
+	// same id.
+	fingerprintSize = 6
+	// nonceSize bytes tell a call from those others that ask for the same.
+	nonceSize = 4
+)
 
 // request is a Request as the store knows it.
 type request struct {
 	field       string // "r:" and the hash of the id
-	fingerprint [hashSize]byte
+	fingerprint [fingerprintSize]byte
 	twin        int // index of an earlier request with the same id; -1: none
 }
 
@@ -32,10 +37,10 @@ func (l *Ledger) requests(list []Request) []request {
 		first = make(map[string]int, len(list))
 	}
 	for i, r := range list {
-		sum := l.keys.sum("", "request", r.ID)
+		sum, content := l.keys.sum("", "request", r.ID), l.keys.digest("payload", r.Payload)
 		out[i] = request{
-			field:       "r:" + string(sum[:]),
-			fingerprint: l.keys.digest("payload", r.Payload),
+			field:       requestField(sum[:requestSize]),
+			fingerprint: [fingerprintSize]byte(content[:]),
 			twin:        -1,
 		}
 		if first == nil {
@@ -50,15 +55,17 @@ func (l *Ledger) requests(list []Request) []request {
 	return out
 }
 
-// hash is what the list of a day holds of the request.
+// requestField is where the answer to a request is kept.
+func requestField(hash []byte) string { return "r:" + string(hash) }
+
+// hash is what the lists hold of the request.
 func (r request) hash() string { return r.field[2:] }
 
 // record makes the stored answer.
-func (r request) record(at time.Time, nonce, answer []byte) ([]byte, error) {
+func (r request) record(nonce, answer []byte) ([]byte, error) {
 	return marshal.Marshal(ledgerv1.Seen_builder{
-		At:          nanos(at),
 		Fingerprint: r.fingerprint[:],
-		Nonce:       nonce,
+		Nonce:       nonce[:nonceSize],
 		Answer:      answer,
 	}.Build())
 }
@@ -73,35 +80,5 @@ func (r request) replay(record string, nonce []byte) (Result, error) {
 		return Result{Err: ErrReused}, nil
 	}
 	// Our own nonce: the commit succeeded although its reply was lost.
-	return Result{Answer: m.GetAnswer(), Replayed: !bytes.Equal(m.GetNonce(), nonce)}, nil
-}
-
-// day numbers the UTC days.
-func day(t time.Time) int32 {
-	const seconds = 24 * 60 * 60
-	n := t.Unix() / seconds
-	if t.Unix()%seconds < 0 {
-		n--
-	}
-	return int32(n)
-}
-
-// forgotten tells whether answers of that day are no longer kept.
-func forgotten(day, today int32) bool { return day < today-seenDays }
-
-// forget splits the days with stored answers into those that are kept and those
-// that are over, and adds today when something is stored.
-func forget(days []int32, today int32, add bool) (kept, over []int32) {
-	for _, d := range days {
-		if forgotten(d, today) {
-			over = append(over, d)
-		} else {
-			kept = append(kept, d)
-		}
-	}
-	if add && !slices.Contains(kept, today) {
-		kept = append(kept, today)
-		slices.Sort(kept) // the clock may have stepped back
-	}
-	return kept, over
+	return Result{Answer: m.GetAnswer(), Replayed: !bytes.Equal(m.GetNonce(), nonce[:nonceSize])}, nil
 }

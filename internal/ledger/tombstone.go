@@ -68,12 +68,12 @@ const (
 // hashes tell a repetition, which would be paid a second time, from what is new.
 type erasedDay struct {
 	day    int32
-	hashes []byte // of the ids, 16 bytes each
+	hashes []byte // of the ids, one after the other
 }
 
 // stillErased leaves out what is as old as answers ever get, and what is too much.
 func stillErased(days []erasedDay, today int32) (kept []erasedDay) {
-	room := mostErased * hashSize
+	room := mostErased * requestSize
 	for _, d := range slices.Backward(days) {
 		if forgotten(d.day, today) || room == 0 {
 			continue
@@ -90,7 +90,7 @@ func stillErased(days []erasedDay, today int32) (kept []erasedDay) {
 func addErased(days []erasedDay, more ...erasedDay) []erasedDay {
 	all := slices.Clone(days)
 	for _, d := range more {
-		d.hashes = d.hashes[:len(d.hashes)/hashSize*hashSize]
+		d.hashes = d.hashes[:len(d.hashes)/requestSize*requestSize]
 		if i := slices.IndexFunc(all, func(e erasedDay) bool { return e.day == d.day }); i >= 0 {
 			all[i].hashes = slices.Concat(all[i].hashes, d.hashes)
 		} else if len(d.hashes) > 0 {
@@ -105,7 +105,7 @@ func addErased(days []erasedDay, more ...erasedDay) []erasedDay {
 func (s *state) hasErased(r request, today int32) bool {
 	hash := []byte(r.hash())
 	for _, d := range s.erased {
-		for list := range slices.Chunk(d.hashes, hashSize) {
+		for list := range slices.Chunk(d.hashes, requestSize) {
 			if !forgotten(d.day, today) && bytes.Equal(list, hash) {
 				return true
 			}

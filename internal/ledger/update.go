@@ -104,7 +104,7 @@ type update struct {
 	names    names
 	requests []request
 	judge    Judge
-	nonce    [8]byte // of this call: tells our own commit from another's
+	nonce    [6]byte // of this call: tells our own commit from another's
 
 	tenant     string // of the customer
 	results    []Result

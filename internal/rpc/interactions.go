@@ -16,9 +16,6 @@ import (
 // mostAtOnce bounds how many customers one batch works on at a time.
 const mostAtOnce = 8
 
-// recorded is the stored answer of every interaction: there is nothing to tell.
-var recorded = []byte("recorded")
-
 // RecordInteractions records good experiences, each for itself.
 func (s *Service) RecordInteractions(ctx context.Context, req *recoveryv1.RecordInteractionsRequest) (*recoveryv1.RecordInteractionsResponse, error) {
 	rejected, err := s.inspect.batch(req)
@@ -159,12 +156,11 @@ func (b *batch) update(ctx context.Context, g *group) (err error) {
 			return ledger.Judgement{}, err
 		}
 		now := b.service.now()
-		answers := make([][]byte, len(fresh))
-		for i, n := range fresh {
+		for _, n := range fresh {
 			c = recovery.Remember(c, interaction(b.items[g.indices[n]]), rules, now)
-			answers[i] = recorded
 		}
-		return ledger.Judgement{Customer: c, Answers: answers, Due: c.NextDue(rules)}, nil
+		nothing := make([][]byte, len(fresh)) // is there to tell
+		return ledger.Judgement{Customer: c, Answers: nothing, Due: c.NextDue(rules)}, nil
 	})
 	if err != nil {
 		return err

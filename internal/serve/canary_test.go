@@ -237,7 +237,7 @@ func (s *searched) damage(t *testing.T, kept string) {
 		e := s.costly()
 		id := accept(t, s.recovery.ReportFailure, recoveryv1.ReportFailureRequest_builder{Event: e}.Build()).GetCase().GetCaseId()
 		customer, _, _ := strings.Cut(strings.TrimPrefix(id, "c"), ".")
-		keys := s.store.Client().Keys(t.Context(), "*:c:"+customer).Val()
+		keys := s.store.Client().Keys(t.Context(), "*:c"+customer).Val()
 		if len(keys) != 1 || strings.HasPrefix(kept, "c"+customer) {
 			t.Fatalf("the keys of the customer are %q", keys)
 		}

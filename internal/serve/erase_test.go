@@ -59,7 +59,7 @@ func TestErasedCustomerIsGone(t *testing.T) {
 	if at := gone.GetTombstoneExpiresAt().AsTime(); !at.Equal(noon.Add(90 * 24 * time.Hour)) {
 		t.Errorf("the tombstone is over at %s", at)
 	}
-	if found := holding(t, store, key); len(found) != 1 || !strings.HasSuffix(found[0], ":c:"+key) {
+	if found := holding(t, store, key); len(found) != 1 || !strings.HasSuffix(found[0], ":c"+key) {
 		t.Errorf("the key of the customer is left in %q", found)
 	}
 	_, err = s.recovery.GetCase(t.Context(), recoveryv1.GetCaseRequest_builder{CaseId: first.GetCaseId()}.Build())
@@ -271,7 +271,7 @@ func TestEraseDamagedCustomer(t *testing.T) {
 	k := s.mustReport(t, event("e", "c"))
 	s.mustReport(t, event("e", "neighbour"))
 	key, _, _ := strings.Cut(strings.TrimPrefix(k.GetCaseId(), "c"), ".")
-	name := store.Client().Keys(t.Context(), "*:c:"+key).Val()[0]
+	name := store.Client().Keys(t.Context(), "*:c"+key).Val()[0]
 	store.Client().HSet(t.Context(), name, "s", "\xff\xff")
 	_, err := s.report(t.Context(), event("e2", "c"))
 	if code, reason, _ := refused(t, err); code != codes.Internal || reason != "INTERNAL" || !strings.Contains(s.log.String(), name) {

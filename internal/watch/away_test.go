@@ -27,7 +27,7 @@ func TestHungShard(t *testing.T) {
 	for i := range 60 {
 		customer := fmt.Sprint("c", i)
 		o.opens(t, customer, 1)
-		if len(hung.Client().Keys(t.Context(), "*:c:"+string(o.Key("shop", customer))).Val()) > 0 {
+		if len(hung.Client().Keys(t.Context(), "*:c"+string(o.Key("shop", customer))).Val()) > 0 {
 			there = append(there, customer)
 		} else {
 			elsewhere = append(elsewhere, customer)

@@ -56,6 +56,7 @@ func (x *Seen) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
+// Deprecated: Marked as deprecated in recovery/ledger/v1/record.proto.
 func (x *Seen) GetAt() int64 {
 	if x != nil {
 		return x.xxx_hidden_At
@@ -84,6 +85,7 @@ func (x *Seen) GetAnswer() []byte {
 	return nil
 }
 
+// Deprecated: Marked as deprecated in recovery/ledger/v1/record.proto.
 func (x *Seen) SetAt(v int64) {
 	x.xxx_hidden_At = v
 }
@@ -112,11 +114,13 @@ func (x *Seen) SetAnswer(v []byte) {
 type Seen_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
-	// When it was carried out.
+	// Not written any more: nobody asks when it was.
+	//
+	// Deprecated: Marked as deprecated in recovery/ledger/v1/record.proto.
 	At int64
-	// Keyed hash of the payload, 16 bytes: tells a repetition from a reused id.
+	// Keyed hash of the payload, 6 bytes: tells a repetition from a reused id.
 	Fingerprint []byte
-	// Nonce of the commit, 8 bytes: tells our own commit from another's.
+	// Nonce of the commit, 4 bytes: tells our own commit from another's.
 	Nonce []byte
 	// The answer, byte for byte.
 	Answer []byte
@@ -500,9 +504,9 @@ var File_recovery_ledger_v1_record_proto protoreflect.FileDescriptor
 
 const file_recovery_ledger_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1frecovery/ledger/v1/record.proto\x12\x12recovery.ledger.v1\x1a\x1erecovery/ledger/v1/state.proto\"f\n" +
-	"\x04Seen\x12\x0e\n" +
-	"\x02at\x18\x01 \x01(\x10R\x02at\x12 \n" +
+	"\x1frecovery/ledger/v1/record.proto\x12\x12recovery.ledger.v1\x1a\x1erecovery/ledger/v1/state.proto\"j\n" +
+	"\x04Seen\x12\x12\n" +
+	"\x02at\x18\x01 \x01(\x10B\x02\x18\x01R\x02at\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\x12\x14\n" +
 	"\x05nonce\x18\x03 \x01(\fR\x05nonce\x12\x16\n" +
 	"\x06answer\x18\x04 \x01(\fR\x06answer\"\xbb\x01\n" +

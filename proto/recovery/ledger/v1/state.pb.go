@@ -39,6 +39,7 @@ type State struct {
 	xxx_hidden_SeenDays []int32                `protobuf:"varint,3,rep,packed,name=seen_days,json=seenDays,proto3"`
 	xxx_hidden_Customer *Customer              `protobuf:"bytes,4,opt,name=customer,proto3"`
 	xxx_hidden_Erased   *[]*ErasedDay          `protobuf:"bytes,5,rep,name=erased,proto3"`
+	xxx_hidden_Seen     *[]*SeenDay            `protobuf:"bytes,6,rep,name=seen,proto3"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -82,6 +83,7 @@ func (x *State) GetClosed() []int64 {
 	return nil
 }
 
+// Deprecated: Marked as deprecated in recovery/ledger/v1/state.proto.
 func (x *State) GetSeenDays() []int32 {
 	if x != nil {
 		return x.xxx_hidden_SeenDays
@@ -105,6 +107,15 @@ func (x *State) GetErased() []*ErasedDay {
 	return nil
 }
 
+func (x *State) GetSeen() []*SeenDay {
+	if x != nil {
+		if x.xxx_hidden_Seen != nil {
+			return *x.xxx_hidden_Seen
+		}
+	}
+	return nil
+}
+
 func (x *State) SetTenant(v string) {
 	x.xxx_hidden_Tenant = v
 }
@@ -113,6 +124,7 @@ func (x *State) SetClosed(v []int64) {
 	x.xxx_hidden_Closed = v
 }
 
+// Deprecated: Marked as deprecated in recovery/ledger/v1/state.proto.
 func (x *State) SetSeenDays(v []int32) {
 	x.xxx_hidden_SeenDays = v
 }
@@ -123,6 +135,10 @@ func (x *State) SetCustomer(v *Customer) {
 
 func (x *State) SetErased(v []*ErasedDay) {
 	x.xxx_hidden_Erased = &v
+}
+
+func (x *State) SetSeen(v []*SeenDay) {
+	x.xxx_hidden_Seen = &v
 }
 
 func (x *State) HasCustomer() bool {
@@ -143,13 +159,17 @@ type State_builder struct {
 	Tenant string
 	// Numbers of the closed cases that are kept, oldest first; at most 100.
 	Closed []int64
-	// Days since 1970-01-01 UTC for which stored answers are kept, ascending.
+	// Not written any more: see seen.
+	//
+	// Deprecated: Marked as deprecated in recovery/ledger/v1/state.proto.
 	SeenDays []int32
 	// What the decision remembers of the customer.
 	Customer *Customer
 	// Requests of an earlier life that was erased, by the day they were first
 	// seen on; ascending.
 	Erased []*ErasedDay
+	// Requests that were carried out in the last days, by day, ascending.
+	Seen []*SeenDay
 }
 
 func (b0 State_builder) Build() *State {
@@ -161,6 +181,100 @@ func (b0 State_builder) Build() *State {
 	x.xxx_hidden_SeenDays = b.SeenDays
 	x.xxx_hidden_Customer = b.Customer
 	x.xxx_hidden_Erased = &b.Erased
+	x.xxx_hidden_Seen = &b.Seen
+	return m0
+}
+
+// SeenDay is requests that were first seen on one day.
+type SeenDay struct {
+	state             protoimpl.MessageState `protogen:"opaque.v1"`
+	xxx_hidden_Day    int32                  `protobuf:"varint,1,opt,name=day,proto3"`
+	xxx_hidden_Hashes []byte                 `protobuf:"bytes,2,opt,name=hashes,proto3"`
+	xxx_hidden_Lists  int32                  `protobuf:"varint,3,opt,name=lists,proto3"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *SeenDay) Reset() {
+	*x = SeenDay{}
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SeenDay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SeenDay) ProtoMessage() {}
+
+func (x *SeenDay) ProtoReflect() protoreflect.Message {
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+func (x *SeenDay) GetDay() int32 {
+	if x != nil {
+		return x.xxx_hidden_Day
+	}
+	return 0
+}
+
+func (x *SeenDay) GetHashes() []byte {
+	if x != nil {
+		return x.xxx_hidden_Hashes
+	}
+	return nil
+}
+
+func (x *SeenDay) GetLists() int32 {
+	if x != nil {
+		return x.xxx_hidden_Lists
+	}
+	return 0
+}
+
+func (x *SeenDay) SetDay(v int32) {
+	x.xxx_hidden_Day = v
+}
+
+func (x *SeenDay) SetHashes(v []byte) {
+	if v == nil {
+		v = []byte{}
+	}
+	x.xxx_hidden_Hashes = v
+}
+
+func (x *SeenDay) SetLists(v int32) {
+	x.xxx_hidden_Lists = v
+}
+
+type SeenDay_builder struct {
+	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
+
+	// Days since 1970-01-01 UTC.
+	Day int32
+	// Keyed hashes of their ids, 8 bytes each, one after the other; the newest,
+	// always less than a full list.
+	Hashes []byte
+	// Full lists of hashes, which are fields of their own in the same hash.
+	Lists int32
+}
+
+func (b0 SeenDay_builder) Build() *SeenDay {
+	m0 := &SeenDay{}
+	b, x := &b0, m0
+	_, _ = b, x
+	x.xxx_hidden_Day = b.Day
+	x.xxx_hidden_Hashes = b.Hashes
+	x.xxx_hidden_Lists = b.Lists
 	return m0
 }
 
@@ -175,7 +289,7 @@ type ErasedDay struct {
 
 func (x *ErasedDay) Reset() {
 	*x = ErasedDay{}
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[1]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -187,7 +301,7 @@ func (x *ErasedDay) String() string {
 func (*ErasedDay) ProtoMessage() {}
 
 func (x *ErasedDay) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[1]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -228,7 +342,7 @@ type ErasedDay_builder struct {
 
 	// Days since 1970-01-01 UTC, when they were first seen.
 	Day int32
-	// Keyed hashes of their ids, 16 bytes each, one after the other.
+	// Keyed hashes of their ids, 8 bytes each, one after the other.
 	Hashes []byte
 }
 
@@ -265,7 +379,7 @@ type Customer struct {
 
 func (x *Customer) Reset() {
 	*x = Customer{}
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[2]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -277,7 +391,7 @@ func (x *Customer) String() string {
 func (*Customer) ProtoMessage() {}
 
 func (x *Customer) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[2]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -532,7 +646,7 @@ type Past struct {
 
 func (x *Past) Reset() {
 	*x = Past{}
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[3]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -544,7 +658,7 @@ func (x *Past) String() string {
 func (*Past) ProtoMessage() {}
 
 func (x *Past) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[3]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -651,7 +765,7 @@ type Grant struct {
 
 func (x *Grant) Reset() {
 	*x = Grant{}
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[4]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -663,7 +777,7 @@ func (x *Grant) String() string {
 func (*Grant) ProtoMessage() {}
 
 func (x *Grant) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[4]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -767,7 +881,7 @@ type Apologised struct {
 
 func (x *Apologised) Reset() {
 	*x = Apologised{}
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[5]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -779,7 +893,7 @@ func (x *Apologised) String() string {
 func (*Apologised) ProtoMessage() {}
 
 func (x *Apologised) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_state_proto_msgTypes[5]
+	mi := &file_recovery_ledger_v1_state_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -834,13 +948,18 @@ var File_recovery_ledger_v1_state_proto protoreflect.FileDescriptor
 
 const file_recovery_ledger_v1_state_proto_rawDesc = "" +
 	"\n" +
-	"\x1erecovery/ledger/v1/state.proto\x12\x12recovery.ledger.v1\x1a\x1drecovery/ledger/v1/case.proto\"\xc5\x01\n" +
+	"\x1erecovery/ledger/v1/state.proto\x12\x12recovery.ledger.v1\x1a\x1drecovery/ledger/v1/case.proto\"\xfa\x01\n" +
 	"\x05State\x12\x16\n" +
 	"\x06tenant\x18\x01 \x01(\tR\x06tenant\x12\x16\n" +
-	"\x06closed\x18\x02 \x03(\x03R\x06closed\x12\x1b\n" +
-	"\tseen_days\x18\x03 \x03(\x05R\bseenDays\x128\n" +
+	"\x06closed\x18\x02 \x03(\x03R\x06closed\x12\x1f\n" +
+	"\tseen_days\x18\x03 \x03(\x05B\x02\x18\x01R\bseenDays\x128\n" +
 	"\bcustomer\x18\x04 \x01(\v2\x1c.recovery.ledger.v1.CustomerR\bcustomer\x125\n" +
-	"\x06erased\x18\x05 \x03(\v2\x1d.recovery.ledger.v1.ErasedDayR\x06erased\"5\n" +
+	"\x06erased\x18\x05 \x03(\v2\x1d.recovery.ledger.v1.ErasedDayR\x06erased\x12/\n" +
+	"\x04seen\x18\x06 \x03(\v2\x1b.recovery.ledger.v1.SeenDayR\x04seen\"I\n" +
+	"\aSeenDay\x12\x10\n" +
+	"\x03day\x18\x01 \x01(\x05R\x03day\x12\x16\n" +
+	"\x06hashes\x18\x02 \x01(\fR\x06hashes\x12\x14\n" +
+	"\x05lists\x18\x03 \x01(\x05R\x05lists\"5\n" +
 	"\tErasedDay\x12\x10\n" +
 	"\x03day\x18\x01 \x01(\x05R\x03day\x12\x16\n" +
 	"\x06hashes\x18\x02 \x01(\fR\x06hashes\"\xa6\x04\n" +
@@ -882,28 +1001,30 @@ const file_recovery_ledger_v1_state_proto_rawDesc = "" +
 	"caseNumber\x12\x0e\n" +
 	"\x02at\x18\x02 \x01(\x10R\x02atB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
 
-var file_recovery_ledger_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_recovery_ledger_v1_state_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_recovery_ledger_v1_state_proto_goTypes = []any{
 	(*State)(nil),      // 0: recovery.ledger.v1.State
-	(*ErasedDay)(nil),  // 1: recovery.ledger.v1.ErasedDay
-	(*Customer)(nil),   // 2: recovery.ledger.v1.Customer
-	(*Past)(nil),       // 3: recovery.ledger.v1.Past
-	(*Grant)(nil),      // 4: recovery.ledger.v1.Grant
-	(*Apologised)(nil), // 5: recovery.ledger.v1.Apologised
-	(*Case)(nil),       // 6: recovery.ledger.v1.Case
+	(*SeenDay)(nil),    // 1: recovery.ledger.v1.SeenDay
+	(*ErasedDay)(nil),  // 2: recovery.ledger.v1.ErasedDay
+	(*Customer)(nil),   // 3: recovery.ledger.v1.Customer
+	(*Past)(nil),       // 4: recovery.ledger.v1.Past
+	(*Grant)(nil),      // 5: recovery.ledger.v1.Grant
+	(*Apologised)(nil), // 6: recovery.ledger.v1.Apologised
+	(*Case)(nil),       // 7: recovery.ledger.v1.Case
 }
 var file_recovery_ledger_v1_state_proto_depIdxs = []int32{
-	2, // 0: recovery.ledger.v1.State.customer:type_name -> recovery.ledger.v1.Customer
-	1, // 1: recovery.ledger.v1.State.erased:type_name -> recovery.ledger.v1.ErasedDay
-	3, // 2: recovery.ledger.v1.Customer.failures:type_name -> recovery.ledger.v1.Past
-	5, // 3: recovery.ledger.v1.Customer.apologies:type_name -> recovery.ledger.v1.Apologised
-	4, // 4: recovery.ledger.v1.Customer.grants:type_name -> recovery.ledger.v1.Grant
-	6, // 5: recovery.ledger.v1.Customer.open:type_name -> recovery.ledger.v1.Case
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	3, // 0: recovery.ledger.v1.State.customer:type_name -> recovery.ledger.v1.Customer
+	2, // 1: recovery.ledger.v1.State.erased:type_name -> recovery.ledger.v1.ErasedDay
+	1, // 2: recovery.ledger.v1.State.seen:type_name -> recovery.ledger.v1.SeenDay
+	4, // 3: recovery.ledger.v1.Customer.failures:type_name -> recovery.ledger.v1.Past
+	6, // 4: recovery.ledger.v1.Customer.apologies:type_name -> recovery.ledger.v1.Apologised
+	5, // 5: recovery.ledger.v1.Customer.grants:type_name -> recovery.ledger.v1.Grant
+	7, // 6: recovery.ledger.v1.Customer.open:type_name -> recovery.ledger.v1.Case
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_recovery_ledger_v1_state_proto_init() }
@@ -918,7 +1039,7 @@ func file_recovery_ledger_v1_state_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_recovery_ledger_v1_state_proto_rawDesc), len(file_recovery_ledger_v1_state_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
