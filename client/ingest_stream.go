@@ -121,7 +121,7 @@ func passes(e *Error) bool {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		return true
 	case codes.ResourceExhausted, codes.Aborted:
-		return e.RetryAfter > 0
+		return e.RetryAfter > 0 && e.Reason != recoveryv1.ErrorReason_ERROR_REASON_CUSTOMER_LIMIT // which is about days
 	default:
 		return false
 	}

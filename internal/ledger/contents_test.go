@@ -269,6 +269,69 @@ func thousand(t *testing.T, open opener) {
 	}
 }
 
+// boundedRequests: what is too much is refused, alone, until the oldest are
+// forgotten; what was carried out before is still answered, and cases go on.
+func boundedRequests(t *testing.T, open opener) {
+	at := newClock()
+	l := open(t, func(o *Options) { o.Now = at.Now })
+	w := Write{Key: l.Key("shop", "too busy"), Tenant: "shop", Requests: make([]Request, 1000)}
+	ask := func(kind string, step int64) (carried int, last error) {
+		t.Helper()
+		for i := range w.Requests {
+			w.Requests[i].ID = fmt.Sprint(kind, i)
+		}
+		w.Requests[999].ID = w.Requests[998].ID // comes twice
+		w.Case = step
+		results, err := l.Update(t.Context(), w, count)
+		if err != nil {
+			t.Fatal(err, Cause(err))
+		}
+		for _, r := range results {
+			if r.Err == nil && !r.Replayed {
+				carried++
+			}
+		}
+		return carried, results[999].Err
+	}
+	for day := range 5 {
+		if n, err := ask(fmt.Sprint("day ", day), 0); n != 999 || err != nil {
+			t.Fatalf("day %d: %d carried out, %v", day, n, err)
+		}
+		at.add(24 * time.Hour)
+	}
+	n, err := ask("one day more", 0)
+	var full *LimitError
+	if n != 5 || !errors.As(err, &full) || full.RetryAfter != 4*24*time.Hour-9*time.Hour {
+		t.Errorf("of 999 more %d are carried out, then %v (%+v)", n, err, full)
+	}
+	before := dump(t, l)
+	if n, err := ask("day 3", 0); n != 0 || err != nil {
+		t.Errorf("again: %d carried out, %v", n, err)
+	}
+	if n, err := ask("none", 0); n != 0 || !errors.As(err, &full) {
+		t.Errorf("none is left: %d carried out, %v", n, err)
+	}
+	unchanged(t, l, before)
+	if n, err := ask("steps", 1); n != 999 || err != nil {
+		t.Errorf("steps: %d carried out, %v", n, err)
+	}
+	if n, err := ask("more steps", 1); n != 1 || !errors.As(err, &full) {
+		t.Errorf("more steps: %d carried out, %v", n, err)
+	}
+	mustUpdate(t, l, Write{Key: w.Key}, count) // time
+	if _, fields := size(t, l, w.Key); fields > 6000*34/32 {
+		t.Errorf("%d fields", fields)
+	}
+	at.add(full.RetryAfter - time.Second)
+	if n, _ := ask("too early", 1); n != 0 {
+		t.Errorf("too early: %d carried out", n)
+	}
+	at.add(time.Second)
+	if n, err := ask("when told", 1); n != 999 || err != nil {
+		t.Errorf("when told: %d carried out, %v", n, err)
+	}
+}
+
 // foreignStream: a stream that somebody else numbered stops a change as a whole.
 func foreignStream(t *testing.T, l *Ledger, n names) {
 	foreign := asAdmin(t, l).client.XAdd(t.Context(), &redis.XAddArgs{Stream: n.events, Values: []string{"e", ""}}).Val()

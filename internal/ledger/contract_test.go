@@ -35,6 +35,7 @@ func Contract(t *testing.T, open opener) {
 		"a key of the wrong type stops all before a write": wrongType,
 		"a commit that is sent again is made once":         sentAgain,
 		"a commit whose reply is lost is made once":        lostReply,
+		"requests of a customer are bounded":               boundedRequests,
 		"answers are kept seven days":                      sevenDays,
 		"cases, open and closed":                           cases,
 		"closed cases beyond a hundred go":                 manyCases,

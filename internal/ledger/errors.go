@@ -56,6 +56,18 @@ func (u *Unavailable) Error() string {
 // Unwrap gives what the driver said, for the log.
 func (u *Unavailable) Unwrap() error { return u.cause }
 
+// LimitError says that as many requests of one customer are remembered as may be.
+// Nothing was changed; what was carried out before is still answered.
+type LimitError struct {
+	// RetryAfter is when the oldest of them are forgotten.
+	RetryAfter time.Duration
+}
+
+// Error says what the limit is.
+func (*LimitError) Error() string {
+	return fmt.Sprintf("the customer has had %d requests within %d days", mostRequests, seenDays+1)
+}
+
 // fault is one of the errors above with its cause.
 type fault struct{ kind, cause error }
 

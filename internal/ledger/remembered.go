@@ -19,6 +19,16 @@ const seenDays = int32(recovery.MostStale/(24*time.Hour)) + 1
 // ones take no room to speak of.
 const listLength = 32
 
+const (
+	// mostRequests is how many requests of one customer are remembered, and so how
+	// many are carried out within the days: far more than a person can bring about,
+	// and as many as one program in a loop may cost Redis.
+	mostRequests = 5000
+	// moreSteps is how many steps of cases are remembered beyond that, so that
+	// whatever is reported of customers, they can still be helped.
+	moreSteps = 1000
+)
+
 // seenDay is the requests that were first seen on one day: what is to be removed
 // when the day is over. Only the list that is not full yet is read and written
 // with the customer, so a change costs the same however many came before.
@@ -28,11 +38,37 @@ type seenDay struct {
 	lists  int32  // full ones, each in a field of its own
 }
 
+// admit refuses the fresh requests for which there is no room. Time has none: what
+// it does to a case is always done.
+func (u *update) admit(at loaded) {
+	now := u.ledger.opts.Now()
+	kept, _ := forget(at.state.seen, day(now))
+	room := mostRequests
+	if u.write.Case > 0 {
+		room += moreSteps
+	}
+	for _, d := range kept {
+		room -= int(d.lists)*listLength + len(d.hashes)/requestSize
+	}
+	room = max(0, room)
+	if len(u.fresh) <= room {
+		return
+	}
+	full := &LimitError{RetryAfter: time.Minute}
+	if len(kept) > 0 {
+		full.RetryAfter = end(kept[0].day).Sub(now)
+	}
+	for _, i := range u.fresh[room:] {
+		u.results[i] = Result{Err: full}
+	}
+	u.fresh = u.fresh[:room]
+}
+
 // remember forgets the requests of the days that are over and adds the hashes of
 // those that are answered now.
 func (c *change) remember(days []seenDay, today int32, hashes []byte) []seenDay {
-	kept, over := forget(days, today)
-	for _, d := range over {
+	kept, gone := forget(days, today)
+	for _, d := range gone {
 		for n := range d.lists {
 			c.lists = append(c.lists, listField(d.day, n))
 		}
@@ -58,19 +94,24 @@ func (c *change) remember(days []seenDay, today int32, hashes []byte) []seenDay 
 
 // forget splits the days into those whose requests are remembered and those that
 // are over.
-func forget(days []seenDay, today int32) (kept, over []seenDay) {
+func forget(days []seenDay, today int32) (kept, gone []seenDay) {
 	for _, d := range days {
 		if forgotten(d.day, today) {
-			over = append(over, d)
+			gone = append(gone, d)
 		} else {
 			kept = append(kept, d)
 		}
 	}
-	return kept, over
+	return kept, gone
 }
 
 // forgotten tells whether answers of that day are no longer kept.
 func forgotten(day, today int32) bool { return day < today-seenDays }
+
+// end is when answers of that day are no longer kept.
+func end(day int32) time.Time {
+	return time.Unix(int64(day+seenDays+1)*24*60*60, 0)
+}
 
 // day numbers the UTC days.
 func day(t time.Time) int32 {

@@ -58,8 +58,8 @@ func bare(c recovery.Customer) bool {
 
 const (
 	// mostErased is how many requests are remembered beyond their customer, the
-	// newest: nobody asks for more in a week, and 32 KiB are read quickly.
-	mostErased = 2000
+	// newest: all of one life, which are 47 KiB.
+	mostErased = mostRequests + moreSteps
 	// erasedTime is when the last of them is forgotten, at the latest.
 	erasedTime = time.Duration(seenDays+1) * 24 * time.Hour
 )

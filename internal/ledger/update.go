@@ -17,7 +17,7 @@ type Write struct {
 	Tenant   string    // kept with the customer; empty: as it was
 	Requests []Request // what asks for the change; none: time alone (a sweep)
 	Reindex  bool      // write every index entry anew, not only those that change; see [Ledger.Repair]
-	Case     int64     // number of a case that judge must see even if it was filed away; 0: none
+	Case     int64     // number of the case that this is a step of: judge sees it even if it was filed away; 0: none
 	// TraceParent (W3C) is kept with the promises and the events of this change;
 	// empty: it is not traced.
 	TraceParent string
@@ -53,7 +53,7 @@ type Judge func(c recovery.Customer, fresh []int) (Judgement, error)
 type Result struct {
 	Answer   []byte
 	Replayed bool  // carried out by an earlier call; the answer is that call's, byte for byte
-	Err      error // ErrReused or ErrErased; the other requests are carried out all the same
+	Err      error // ErrReused, ErrErased or *LimitError; the other requests are carried out all the same
 	Tenant   string
 }
 
@@ -131,6 +131,7 @@ func (u *update) try(ctx context.Context) error {
 	if err := u.replay(at); err != nil {
 		return err
 	}
+	u.admit(at)
 	if u.settled(at) {
 		u.twins()
 		return u.ledger.confirm(ctx, u.names)
@@ -230,7 +231,7 @@ func (u *update) twins() {
 		}
 		first := u.requests[r.twin]
 		switch {
-		case first.fingerprint != r.fingerprint:
+		case first.fingerprint != r.fingerprint && !errors.As(u.results[r.twin].Err, new(*LimitError)):
 			// Unless the record says otherwise, the first one's payload is the
 			// one that counts.
 			if u.results[r.twin].Err == nil {

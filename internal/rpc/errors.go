@@ -130,6 +130,7 @@ func judge(err error) refusal {
 	var offer *recovery.OfferError
 	var above *recovery.CapError
 	var often *auth.LimitError
+	var full *ledger.LimitError
 	switch {
 	case errors.As(err, &step):
 		return refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_WRONG_STATE, step.Error(), 0}
@@ -140,6 +141,9 @@ func judge(err error) refusal {
 	case errors.As(err, &often):
 		return refusal{codes.ResourceExhausted, recoveryv1.ErrorReason_ERROR_REASON_RATE_LIMITED,
 			often.Error() + "; nothing changed: wait, then repeat with the same id", often.RetryAfter}
+	case errors.As(err, &full):
+		return refusal{codes.ResourceExhausted, recoveryv1.ErrorReason_ERROR_REASON_CUSTOMER_LIMIT,
+			full.Error() + ", and no more are remembered; nothing changed: wait, then repeat with the same id", full.RetryAfter}
 	case errors.As(err, &broken):
 		return invalidRefusal(broken)
 	case errors.As(err, &gone) && gone.Unknown:
@@ -241,10 +245,10 @@ func (r refusal) status(ctx context.Context, err error) *status.Status {
 	return st
 }
 
-// delay is what the caller is told of when to repeat. A limit of its own ends at a
-// time that is known.
+// delay is what the caller is told of when to repeat. A limit of its own, or of
+// its customer, ends at a time that is known.
 func (r refusal) delay(err error) time.Duration {
-	if errors.As(err, new(*auth.LimitError)) {
+	if errors.As(err, new(*auth.LimitError)) || errors.As(err, new(*ledger.LimitError)) {
 		return r.retry
 	}
 	return r.retry/2 + rand.N(r.retry)

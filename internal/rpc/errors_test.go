@@ -49,6 +49,7 @@ func TestErrors(t *testing.T) {
 		"expired":            {auth.ErrExpired, codes.Unauthenticated, "UNAUTHENTICATED", "get a new one", false},
 		"stranger":           {auth.ErrStranger, codes.Unauthenticated, "UNAUTHENTICATED", "genuine", false},
 		"issuer silent":      {auth.ErrIssuer, codes.Unavailable, "ISSUER_UNAVAILABLE", "repeat with the same id", true},
+		"too much of one":    {&ledger.LimitError{RetryAfter: time.Hour}, codes.ResourceExhausted, "CUSTOMER_LIMIT", "5000 requests within 9 days", true},
 		"too often":          {&auth.LimitError{Limit: "3 calls a second", RetryAfter: time.Second}, codes.ResourceExhausted, "RATE_LIMITED", "3 calls a second", true},
 		"currency unlisted":  {recovery.ErrUnlisted, codes.FailedPrecondition, "CURRENCY_NOT_LISTED", "currency", false},
 		"currency differs":   {recovery.ErrCurrency, codes.FailedPrecondition, "CURRENCY_MISMATCH", "another currency", false},

@@ -14,7 +14,7 @@ import (
 
 // undriven are the reasons of errors that the test of canaries does not bring about.
 // All have a text that is the same for everybody.
-var undriven = []string{"UNSPECIFIED", "CONFLICT", "OVERLOADED", "CANCELLED", "DEADLINE_EXCEEDED", "ISSUER_UNAVAILABLE"}
+var undriven = []string{"UNSPECIFIED", "CONFLICT", "OVERLOADED", "CANCELLED", "DEADLINE_EXCEEDED", "ISSUER_UNAVAILABLE", "CUSTOMER_LIMIT"}
 
 // complete expects that all was done and looked at: every method in order and not,
 // every field, every reason of an error, every place.

@@ -85,6 +85,8 @@ const (
 	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 28
 	// UNAVAILABLE: whether the token is genuine cannot be told, since the keys of its issuer cannot be had. RetryInfo says when to try again.
 	ErrorReason_ERROR_REASON_ISSUER_UNAVAILABLE ErrorReason = 29
+	// RESOURCE_EXHAUSTED: more requests for one customer in the last 8 days than are remembered. Nothing changed; RetryInfo says when there is room again.
+	ErrorReason_ERROR_REASON_CUSTOMER_LIMIT ErrorReason = 30
 )
 
 // Enum value maps for ErrorReason.
@@ -120,6 +122,7 @@ var (
 		27: "ERROR_REASON_ERASED",
 		28: "ERROR_REASON_RATE_LIMITED",
 		29: "ERROR_REASON_ISSUER_UNAVAILABLE",
+		30: "ERROR_REASON_CUSTOMER_LIMIT",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":         0,
@@ -152,6 +155,7 @@ var (
 		"ERROR_REASON_ERASED":              27,
 		"ERROR_REASON_RATE_LIMITED":        28,
 		"ERROR_REASON_ISSUER_UNAVAILABLE":  29,
+		"ERROR_REASON_CUSTOMER_LIMIT":      30,
 	}
 )
 
@@ -181,7 +185,7 @@ var File_recovery_v1_errors_proto protoreflect.FileDescriptor
 
 const file_recovery_v1_errors_proto_rawDesc = "" +
 	"\n" +
-	"\x18recovery/v1/errors.proto\x12\vrecovery.v1*\xe3\a\n" +
+	"\x18recovery/v1/errors.proto\x12\vrecovery.v1*\x84\b\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12\x1a\n" +
@@ -213,7 +217,8 @@ const file_recovery_v1_errors_proto_rawDesc = "" +
 	"\x1aERROR_REASON_SERVER_ENDING\x10\x1a\x12\x17\n" +
 	"\x13ERROR_REASON_ERASED\x10\x1b\x12\x1d\n" +
 	"\x19ERROR_REASON_RATE_LIMITED\x10\x1c\x12#\n" +
-	"\x1fERROR_REASON_ISSUER_UNAVAILABLE\x10\x1dB;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
+	"\x1fERROR_REASON_ISSUER_UNAVAILABLE\x10\x1d\x12\x1f\n" +
+	"\x1bERROR_REASON_CUSTOMER_LIMIT\x10\x1eB;Z9github.com/makeamends/amends/proto/recovery/v1;recoveryv1b\x06proto3"
 
 var file_recovery_v1_errors_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_recovery_v1_errors_proto_goTypes = []any{
