@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -15,48 +16,66 @@ import (
 // programVariable makes this test binary the program, for the children of bench.
 const programVariable = "AMENDS_TEST_PROGRAM"
 
-// A very short run finds what is promised, compares what it has found, and leaves
-// no process behind.
-func TestBenchCalls(t *testing.T) {
+// shortBench is a very short run of some sections.
+func shortBench(t *testing.T, sections string, rounds int) bench.Report {
+	t.Helper()
 	redistest.Server(t) // skips the test where there is no Redis; bench starts its own
 	t.Setenv(programVariable, "1")
-	out := amends(t, "bench", "--only", "calls", "--rounds", "2", "--turn", "200ms", "--customers", "50", "--callers", "4", "-o", "json")
+	out := amends(t, "bench", "--only", sections, "--rounds", strconv.Itoa(rounds), "--turn", "200ms", "--customers", "50", "--callers", "4", "-o", "json")
+	noChildren(t)
 	var report bench.Report
 	if err := json.Unmarshal([]byte(out.stdout), &report); err != nil {
 		t.Fatal(err)
 	}
-	if len(report.Sections) != 1 || report.Broken != "" || report.Machine.Redis == "" {
+	if len(report.Sections) != len(strings.Split(sections, ",")) || report.Broken != "" || report.Machine.Redis == "" {
 		t.Fatalf("%+v", report)
 	}
-	s := report.Sections[0]
+	for _, s := range report.Sections {
+		for _, r := range s.Ratios {
+			if r.Value <= 0 || len(r.Rounds) != rounds {
+				t.Errorf("%s: %+v", s.Name, r)
+			}
+		}
+		for _, f := range s.Figures {
+			if f.Value <= 0 {
+				t.Errorf("%s: %+v", s.Name, f)
+			}
+		}
+		if len(s.Tables)+len(s.Figures) == 0 {
+			t.Errorf("%s shows nothing", s.Name)
+		}
+	}
+	if err := report.Print(t.Output()); err != nil {
+		t.Error(err)
+	}
+	return report
+}
+
+// Ratios are those of the figures beside them.
+func TestBenchCalls(t *testing.T) {
+	s := shortBench(t, "calls", 2).Sections[0]
 	figures := map[string]bench.Figure{}
 	for _, f := range s.Figures {
 		figures[f.Name] = f
-		if len(f.Rounds) != 2 && f.Name != "request" && f.Name != "answer" || f.Value <= 0 {
-			t.Errorf("%+v", f)
-		}
+	}
+	ratios := map[string]float64{}
+	for _, r := range s.Ratios {
+		ratios[r.Name] = r.Value
 	}
 	for name, of := range map[string][2]string{
 		"cpu.echo": {"service.cpu", "echo.cpu"}, "throughput.echo": {"service.rate", "echo.rate"}, "throughput.plain": {"service.rate", "plain.rate"},
 	} {
-		want := bench.NewRatio(name, "", figures[of[0]], figures[of[1]], bench.Aim{}).Value
-		got := -1.0
-		for _, r := range s.Ratios {
-			if r.Name == name {
-				got = r.Value
-			}
-		}
-		if got != want {
-			t.Errorf("%s is %v, its figures make %v", name, got, want)
+		if want := bench.NewRatio(name, "", figures[of[0]], figures[of[1]], bench.Aim{}).Value; ratios[name] != want {
+			t.Errorf("%s is %v, its figures make %v", name, ratios[name], want)
 		}
 	}
 	if trips := figures["service.redis.trips"].Value; trips < 1 || trips > 4 {
 		t.Errorf("%v round trips to Redis for a call", trips)
 	}
-	if err := report.Print(t.Output()); err != nil {
-		t.Error(err)
-	}
-	noChildren(t)
+}
+
+func TestBenchOtherSections(t *testing.T) {
+	shortBench(t, "bulk,profile,start", 1)
 }
 
 // noChildren fails if a process that bench has started still runs.

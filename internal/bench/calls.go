@@ -86,7 +86,7 @@ func (r *Run) closedFigures(s *Section, all map[*target]samples) {
 		} {
 			figures[f.Name] = f
 			if of.name != "echo" || f.Name == "echo.rate" || f.Name == "echo.cpu" {
-				s.Figures = append(s.Figures, f)
+				s.Figures = append(s.Figures, tabled(f)...)
 			}
 		}
 		value := func(name string) string { return Number(figures[of.name+name].Value) }
@@ -102,6 +102,8 @@ func (r *Run) closedFigures(s *Section, all map[*target]samples) {
 		own.perCall("service.allocated", "memory that the service allocates", "B/call", func(s sample) float64 { return s.bytes }),
 		own.perCall("service.redis.in", "bytes to Redis", "B/call", func(s sample) float64 { return s.redis.in }),
 		own.perCall("service.redis.out", "bytes from Redis", "B/call", func(s sample) float64 { return s.redis.out }),
+		own.each("service.memory", "memory of the service at the end of a turn", "MiB", func(s sample) float64 { return s.memory }),
+		echo.each("echo.memory", "memory of the echo at the end of a turn", "MiB", func(s sample) float64 { return s.memory }),
 		NewFigure("request", "message of a request", "B", float64(r.request)),
 		NewFigure("answer", "message of an answer", "B", float64(r.answer)),
 	)

@@ -59,9 +59,14 @@ func (c *child) stop() {
 	select {
 	case <-c.ended:
 	case <-time.After(3 * time.Second):
-		_ = c.cmd.Process.Kill()
-		<-c.ended
+		c.kill()
 	}
+}
+
+// kill ends the process at once.
+func (c *child) kill() {
+	_ = c.cmd.Process.Kill()
+	<-c.ended
 }
 
 // await returns when something holds of the process, or tells why it ended.

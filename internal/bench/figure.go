@@ -17,6 +17,14 @@ func NewFigure(name, about, unit string, rounds ...float64) Figure {
 	return f
 }
 
+// tabled marks figures that a table shows.
+func tabled(figures ...Figure) []Figure {
+	for i := range figures {
+		figures[i].Tabled = true
+	}
+	return figures
+}
+
 // NewRatio divides a by b, round by round. Rounds that only one of them has, or
 // in which b is nothing, do not count.
 func NewRatio(name, about string, a, b Figure, aim Aim) Ratio {

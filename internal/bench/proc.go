@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -24,4 +25,10 @@ func field(file, name string) string {
 func kilobytes(text string) int64 {
 	n, _ := strconv.ParseInt(strings.TrimSuffix(text, " kB"), 10, 64)
 	return n << 10
+}
+
+// memory is what a process has in memory now, and what it had at most, in bytes.
+func memory(pid int) (now, most int64) {
+	file := fmt.Sprintf("/proc/%d/status", pid)
+	return kilobytes(field(file, "VmRSS")), kilobytes(field(file, "VmHWM"))
 }

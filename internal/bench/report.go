@@ -38,6 +38,7 @@ type Figure struct {
 	Value  float64   `json:"value"` // the median of the rounds
 	Low    float64   `json:"low"`
 	High   float64   `json:"high"`
+	Tabled bool      `json:"tabled,omitempty"` // a table shows it as well
 }
 
 // Ratio compares two figures round by round, so that what disturbs one disturbs

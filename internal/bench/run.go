@@ -156,7 +156,7 @@ func (r *Run) crew(ctx context.Context) (err error) {
 		return nil
 	}
 	r.work = newWork(r.Customers)
-	if r.store, err = openStore(ctx, r.Redis, r.NotEmpty); err != nil {
+	if err := r.needStore(ctx); err != nil {
 		return err
 	}
 	r.say("starting the service", 0, 0)
@@ -176,6 +176,14 @@ func (r *Run) crew(ctx context.Context) (err error) {
 		}
 	}
 	return r.acquaint(ctx, r.plain)
+}
+
+// needStore has a store ready; once.
+func (r *Run) needStore(ctx context.Context) (err error) {
+	if r.store == nil {
+		r.store, err = openStore(ctx, r.Redis, r.NotEmpty)
+	}
+	return err
 }
 
 // startBaseline runs one of the baselines.

@@ -13,6 +13,7 @@ type sample struct {
 	redis  usage
 	allocs float64 // of the service
 	bytes  float64 // that it allocated
+	memory float64 // of the server at the end of the turn, in MiB
 }
 
 // take measures a turn.
@@ -31,6 +32,8 @@ func (r *Run) take(ctx context.Context, t *target, turn func() *outcome) (s samp
 	}
 	s.cpu, s.redis = after.cpu-before.cpu, after.redis.since(before.redis)
 	s.allocs, s.bytes = after.allocs-before.allocs, after.bytes-before.bytes
+	rss, _ := memory(t.server.pid())
+	s.memory = mebibytes(rss)
 	return s, ctx.Err()
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
 	"time"
 
 	"github.com/prometheus/common/expfmt"
@@ -51,19 +50,13 @@ func (r *Run) startService(ctx context.Context, redis string) (*service, error) 
 
 // counted reads one of the metrics, the sum of all its series.
 func (s *service) counted(ctx context.Context, name string) (float64, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.ops+"/metrics", nil)
+	body, err := s.ask(ctx, "/metrics", 5*time.Second)
 	if err != nil {
 		return 0, err
 	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return 0, fmt.Errorf("metrics of the service: %w", err)
-	}
-	defer answer.Body.Close()
+	defer body.Close()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
-	families, err := parser.TextToMetricFamilies(io.LimitReader(answer.Body, 16<<20))
+	families, err := parser.TextToMetricFamilies(io.LimitReader(body, 16<<20))
 	if err != nil {
 		return 0, fmt.Errorf("metrics of the service: %w", err)
 	}

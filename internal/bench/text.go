@@ -39,8 +39,8 @@ func (s Section) all() (tables []Table) {
 		tables = append(tables, s.RatioTable())
 	}
 	tables = append(tables, s.Tables...)
-	if len(s.Figures) > 0 {
-		tables = append(tables, s.FigureTable())
+	if figures := s.FigureTable(); len(figures.Rows) > 0 {
+		tables = append(tables, figures)
 	}
 	return tables
 }
@@ -54,11 +54,13 @@ func (s Section) RatioTable() Table {
 	return t
 }
 
-// FigureTable shows the figures.
+// FigureTable shows the figures that no other table shows.
 func (s Section) FigureTable() Table {
 	t := Table{Columns: []string{"", "median (rounds)"}}
 	for _, f := range s.Figures {
-		t.Rows = append(t.Rows, []string{f.Name + ": " + f.About, f.String()})
+		if !f.Tabled {
+			t.Rows = append(t.Rows, []string{f.About, f.String()})
+		}
 	}
 	return t
 }
