@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/makeamends/amends/internal/wire"
 )
 
 // record is a stored record that is being written or read. Each kind of record
@@ -16,17 +18,16 @@ import (
 // What comes of it is what the messages of proto/recovery/ledger/v1 say, byte for
 // byte as their own code would write it (tests compare the two).
 type record struct {
+	wire.Writer // of what is written
+
 	reading bool
 	err     error
-
-	out []byte // what was written so far
-
-	text string // what is read, and a copy of it
-	in   []byte
-	at   int // where the value of the next field begins
-	end  int // of the message at hand
-	next protowire.Number
-	kind protowire.Type // of the next field; with next 0 there is none
+	text    string // what is read, and a copy of it
+	in      []byte
+	at      int // where the value of the next field begins
+	end     int // of the message at hand
+	next    protowire.Number
+	kind    protowire.Type // of the next field; with next 0 there is none
 }
 
 // roomAtFirst holds a customer with an open case and some history.
@@ -34,9 +35,9 @@ const roomAtFirst = 2 << 10
 
 // written makes the record of a value.
 func written[T any](value *T, fields func(*record, *T)) ([]byte, error) {
-	r := record{out: make([]byte, 0, roomAtFirst)}
+	r := record{Writer: wire.Writer{Bytes: make([]byte, 0, roomAtFirst)}}
 	fields(&r, value)
-	return r.out, r.err
+	return r.Bytes, r.Err
 }
 
 // read gives the value of a record. Fields that a newer binary wrote are skipped.
@@ -61,10 +62,7 @@ func readFields[T any](r *record, value *T, fields func(*record, *T)) {
 
 // Reading.
 
-var (
-	errText   = errors.New("a text is not in UTF-8")
-	errNumber = errors.New("a field has a number that none can have")
-)
+var errNumber = errors.New("a field has a number that none can have")
 
 // advance finds out which field comes next.
 func (r *record) advance() {
@@ -154,191 +152,125 @@ func (r *record) run() int {
 	}
 }
 
-// Writing.
-
-func (r *record) tag(n protowire.Number, kind protowire.Type) {
-	r.out = protowire.AppendTag(r.out, n, kind)
-}
-
-// open begins a value that says how long it is; close ends it. One byte is left
-// for that, and what was written moves when it needs more.
-func (r *record) open(n protowire.Number) (start int) {
-	r.tag(n, protowire.BytesType)
-	r.out = append(r.out, 0)
-	return len(r.out)
-}
-
-func (r *record) close(start int) {
-	size := len(r.out) - start
-	if size < 0x80 {
-		r.out[start-1] = byte(size)
-		return
-	}
-	length := protowire.AppendVarint(make([]byte, 0, 10), uint64(size))
-	r.out = slices.Replace(r.out, start-1, start, length...)
-}
-
 // The kinds of field, each for one line of a list.
 
 // number is an integer or a code.
 func number[T ~uint8 | ~uint32 | ~int32 | ~int64](r *record, n protowire.Number, v *T) {
-	switch {
-	case r.reading:
-		if r.comes(n, protowire.VarintType) {
-			*v = T(r.varint())
-			r.advance()
-		}
-	case *v != 0:
-		r.tag(n, protowire.VarintType)
-		r.out = protowire.AppendVarint(r.out, uint64(*v))
+	if !r.reading {
+		r.Number(n, uint64(*v))
+	} else if r.comes(n, protowire.VarintType) {
+		*v = T(r.varint())
+		r.advance()
 	}
 }
 
 func (r *record) flag(n protowire.Number, v *bool) {
-	switch {
-	case r.reading:
-		if r.comes(n, protowire.VarintType) {
-			*v = protowire.DecodeBool(r.varint())
-			r.advance()
-		}
-	case *v:
-		r.tag(n, protowire.VarintType)
-		r.out = append(r.out, 1)
+	if !r.reading {
+		r.Flag(n, *v)
+	} else if r.comes(n, protowire.VarintType) {
+		*v = protowire.DecodeBool(r.varint())
+		r.advance()
 	}
 }
 
-// bits are a set, or whatever else fills 64 bits.
+// bits are a set.
 func bits[T ~uint64](r *record, n protowire.Number, v *T) {
-	switch {
-	case r.reading:
-		if r.comes(n, protowire.Fixed64Type) {
-			*v = T(r.fixed64())
-			r.advance()
-		}
-	case *v != 0:
-		r.tag(n, protowire.Fixed64Type)
-		r.out = protowire.AppendFixed64(r.out, uint64(*v))
+	if !r.reading {
+		r.Fixed64(n, uint64(*v))
+	} else if r.comes(n, protowire.Fixed64Type) {
+		*v = T(r.fixed64())
+		r.advance()
 	}
 }
 
 func (r *record) float(n protowire.Number, v *float64) {
-	b := math.Float64bits(*v)
-	bits(r, n, &b)
-	*v = math.Float64frombits(b)
+	if !r.reading {
+		r.Float(n, *v)
+	} else if r.comes(n, protowire.Fixed64Type) {
+		*v = math.Float64frombits(r.fixed64())
+		r.advance()
+	}
 }
 
-// stated is a float that may be stated or not, and is written even if it is 0.
+// stated is a float that may be stated or not.
 func (r *record) stated(n protowire.Number, v **float64) {
 	switch {
-	case r.reading:
-		if r.comes(n, protowire.Fixed64Type) {
-			*v = new(math.Float64frombits(r.fixed64()))
-			r.advance()
-		}
-	case *v != nil:
-		r.tag(n, protowire.Fixed64Type)
-		r.out = protowire.AppendFixed64(r.out, math.Float64bits(**v))
+	case !r.reading && *v != nil:
+		r.Stated(n, math.Float64bits(**v))
+	case r.reading && r.comes(n, protowire.Fixed64Type):
+		*v = new(math.Float64frombits(r.fixed64()))
+		r.advance()
 	}
 }
 
 // moment is a time, as a count of nanoseconds.
 func (r *record) moment(n protowire.Number, v *time.Time) {
-	switch {
-	case r.reading:
-		if r.comes(n, protowire.Fixed64Type) {
-			*v = moment(int64(r.fixed64()))
-			r.advance()
-		}
-	case !v.IsZero():
-		b := uint64(nanos(*v))
-		bits(r, n, &b)
+	if !r.reading {
+		r.Fixed64(n, uint64(nanos(*v)))
+	} else if r.comes(n, protowire.Fixed64Type) {
+		*v = moment(int64(r.fixed64()))
+		r.advance()
 	}
 }
 
-// text is a string; what is read lives as long as the record.
 func text[T ~string](r *record, n protowire.Number, v *T) {
-	switch {
-	case r.reading:
-		if r.comes(n, protowire.BytesType) {
-			*v = T(r.string())
-			r.advance()
-		}
-	case *v != "":
-		r.tag(n, protowire.BytesType)
-		r.writeString(string(*v))
-	}
-}
-
-func (r *record) string() string {
-	from, to := r.span()
-	s := r.text[from:to]
-	if !utf8.ValidString(s) {
-		r.fail(errText)
-	}
-	return s
-}
-
-func (r *record) writeString(s string) {
-	if !utf8.ValidString(s) {
-		r.fail(errText)
-	}
-	r.out = protowire.AppendString(r.out, s)
-}
-
-func (r *record) bytes(n protowire.Number, v *[]byte) {
-	switch {
-	case r.reading:
-		if r.comes(n, protowire.BytesType) {
-			from, to := r.span()
-			*v = r.in[from:to:to]
-			r.advance()
-		}
-	case len(*v) > 0:
-		r.tag(n, protowire.BytesType)
-		r.out = protowire.AppendBytes(r.out, *v)
+	if !r.reading {
+		r.Text(n, string(*v))
+	} else if r.comes(n, protowire.BytesType) {
+		*v = T(r.string())
+		r.advance()
 	}
 }
 
 func (r *record) texts(n protowire.Number, v *[]string) {
-	if r.reading {
-		for r.comes(n, protowire.BytesType) {
-			*v = append(*v, r.string())
-			r.advance()
+	if !r.reading {
+		for _, s := range *v {
+			r.Entry(n, s)
 		}
-		return
 	}
-	for _, s := range *v {
-		r.tag(n, protowire.BytesType)
-		r.writeString(s)
+	for r.comes(n, protowire.BytesType) {
+		*v = append(*v, r.string())
+		r.advance()
 	}
 }
 
-// numbers are packed into one value; a list that is not is read as well.
+func (r *record) bytes(n protowire.Number, v *[]byte) {
+	if !r.reading {
+		r.Blob(n, *v)
+	} else if r.comes(n, protowire.BytesType) {
+		from, to := r.span()
+		*v = r.in[from:to:to]
+		r.advance()
+	}
+}
+
+// numbers are packed into one value.
 func numbers[T ~uint8 | ~int32 | ~int64](r *record, n protowire.Number, v *[]T) {
 	if r.reading {
 		r.packed(n, protowire.VarintType, func() { *v = append(*v, T(r.varint())) })
 		return
 	}
 	if len(*v) > 0 {
-		start := r.open(n)
+		start := r.Open(n)
 		for _, one := range *v {
-			r.out = protowire.AppendVarint(r.out, uint64(one))
+			r.Bytes = protowire.AppendVarint(r.Bytes, uint64(one))
 		}
-		r.close(start)
+		r.Close(start)
 	}
 }
 
+// moments are packed as well.
 func (r *record) moments(n protowire.Number, v *[]time.Time) {
 	if r.reading {
 		r.packed(n, protowire.Fixed64Type, func() { *v = append(*v, moment(int64(r.fixed64()))) })
 		return
 	}
 	if len(*v) > 0 {
-		start := r.open(n)
+		start := r.Open(n)
 		for _, one := range *v {
-			r.out = protowire.AppendFixed64(r.out, uint64(nanos(one)))
+			r.Bytes = protowire.AppendFixed64(r.Bytes, uint64(nanos(one)))
 		}
-		r.close(start)
+		r.Close(start)
 	}
 }
 
@@ -363,15 +295,14 @@ func (r *record) packed(n protowire.Number, kind protowire.Type, one func()) {
 
 // part is a record within the record, which is written even if it is empty.
 func part[T any](r *record, n protowire.Number, v *T, fields func(*record, *T)) {
-	if r.reading {
-		for r.comes(n, protowire.BytesType) {
-			r.within(func() { readFields(r, v, fields) })
-		}
-		return
+	if !r.reading {
+		start := r.Open(n)
+		fields(r, v)
+		r.Close(start)
 	}
-	start := r.open(n)
-	fields(r, v)
-	r.close(start)
+	for r.comes(n, protowire.BytesType) {
+		r.within(func() { readFields(r, v, fields) })
+	}
 }
 
 // parts are a list of records.
@@ -380,9 +311,8 @@ func parts[T any](r *record, n protowire.Number, v *[]T, fields func(*record, *T
 		for i := range *v {
 			part(r, n, &(*v)[i], fields)
 		}
-		return
 	}
-	if r.comes(n, protowire.BytesType) && cap(*v) == len(*v) {
+	if r.comes(n, protowire.BytesType) {
 		*v = slices.Grow(*v, r.run())
 	}
 	for r.comes(n, protowire.BytesType) {
@@ -390,4 +320,14 @@ func parts[T any](r *record, n protowire.Number, v *[]T, fields func(*record, *T
 		*v = append(*v, one)
 		r.within(func() { readFields(r, &(*v)[len(*v)-1], fields) })
 	}
+}
+
+// string of the value that comes; it lives as long as the record.
+func (r *record) string() string {
+	from, to := r.span()
+	s := r.text[from:to]
+	if !utf8.ValidString(s) {
+		r.fail(wire.ErrText)
+	}
+	return s
 }

@@ -1,104 +1,126 @@
 package rpc
 
 import (
+	"google.golang.org/protobuf/encoding/protowire"
+
 	"github.com/makeamends/amends/internal/recovery"
-	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
-func (e encoder) assessment(a *recovery.Assessment) *recoveryv1.Assessment {
-	return recoveryv1.Assessment_builder{
-		Severity: a.Severity,
-		Risk: recoveryv1.Risk_builder{
-			Ignored: a.Risk.Ignored,
-			OnTime:  a.Risk.OnTime,
-			Late:    a.Risk.Late,
-			Band:    recoveryv1.Band(a.Risk.Band),
-		}.Build(),
-		Baseline:              a.Baseline,
-		EscalationProbability: a.Escalation,
-		DoubleDeviation:       a.Double,
-		DoubleDeviationCauses: list(a.Causes, func(c *recovery.Code) recoveryv1.ReasonCode { return recoveryv1.ReasonCode(*c) }),
-		RepeatMass:            a.Repeat,
-		PositiveMass:          a.Positives,
-		PositivesOwed:         a.Owed,
-		ServiceLevel:          recoveryv1.ServiceLevel(a.Level),
-		Reasons:               list(a.Reasons, e.reason),
-		LogOdds:               a.LogOdds,
-		Noticed:               a.Noticed,
-		Patience:              a.Patience,
-	}.Build()
-}
-
-func (e encoder) reason(r *recovery.Reason) *recoveryv1.Reason {
-	term := &e.policy.Risk.Terms[r.Code]
-	return recoveryv1.Reason_builder{
-		Code:          recoveryv1.ReasonCode(r.Code),
-		Contribution:  r.Contribution,
-		EvidenceGrade: recoveryv1.EvidenceGrade(term.Grade),
-		Source:        term.Source,
-	}.Build()
-}
-
-func (e encoder) recommendation(k *recovery.Case) *recoveryv1.Recommendation {
-	r := &k.Recommendation
-	return recoveryv1.Recommendation_builder{
-		Items:          e.items(r.Items, r.Currency),
-		Total:          e.money(r.Total(), r.Currency),
-		Ratio:          r.Ratio,
-		Apology:        e.apology(k),
-		Options:        e.options(r),
-		ReviewRequired: len(r.ReviewReasons) > 0,
-		ReviewReasons:  r.ReviewReasons,
-		ExpiresAt:      timestamp(r.ExpiresAt),
-	}.Build()
-}
-
-func (e encoder) items(all []recovery.Item, currency string) []*recoveryv1.RecommendationItem {
-	return list(all, func(it *recovery.Item) *recoveryv1.RecommendationItem {
-		return recoveryv1.RecommendationItem_builder{
-			Kind:             recoveryv1.ItemKind(it.Kind),
-			Medium:           recoveryv1.Medium(it.Medium),
-			Amount:           e.some(it.Amount, currency),
-			ApprovalRequired: e.some(it.Approval, currency),
-			Description:      e.policy.Text(*it),
-			MenuItem:         it.Menu,
-		}.Build()
-	})
-}
-
-func (e encoder) options(r *recovery.Recommendation) (options []*recoveryv1.RecommendationOption) {
-	for i := range r.Options.All() {
-		if i >= len(e.policy.Options.Choices) {
-			break // of a policy that is lost; so below
-		}
-		choice := e.policy.Options.Choices[i]
-		options = append(options, recoveryv1.RecommendationOption_builder{
-			Title: choice.Title, Items: e.items(choice.Pay(r.Items), r.Currency),
-		}.Build())
+func (a *answer) assessment(n protowire.Number, as *recovery.Assessment) {
+	start := a.Open(n)
+	a.Float(1, as.Severity)
+	a.risk(2, &as.Risk)
+	a.Float(3, as.Baseline)
+	a.Float(4, as.Escalation)
+	a.Flag(5, as.Double)
+	a.codes(6, as.Causes)
+	a.Float(7, as.Repeat)
+	a.Float(8, as.Positives)
+	a.Number(9, uint64(as.Owed))
+	a.Number(10, uint64(as.Level))
+	for i := range as.Reasons {
+		a.reason(11, &as.Reasons[i])
 	}
-	return options
+	a.Float(12, as.LogOdds)
+	a.Float(13, as.Noticed)
+	a.Float(14, as.Patience)
+	a.Close(start)
 }
 
-func (e encoder) apology(k *recovery.Case) *recoveryv1.ApologyPlan {
-	plan, rules := &k.Recommendation.Apology, &e.policy.Apology
-	return recoveryv1.ApologyPlan_builder{
-		MustInclude: points(rules.Include, plan.Include),
-		MustAvoid:   points(rules.Avoid, plan.Avoid),
-		Speaker:     recoveryv1.Speaker(plan.Speaker),
-		Channel: recoveryv1.ChannelPlan_builder{
-			Form: recoveryv1.ResponseForm(plan.Form),
-			Text: rules.Form(&k.Failure).Text,
-		}.Build(),
-	}.Build()
+func (a *answer) risk(n protowire.Number, r *recovery.Risk) {
+	start := a.Open(n)
+	a.Float(1, r.Ignored)
+	a.Float(2, r.OnTime)
+	a.Float(3, r.Late)
+	a.Number(4, uint64(r.Band))
+	a.Close(start)
 }
 
-func points(rules []recovery.ApologyRule, picks recovery.Picks) []*recoveryv1.ApologyPoint {
-	out := make([]*recoveryv1.ApologyPoint, 0, picks.Len())
+func (a *answer) codes(n protowire.Number, codes []recovery.Code) {
+	if len(codes) == 0 {
+		return
+	}
+	start := a.Open(n)
+	for _, c := range codes {
+		a.Bytes = protowire.AppendVarint(a.Bytes, uint64(c))
+	}
+	a.Close(start)
+}
+
+func (a *answer) reason(n protowire.Number, r *recovery.Reason) {
+	term := &a.policy.Risk.Terms[r.Code]
+	start := a.Open(n)
+	a.Number(1, uint64(r.Code))
+	a.Float(2, r.Contribution)
+	a.Number(3, uint64(term.Grade))
+	a.Text(4, term.Source)
+	a.Close(start)
+}
+
+func (a *answer) recommendation(n protowire.Number, k *recovery.Case) {
+	r := &k.Recommendation
+	start := a.Open(n)
+	a.items(1, r.Items, r.Currency)
+	a.money(2, r.Total(), r.Currency)
+	a.Float(3, r.Ratio)
+	a.apology(4, k)
+	a.options(5, r)
+	a.Flag(6, len(r.ReviewReasons) > 0)
+	for _, reason := range r.ReviewReasons {
+		a.Entry(7, reason)
+	}
+	a.time(8, r.ExpiresAt)
+	a.Close(start)
+}
+
+func (a *answer) items(n protowire.Number, all []recovery.Item, currency string) {
+	for i := range all {
+		it := &all[i]
+		start := a.Open(n)
+		a.Number(1, uint64(it.Kind))
+		a.Number(2, uint64(it.Medium))
+		a.some(3, it.Amount, currency)
+		a.some(4, it.Approval, currency)
+		a.Text(5, a.policy.Text(*it))
+		a.Text(6, it.Menu)
+		a.Close(start)
+	}
+}
+
+func (a *answer) options(n protowire.Number, r *recovery.Recommendation) {
+	for i := range r.Options.All() {
+		if i >= len(a.policy.Options.Choices) {
+			return // of a policy that is lost; so below
+		}
+		choice := &a.policy.Options.Choices[i]
+		start := a.Open(n)
+		a.Text(1, choice.Title)
+		a.items(2, choice.Pay(r.Items), r.Currency)
+		a.Close(start)
+	}
+}
+
+func (a *answer) apology(n protowire.Number, k *recovery.Case) {
+	plan, rules := &k.Recommendation.Apology, &a.policy.Apology
+	start := a.Open(n)
+	a.points(1, rules.Include, plan.Include)
+	a.points(2, rules.Avoid, plan.Avoid)
+	a.Number(3, uint64(plan.Speaker))
+	channel := a.Open(4)
+	a.Number(1, uint64(plan.Form))
+	a.Text(2, rules.Form(&k.Failure).Text)
+	a.Close(channel)
+	a.Close(start)
+}
+
+func (a *answer) points(n protowire.Number, rules []recovery.ApologyRule, picks recovery.Picks) {
 	for i := range picks.All() {
 		if i >= len(rules) {
-			break
+			return
 		}
-		out = append(out, recoveryv1.ApologyPoint_builder{Code: rules[i].Code, Text: rules[i].Text}.Build())
+		start := a.Open(n)
+		a.Text(1, rules[i].Code)
+		a.Text(2, rules[i].Text)
+		a.Close(start)
 	}
-	return out
 }

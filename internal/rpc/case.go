@@ -3,12 +3,12 @@ package rpc
 import (
 	"time"
 
-	"google.golang.org/genproto/googleapis/type/money"
-	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/timestamppb"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/wire"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -18,140 +18,203 @@ type origin struct {
 	key    ledger.Key
 }
 
-// encoder writes what one policy has decided.
-type encoder struct{ policy *recovery.Policy }
+// answer writes a case as the contract shows it, in the words of the policy that
+// has decided it. It writes the bytes that are stored and sent, without making
+// the messages first: a report makes some sixty of them.
+type answer struct {
+	wire.Writer
+	policy *recovery.Policy
+	caseID string
+}
 
-// encode writes a case, without the customer's id: that is not known here.
+// roomAtFirst holds an answer with the texts of a usual policy.
+const roomAtFirst = 2 << 10
+
+// written is a case without the customer's id: that is not known here.
+func written(at origin, k *recovery.Case, rules recovery.Rules) ([]byte, error) {
+	a := answer{
+		Writer: wire.Writer{Bytes: make([]byte, 0, roomAtFirst)},
+		policy: rules.For(k.Policy),
+		caseID: ledger.CaseID(at.key, k.Number),
+	}
+	a.kase(at.tenant, k)
+	return a.Bytes, a.Err
+}
+
+// encode is what is written, as a message. It panics if that is none, which says
+// that the code above is wrong.
 func encode(at origin, k *recovery.Case, rules recovery.Rules) *recoveryv1.Case {
-	e := encoder{rules.For(k.Policy)}
-	id := ledger.CaseID(at.key, k.Number)
-	return recoveryv1.Case_builder{
-		CaseId:         id,
-		Tenant:         at.tenant,
-		State:          recoveryv1.CaseState(k.State),
-		Revision:       k.Revision,
-		OpenedAt:       timestamp(k.OpenedAt),
-		Failures:       e.failures(k),
-		Assessment:     e.assessment(&k.Assessment),
-		Recommendation: e.recommendation(k),
-		Deadlines:      deadlines(k.Deadlines),
-		RespondBy:      timestamp(k.RespondBy()),
-		History:        history(id, k.History),
-		PolicyVersion:  k.Policy,
-		TraceParent:    k.TraceParent,
-		Outcome:        recoveryv1.Outcome(k.Outcome),
-		ResolvedAt:     timestamp(k.ClosedAt),
-		Offers:         e.offers(id, k),
-		HeldSince:      timestamp(k.HeldSince),
-	}.Build()
+	kase := &recoveryv1.Case{}
+	body, err := written(at, k, rules)
+	if err == nil {
+		err = proto.Unmarshal(body, kase)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return kase
 }
 
-// list maps a list; nothing for nothing.
-func list[From, To any](items []From, one func(*From) To) []To {
-	if len(items) == 0 {
-		return nil
+func (a *answer) kase(tenant string, k *recovery.Case) {
+	a.Text(1, a.caseID)
+	a.Text(caseTenant, tenant)
+	a.Number(4, uint64(k.State))
+	a.Number(5, uint64(k.Revision))
+	a.time(6, k.OpenedAt)
+	for i := range k.Accounts {
+		a.failure(7, k, &k.Accounts[i])
 	}
-	out := make([]To, len(items))
-	for i := range items {
-		out[i] = one(&items[i])
+	a.assessment(8, &k.Assessment)
+	a.recommendation(9, k)
+	for i := range k.Deadlines {
+		a.deadline(10, &k.Deadlines[i])
 	}
-	return out
+	a.time(11, k.RespondBy())
+	for i := range k.Offers {
+		a.offer(12, &k.Offers[i])
+	}
+	for i := range k.History {
+		a.transition(13, &k.History[i])
+	}
+	a.Text(14, k.Policy)
+	a.Text(15, k.TraceParent)
+	a.Number(16, uint64(k.Outcome))
+	a.time(17, k.ClosedAt)
+	a.time(18, k.HeldSince)
 }
 
-// timestamp is not set for the zero time.
-func timestamp(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
+func (a *answer) failure(n protowire.Number, k *recovery.Case, f *recovery.Failure) {
+	start := a.Open(n)
+	a.time(1, f.OccurredAt)
+	a.time(2, f.ReceivedAt)
+	a.kinds(3, f.Kinds)
+	a.duration(4, f.Delay)
+	a.Float(5, a.severity(k, f))
+	a.Number(6, uint64(f.Voice))
+	a.Number(7, uint64(f.Channel))
+	a.Number(8, uint64(f.Reach))
+	a.Number(9, uint64(f.Acceptance))
+	a.Number(10, uint64(f.Evidence))
+	a.some(11, f.Value, f.Currency)
+	if f.Loss != 0 || f.Value != 0 { // nothing was lost of something of value: that is shown
+		a.money(12, f.Loss, f.Currency)
 	}
-	return timestamppb.New(t)
-}
-
-// money writes an amount in a currency that the policy lists; nothing without a currency.
-func (e encoder) money(minor int64, currency string) *money.Money {
-	if currency == "" {
-		return nil
-	}
-	return amount(minor, currency, e.policy.Currencies[currency].Digits)
-}
-
-// some writes an amount above 0 only.
-func (e encoder) some(minor int64, currency string) *money.Money {
-	if minor <= 0 {
-		return nil
-	}
-	return e.money(minor, currency)
-}
-
-func (e encoder) failures(k *recovery.Case) []*recoveryv1.Failure {
-	return list(k.Accounts, func(f *recovery.Failure) *recoveryv1.Failure {
-		return recoveryv1.Failure_builder{
-			OccurredAt:    timestamp(f.OccurredAt),
-			ReceivedAt:    timestamp(f.ReceivedAt),
-			Kinds:         kinds(f.Kinds),
-			Delay:         delay(f.Delay),
-			Severity:      e.severity(k, f),
-			Voice:         recoveryv1.Voice(f.Voice),
-			Channel:       recoveryv1.Channel(f.Channel),
-			Reach:         f.Reach,
-			Acceptance:    recoveryv1.Acceptance(f.Acceptance),
-			Corroboration: recoveryv1.Corroboration(f.Evidence),
-			OrderValue:    e.some(f.Value, f.Currency),
-			Loss:          e.loss(f),
-		}.Build()
-	})
+	a.Close(start)
 }
 
 // severity of one account alone. With only one it is that of the case.
-func (e encoder) severity(k *recovery.Case, f *recovery.Failure) float64 {
+func (a *answer) severity(k *recovery.Case, f *recovery.Failure) float64 {
 	if len(k.Accounts) == 1 {
 		return k.Assessment.Severity
 	}
-	return recovery.Severity(e.policy, f)
+	return recovery.Severity(a.policy, f)
 }
 
-// loss is shown as zero when something of value failed and nothing was lost.
-func (e encoder) loss(f *recovery.Failure) *money.Money {
-	if f.Loss == 0 && f.Value == 0 {
-		return nil
-	}
-	return e.money(f.Loss, f.Currency)
+func (a *answer) deadline(n protowire.Number, d *recovery.Deadline) {
+	start := a.Open(n)
+	a.Number(1, uint64(d.Milestone))
+	a.time(2, d.DueAt)
+	a.Number(3, uint64(d.BoundBy))
+	a.Number(4, uint64(d.Verdict))
+	a.time(5, d.MetAt)
+	a.Close(start)
 }
 
-func kinds(set recovery.KindSet) []recoveryv1.FailureKind {
-	return list(set.List(), func(k *recovery.Kind) recoveryv1.FailureKind { return recoveryv1.FailureKind(*k) })
-}
-
-func delay(d time.Duration) *durationpb.Duration {
-	if d == 0 {
-		return nil
-	}
-	return durationpb.New(d)
-}
-
-func deadlines(all []recovery.Deadline) []*recoveryv1.Deadline {
-	return list(all, func(d *recovery.Deadline) *recoveryv1.Deadline {
-		return recoveryv1.Deadline_builder{
-			Milestone: recoveryv1.Milestone(d.Milestone),
-			DueAt:     timestamp(d.DueAt),
-			BoundBy:   recoveryv1.Bound(d.BoundBy),
-			State:     recoveryv1.DeadlineState(d.Verdict),
-			MetAt:     timestamp(d.MetAt),
-		}.Build()
-	})
-}
-
-func history(caseID string, all []recovery.Transition) []*recoveryv1.Transition {
-	return list(all, func(t *recovery.Transition) *recoveryv1.Transition { return transition(caseID, t) })
-}
-
-func transition(caseID string, t *recovery.Transition) *recoveryv1.Transition {
-	out := recoveryv1.Transition_builder{
-		At:        timestamp(t.At),
-		Kind:      recoveryv1.TransitionKind(t.Change),
-		Milestone: recoveryv1.Milestone(t.Milestone),
-	}.Build()
+func (a *answer) transition(n protowire.Number, t *recovery.Transition) {
+	start := a.Open(n)
+	a.time(1, t.At)
+	a.Number(2, uint64(t.Change))
+	a.Number(3, uint64(t.Milestone))
 	if t.Offer > 0 {
-		out.SetOfferId(OfferID(caseID, t.Offer))
+		a.Text(4, OfferID(a.caseID, t.Offer))
 	}
-	return out
+	a.Close(start)
+}
+
+func (a *answer) offer(n protowire.Number, o *recovery.Offer) {
+	total, approval := int64(0), int64(0)
+	for i := range o.Items {
+		total += o.Items[i].Amount
+		approval += o.Items[i].Approval
+	}
+	start := a.Open(n)
+	a.Text(1, OfferID(a.caseID, o.Number))
+	a.Number(2, uint64(o.State))
+	a.items(3, o.Items, o.Currency)
+	a.money(4, total, o.Currency)
+	a.some(5, approval, o.Currency)
+	a.time(6, o.CreatedAt)
+	a.time(7, o.ExpiresAt)
+	a.time(8, o.ApprovedAt)
+	a.time(9, o.MadeAt)
+	a.time(10, o.AnsweredAt)
+	a.Number(11, uint64(answerOf(o.State)))
+	a.Text(12, o.Approver)
+	a.some(13, o.Reserved, o.Currency)
+	a.Close(start)
+}
+
+func answerOf(state recovery.OfferState) recoveryv1.Answer {
+	switch state {
+	case recovery.OfferAccepted:
+		return recoveryv1.Answer_ANSWER_ACCEPTED
+	case recovery.OfferRefused:
+		return recoveryv1.Answer_ANSWER_REFUSED
+	default:
+		return recoveryv1.Answer_ANSWER_UNSPECIFIED
+	}
+}
+
+func (a *answer) kinds(n protowire.Number, set recovery.KindSet) {
+	if set == 0 {
+		return
+	}
+	start := a.Open(n)
+	for kind := range set.All() {
+		a.Bytes = protowire.AppendVarint(a.Bytes, uint64(kind))
+	}
+	a.Close(start)
+}
+
+// time writes a google.protobuf.Timestamp; nothing for the zero time.
+func (a *answer) time(n protowire.Number, t time.Time) {
+	if t.IsZero() {
+		return
+	}
+	start := a.Open(n)
+	a.Number(1, uint64(t.Unix()))
+	a.Number(2, uint64(t.Nanosecond()))
+	a.Close(start)
+}
+
+// duration writes a google.protobuf.Duration; nothing for none.
+func (a *answer) duration(n protowire.Number, d time.Duration) {
+	if d == 0 {
+		return
+	}
+	start := a.Open(n)
+	a.Number(1, uint64(d/time.Second))
+	a.Number(2, uint64(d%time.Second))
+	a.Close(start)
+}
+
+// money writes an amount in a currency that the policy lists, as a
+// google.type.Money; nothing without a currency.
+func (a *answer) money(n protowire.Number, minor int64, currency string) {
+	if currency == "" {
+		return
+	}
+	units, nanos := split(minor, a.policy.Currencies[currency].Digits)
+	start := a.Open(n)
+	a.Text(1, currency)
+	a.Number(2, uint64(units))
+	a.Number(3, uint64(nanos))
+	a.Close(start)
+}
+
+// some writes an amount above 0 only.
+func (a *answer) some(n protowire.Number, minor int64, currency string) {
+	if minor > 0 {
+		a.money(n, minor, currency)
+	}
 }

@@ -8,7 +8,7 @@
 //	inspect.go   the rules of the contract and the clock: all faults at once
 //	report.go, interactions.go, customer.go, cases.go, policies.go   the handlers
 //	event.go, money.go    message → recovery, every default filled in
-//	case.go, advice.go    recovery → message
+//	case.go, advice.go    recovery → bytes of the message
 //	errors.go    the one table from errors to gRPC status
 //
 // Errors travel as plain Go errors until [Refuse] turns them into a status:

@@ -22,14 +22,16 @@ func minor(m *money.Money, digits int) (int64, bool) {
 	return m.GetUnits()*powers[digits] + nanos/step, nanos%step == 0
 }
 
+// split converts minor units into whole ones and the nanos beside them.
+func split(minor int64, digits int) (units, nanos int64) {
+	unit := powers[digits]
+	return minor / unit, minor % unit * powers[nanoDigits-digits]
+}
+
 // amount converts minor units into an amount.
 func amount(minor int64, currency string, digits int) *money.Money {
-	unit := powers[digits]
-	return &money.Money{
-		CurrencyCode: currency,
-		Units:        minor / unit,
-		Nanos:        int32(minor % unit * powers[nanoDigits-digits]),
-	}
+	units, nanos := split(minor, digits)
+	return &money.Money{CurrencyCode: currency, Units: units, Nanos: int32(nanos)}
 }
 
 // sums are the amounts of an event by their field.

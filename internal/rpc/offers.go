@@ -320,39 +320,3 @@ func offerNumber(caseID, offerID string) (int64, bool) {
 	number, err := strconv.ParseInt(digits, 10, 64)
 	return number, ok && err == nil && number > 0 && OfferID(caseID, number) == offerID
 }
-
-func (e encoder) offers(caseID string, k *recovery.Case) []*recoveryv1.Offer {
-	return list(k.Offers, func(o *recovery.Offer) *recoveryv1.Offer {
-		r := recovery.Recommendation{Items: o.Items}
-		needs := int64(0)
-		for _, it := range o.Items {
-			needs += it.Approval
-		}
-		return recoveryv1.Offer_builder{
-			OfferId:          OfferID(caseID, o.Number),
-			State:            recoveryv1.OfferState(o.State),
-			Items:            e.items(o.Items, o.Currency),
-			Total:            e.money(r.Total(), o.Currency),
-			ApprovalRequired: e.some(needs, o.Currency),
-			Automatic:        e.some(o.Reserved, o.Currency),
-			CreatedAt:        timestamp(o.CreatedAt),
-			ExpiresAt:        timestamp(o.ExpiresAt),
-			ApprovedAt:       timestamp(o.ApprovedAt),
-			ApprovedBy:       o.Approver,
-			MadeAt:           timestamp(o.MadeAt),
-			AnsweredAt:       timestamp(o.AnsweredAt),
-			Answer:           answerOf(o.State),
-		}.Build()
-	})
-}
-
-func answerOf(state recovery.OfferState) recoveryv1.Answer {
-	switch state {
-	case recovery.OfferAccepted:
-		return recoveryv1.Answer_ANSWER_ACCEPTED
-	case recovery.OfferRefused:
-		return recoveryv1.Answer_ANSWER_REFUSED
-	default:
-		return recoveryv1.Answer_ANSWER_UNSPECIFIED
-	}
-}

@@ -80,7 +80,7 @@ func (r *report) judge(ctx context.Context, c recovery.Customer) (ledger.Judgeme
 		return ledger.Judgement{}, err
 	}
 	r.judged = k
-	answer, err := proto.Marshal(encode(r.at, &k, rules))
+	answer, err := written(r.at, &k, rules)
 	if err != nil {
 		return ledger.Judgement{}, fmt.Errorf("encode the case: %w", err)
 	}

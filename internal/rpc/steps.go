@@ -111,7 +111,7 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.R
 			return ledger.Judgement{}, err
 		}
 		last = k
-		answer, err := proto.Marshal(encode(origin{"", key}, &k, rules))
+		answer, err := written(origin{"", key}, &k, rules)
 		if err != nil {
 			return ledger.Judgement{}, fmt.Errorf("encode the case: %w", err)
 		}

@@ -186,6 +186,18 @@ func caseEvent(e *watch.Event, token string) *recoveryv1.CaseEvent {
 	}.Build()
 }
 
+func transition(caseID string, t *recovery.Transition) *recoveryv1.Transition {
+	out := recoveryv1.Transition_builder{
+		At:        timestamp(t.At),
+		Kind:      recoveryv1.TransitionKind(t.Change),
+		Milestone: recoveryv1.Milestone(t.Milestone),
+	}.Build()
+	if t.Offer > 0 {
+		out.SetOfferId(OfferID(caseID, t.Offer))
+	}
+	return out
+}
+
 // ShowCases makes what watchers see of cases as they stand. Each is shown once
 // for all who watch, so none may change it.
 func ShowCases(book Rulebook) func(context.Context, []ledger.Event, []*recovery.Case) ([]*recoveryv1.Case, error) {
