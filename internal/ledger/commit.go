@@ -182,7 +182,7 @@ func (l *Ledger) send(ctx context.Context, n names, c change) (string, error) {
 	if l.opts.Wait > 0 {
 		return l.sendAndWait(ctx, keys, c.args())
 	}
-	return l.commit.run(ctx, l.client, keys, c.args()).Text()
+	return l.commit.run(ctx, l.scripter(ctx), keys, c.args()).Text()
 }
 
 // score of the due index: whole milliseconds, rounded up, so that nobody looks

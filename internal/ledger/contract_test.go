@@ -31,6 +31,7 @@ func Contract(t *testing.T, open opener) {
 		"a change in between is judged anew":               conflict,
 		"endless conflict ends at the deadline":            endlessConflict,
 		"what judge refuses is not written":                judgeRefuses,
+		"one request of several is refused":                oneRefused,
 		"time alone may change a customer":                 noRequest,
 		"a key of the wrong type stops all before a write": wrongType,
 		"a commit that is sent again is made once":         sentAgain,

@@ -134,7 +134,7 @@ func (l *Ledger) fetch(ctx context.Context, n names, fields []string) (at loaded
 		args = append(args, f)
 	}
 	cmd := redis.NewSliceCmd(ctx, args...)
-	_ = l.client.Process(ctx, cmd) // the command keeps the error
+	l.process(ctx, cmd)
 	values, err := cmd.Result()
 	if err != nil {
 		return loaded{}, naming(n.customer, err)

@@ -75,6 +75,7 @@ func (l *Ledger) again(ctx context.Context, p *patience, err error) bool {
 
 // retry pauses before another attempt, and counts it.
 func (l *Ledger) retry(ctx context.Context, cause string, after time.Duration) bool {
+	FallBehind(ctx)
 	if !pause(ctx, after) {
 		return false
 	}

@@ -39,6 +39,7 @@ type Request struct {
 type Judgement struct {
 	Customer recovery.Customer // as it is to be kept; cases in Closed are filed away
 	Answers  [][]byte          // one for each fresh request, in that order
+	Refused  []error           // likewise: why one is not carried out, of which then nothing is kept; nil: all are
 	Due      time.Time         // when time alone changes something next; zero: never
 }
 
@@ -53,7 +54,7 @@ type Judge func(c recovery.Customer, fresh []int) (Judgement, error)
 type Result struct {
 	Answer   []byte
 	Replayed bool  // carried out by an earlier call; the answer is that call's, byte for byte
-	Err      error // ErrReused, ErrErased or *LimitError; the other requests are carried out all the same
+	Err      error // ErrReused, ErrErased, *LimitError or why judge refused it; the other requests are carried out all the same
 	Tenant   string
 }
 
@@ -147,6 +148,13 @@ func (u *update) try(ctx context.Context) error {
 	if len(j.Answers) != len(u.fresh) {
 		return &judgeError{fmt.Errorf("judge gave %d answers to %d requests", len(j.Answers), len(u.fresh))}
 	}
+	if j, err = u.refuse(j); err != nil {
+		return &judgeError{err}
+	}
+	if len(u.requests) > 0 && len(u.fresh) == 0 {
+		u.twins()
+		return nil
+	}
 	c, err := u.change(at, j)
 	if err != nil {
 		return &judgeError{fmt.Errorf("encode customer: %w", err)}
@@ -234,8 +242,8 @@ func (u *update) twins() {
 		case first.fingerprint != r.fingerprint && !errors.As(u.results[r.twin].Err, new(*LimitError)):
 			// Unless the record says otherwise, the first one's payload is the
 			// one that counts.
-			if u.results[r.twin].Err == nil {
-				u.results[i] = Result{Err: ErrReused}
+			if !u.results[i].Replayed {
+				u.results[i] = Result{Err: cmp.Or(u.results[i].Err, ErrReused)}
 			}
 		default:
 			u.results[i] = u.results[r.twin]

@@ -15,6 +15,7 @@ const waitTime = 200 * time.Millisecond
 // sendAndWait runs the commit and WAIT in one pipeline on one connection of the
 // owning server: WAIT speaks of the writes of its own connection alone.
 func (l *Ledger) sendAndWait(ctx context.Context, keys []string, args []any) (string, error) {
+	FallBehind(ctx)
 	node, err := l.owner(ctx, keys[0])
 	if err != nil {
 		return "", err
@@ -45,6 +46,7 @@ func (l *Ledger) confirm(ctx context.Context, n names) error {
 	if l.opts.Wait == 0 {
 		return nil
 	}
+	FallBehind(ctx)
 	if err := l.writeAndWait(ctx, n); err != nil {
 		return &unconfirmedError{err}
 	}

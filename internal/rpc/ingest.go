@@ -4,113 +4,241 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
 
+	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/panics"
 	"github.com/makeamends/amends/internal/spans"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
-// itemTime bounds one item of a bulk load; the stream itself may last.
-const itemTime = 5 * time.Second
+const (
+	// itemTime bounds what is done for an item from its turn on; the stream itself
+	// may last.
+	itemTime = 5 * time.Second
+	// mostTurns is how many turns one stream has at a time: while one waits for
+	// Redis, another works.
+	mostTurns = 2
+)
 
-// Ingest takes in failures and good experiences in bulk, and answers each in
-// the order in which they came. It takes the next item when it has answered
-// the one before, so a caller who sends faster is held up by flow control, as is
-// everybody when there is more to do than can be done. What was not answered
-// when the server ends is sent again, under the same ids.
+// Ingest takes in failures and good experiences in bulk, and answers each in the
+// order in which they came. It reads ahead as far as a window allows and works on
+// many customers at a time, each of them in the order of its items. The window ends
+// with the answers: a caller who does not take them, or sends faster than can be
+// done, is held up by flow control. What was not answered when the stream ends is
+// sent again, under the same ids.
 func (s *Service) Ingest(stream grpc.BidiStreamingServer[recoveryv1.IngestRequest, recoveryv1.IngestResponse]) error {
-	ctx := stream.Context()
-	items := receive(ctx, stream)
-	for n := int64(0); ; n++ {
-		var next received
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case next = <-items:
+	ctx, cancel := context.WithCancel(stream.Context())
+	l := &load{service: s, window: newWindow(s.ahead), backlog: newBacklog(), order: make(chan *item, windowWeight/leastWeight)}
+	defer l.window.close()
+	go l.receive(ctx, stream)
+	var turns sync.WaitGroup
+	for range mostTurns {
+		turns.Go(func() { l.work(ctx) })
+	}
+	defer turns.Wait()
+	defer cancel()
+	return l.answer(ctx, stream)
+}
+
+// load is one stream of Ingest.
+type load struct {
+	service *Service
+	window  *window
+	backlog *backlog
+	order   chan *item // in which they came, until they are answered
+	end     error      // why no more came; written before order is closed
+}
+
+// item is one thing that came in a stream.
+type item struct {
+	at      origin
+	request ledger.Request
+	entry   entry
+	// respond makes the answer to what became of it.
+	respond func(context.Context, ledger.Result) *recoveryv1.IngestResponse
+	answer  chan *recoveryv1.IngestResponse // holds the answer when there is one
+	release func()                          // gives back its part of the window
+}
+
+// receive takes items in a goroutine of its own, since a caller who sends nothing
+// must not keep the server from ending. It ends with the stream.
+func (l *load) receive(ctx context.Context, stream grpc.BidiStreamingServer[recoveryv1.IngestRequest, recoveryv1.IngestResponse]) {
+	defer close(l.order)
+	for {
+		var request *recoveryv1.IngestRequest
+		l.end = panics.Caught(func() (err error) {
+			request, err = stream.Recv()
+			return err
+		})
+		if l.end != nil {
+			return
 		}
-		if errors.Is(next.err, io.EOF) {
-			return nil
+		next := &item{answer: make(chan *recoveryv1.IngestResponse, 1)}
+		if next.release, l.end = l.window.hold(ctx, weigh(request)); l.end != nil {
+			return
 		}
-		if next.err != nil {
-			return next.err
+		refused := panics.Caught(func() error { return l.service.prepare(ctx, next, request) })
+		l.order <- next // has room for whatever the window holds
+		if refused != nil {
+			l.refuse(ctx, next, refused)
+			continue
 		}
-		done, err := s.admit(ctx)
+		l.backlog.add(next)
+	}
+}
+
+// prepare finds out what an item tells, and of whom. What is wrong with it is the
+// error.
+func (s *Service) prepare(ctx context.Context, next *item, request *recoveryv1.IngestRequest) error {
+	switch {
+	case request.HasFailure():
+		return s.prepareFailure(ctx, next, request.GetFailure())
+	case request.HasInteraction():
+		return s.preparePositive(ctx, next, request.GetInteraction())
+	default:
+		next.respond = func(ctx context.Context, result ledger.Result) *recoveryv1.IngestResponse {
+			return refusedItem(ctx, result.Err)
+		}
+		return s.inspect.request(ctx, request)
+	}
+}
+
+func (s *Service) prepareFailure(ctx context.Context, next *item, event *recoveryv1.FailureEvent) (err error) {
+	r := &report{service: s, event: event}
+	next.entry = r
+	next.respond = func(ctx context.Context, result ledger.Result) *recoveryv1.IngestResponse {
+		failure, err := r.respond(ctx, result)
 		if err != nil {
+			return refusedItem(ctx, err)
+		}
+		return recoveryv1.IngestResponse_builder{Failure: failure}.Build()
+	}
+	if err := s.inspect.request(ctx, recoveryv1.ReportFailureRequest_builder{Event: event}.Build()); err != nil {
+		return err
+	}
+	if r.at, err = s.origin(ctx, event); err != nil {
+		return err
+	}
+	next.at = r.at
+	next.request, err = r.request()
+	return err
+}
+
+func (s *Service) preparePositive(ctx context.Context, next *item, told *recoveryv1.Interaction) error {
+	p := positive{told}
+	next.entry = p
+	next.respond = func(ctx context.Context, result ledger.Result) *recoveryv1.IngestResponse {
+		return recoveryv1.IngestResponse_builder{Interaction: p.result(ctx, result)}.Build()
+	}
+	rejected, err := s.inspect.batch(recoveryv1.RecordInteractionsRequest_builder{Interactions: []*recoveryv1.Interaction{told}}.Build())
+	if err == nil {
+		err = invalid(rejected[0])
+	}
+	if err != nil {
+		return err
+	}
+	next.at, next.request, err = s.newPositive(ctx, told)
+	return err
+}
+
+func refusedItem(ctx context.Context, err error) *recoveryv1.IngestResponse {
+	return recoveryv1.IngestResponse_builder{Error: Refuse(ctx, err).GRPCStatus().Proto()}.Build()
+}
+
+// refuse answers an item for which nothing was done.
+func (l *load) refuse(ctx context.Context, i *item, err error) {
+	ctx, span := spans.Items(ctx, l.service.tracer, 1)
+	defer span.End()
+	spans.Failed(span)
+	i.answer <- i.respond(ctx, ledger.Result{Err: refuseCall(ctx, err)})
+}
+
+// work carries items out, as many at a time as wait for it and a turn allows.
+func (l *load) work(ctx context.Context) {
+	for l.backlog.wait(ctx) {
+		done, err := l.service.admit(ctx)
+		if err != nil {
+			return // the stream has ended
+		}
+		l.carryOut(ctx, l.backlog.take(mostTogether))
+		done()
+	}
+}
+
+func (l *load) carryOut(ctx context.Context, shares []*share) {
+	ctx, cancel := context.WithTimeout(ctx, itemTime)
+	defer cancel()
+	l.service.together(ctx, len(shares), func(ctx context.Context, i int) error {
+		defer l.backlog.done(shares[i])
+		l.change(ctx, shares[i].items)
+		return nil
+	})
+}
+
+// change carries out items of one customer in one change.
+func (l *load) change(ctx context.Context, items []*item) {
+	ctx, span := spans.Items(ctx, l.service.tracer, len(items))
+	defer span.End()
+	f := &fold{service: l.service, at: items[0].at}
+	for _, i := range items {
+		f.requests, f.entries = append(f.requests, i.request), append(f.entries, i.entry)
+	}
+	var results []ledger.Result
+	err := panics.Caught(func() (err error) {
+		results, err = f.carryOut(ctx)
+		return err
+	})
+	if err != nil {
+		err = refuseCall(ctx, err)
+	}
+	for n, i := range items {
+		result := ledger.Result{Err: err}
+		if err == nil {
+			result = results[n]
+		}
+		if result.Err != nil {
+			result.Err = refuseCall(ctx, result.Err)
+			spans.Failed(span)
+		}
+		i.answer <- i.respond(ctx, result)
+	}
+}
+
+// answer sends the answers in order, each when it is there.
+func (l *load) answer(ctx context.Context, stream grpc.BidiStreamingServer[recoveryv1.IngestRequest, recoveryv1.IngestResponse]) error {
+	for sequence := int64(0); ; sequence++ {
+		next, more := receiveFrom(ctx, l.order)
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		answer := s.ingest(ctx, next.item)
-		done()
-		answer.SetSequence(n)
+		if !more {
+			break
+		}
+		answer, _ := receiveFrom(ctx, next.answer)
+		if ctx.Err() != nil { // the answer may say no more than that
+			return context.Cause(ctx)
+		}
+		answer.SetSequence(sequence)
 		if err := stream.Send(answer); err != nil {
 			return err
 		}
+		next.release()
 	}
+	if errors.Is(l.end, io.EOF) {
+		return nil
+	}
+	return l.end
 }
 
-// received is one item, or why there is none.
-type received struct {
-	item *recoveryv1.IngestRequest
-	err  error
-}
-
-// receive takes items in a goroutine of its own, since a caller who sends
-// nothing must not keep the server from ending. It ends with the stream.
-func receive(ctx context.Context, stream grpc.BidiStreamingServer[recoveryv1.IngestRequest, recoveryv1.IngestResponse]) <-chan received {
-	items := make(chan received)
-	go func() {
-		for {
-			var item *recoveryv1.IngestRequest
-			err := panics.Caught(func() (err error) {
-				item, err = stream.Recv()
-				return err
-			})
-			select {
-			case items <- received{item, err}:
-			case <-ctx.Done():
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	return items
-}
-
-// ingest deals with one item as the call for it alone does. What is wrong with
-// it is part of the answer.
-func (s *Service) ingest(ctx context.Context, item *recoveryv1.IngestRequest) *recoveryv1.IngestResponse {
-	ctx, cancel := context.WithTimeout(ctx, itemTime)
-	defer cancel()
-	ctx, span := spans.Item(ctx, s.tracer)
-	defer span.End()
-	answer := &recoveryv1.IngestResponse{}
-	var err error
-	switch {
-	case item.HasFailure():
-		var failure *recoveryv1.ReportFailureResponse
-		req := recoveryv1.ReportFailureRequest_builder{Event: item.GetFailure()}.Build()
-		if err = s.inspect.request(ctx, req); err == nil {
-			failure, err = s.ReportFailure(ctx, req)
-		}
-		answer.SetFailure(failure)
-	case item.HasInteraction():
-		var results *recoveryv1.RecordInteractionsResponse
-		results, err = s.RecordInteractions(ctx, recoveryv1.RecordInteractionsRequest_builder{
-			Interactions: []*recoveryv1.Interaction{item.GetInteraction()},
-		}.Build())
-		if err == nil {
-			answer.SetInteraction(results.GetResults()[0])
-		}
-	default:
-		err = s.inspect.request(ctx, item)
+// receiveFrom is a receive that ends with the context.
+func receiveFrom[T any](ctx context.Context, from <-chan T) (got T, ok bool) {
+	select {
+	case <-ctx.Done():
+	case got, ok = <-from:
 	}
-	if err != nil {
-		spans.Failed(span)
-		answer.SetError(refuseCall(ctx, err).GRPCStatus().Proto())
-	}
-	return answer
+	return got, ok
 }

@@ -4,17 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 
 	"github.com/makeamends/amends/internal/ledger"
-	"github.com/makeamends/amends/internal/panics"
-	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/spans"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
-
-// mostAtOnce bounds how many customers one batch works on at a time.
-const mostAtOnce = 8
 
 // RecordInteractions records good experiences, each for itself.
 func (s *Service) RecordInteractions(ctx context.Context, req *recoveryv1.RecordInteractionsRequest) (*recoveryv1.RecordInteractionsResponse, error) {
@@ -74,37 +68,27 @@ type batch struct {
 
 // group is all items of one customer.
 type group struct {
-	write   ledger.Write
+	fold
 	indices []int
-	err     error
 }
 
 // record deals with what is not rejected yet, customer by customer. It fails
 // only when nothing could be done for anybody.
 func (b *batch) record(ctx context.Context) error {
 	groups := b.groups(ctx)
-	var wait sync.WaitGroup
-	free := make(chan struct{}, mostAtOnce)
-	for _, g := range groups {
-		free <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-free }()
-			g.err = panics.Caught(func() error { return b.update(ctx, g) })
-		})
-	}
-	wait.Wait()
+	errs := b.service.together(ctx, len(groups), func(ctx context.Context, i int) error { return b.update(ctx, groups[i]) })
 	failed := 0
-	for _, g := range groups {
-		if g.err == nil {
+	for n, err := range errs {
+		if err == nil {
 			continue
 		}
 		failed++
-		for _, i := range g.indices {
-			b.reject(ctx, i, g.err)
+		for _, i := range groups[n].indices {
+			b.reject(ctx, i, err)
 		}
 	}
-	if failed > 0 && failed == len(groups) && len(groups) > 0 {
-		return groups[0].err
+	if failed > 0 && failed == len(groups) {
+		return errs[0]
 	}
 	return nil
 }
@@ -117,25 +101,18 @@ func (b *batch) groups(ctx context.Context) []*group {
 		if b.results[i] != nil {
 			continue
 		}
-		tenant, err := tenantOf(ctx, item.GetTenant())
+		at, request, err := b.service.newPositive(ctx, item)
 		if err != nil {
 			b.reject(ctx, i, err)
 			continue
 		}
-		item.SetTenant(tenant)
-		content, err := payload.Marshal(item)
-		if err != nil {
-			b.reject(ctx, i, err)
-			continue
-		}
-		key := b.service.ledger.Key(tenant, item.GetCustomerId())
-		g, ok := byKey[key]
+		g, ok := byKey[at.key]
 		if !ok {
-			g = &group{write: ledger.Write{Key: key, Tenant: tenant}}
-			byKey[key], groups = g, append(groups, g)
+			g = &group{fold: fold{service: b.service, at: at}}
+			byKey[at.key], groups = g, append(groups, g)
 		}
 		g.indices = append(g.indices, i)
-		g.write.Requests = append(g.write.Requests, ledger.Request{ID: "interaction:" + item.GetInteractionId(), Payload: content})
+		g.requests, g.entries = append(g.requests, request), append(g.entries, positive{item})
 	}
 	return groups
 }
@@ -150,47 +127,17 @@ func (b *batch) update(ctx context.Context, g *group) (err error) {
 		}
 		span.End()
 	}()
-	results, err := b.service.ledger.Update(ctx, g.write, func(c recovery.Customer, fresh []int) (ledger.Judgement, error) {
-		rules, err := b.service.rulesFor(ctx, c)
-		if err != nil {
-			return ledger.Judgement{}, err
-		}
-		now := b.service.now()
-		for _, n := range fresh {
-			c = recovery.Remember(c, interaction(b.items[g.indices[n]]), rules, now)
-		}
-		nothing := make([][]byte, len(fresh)) // is there to tell
-		return ledger.Judgement{Customer: c, Answers: nothing, Due: c.NextDue(rules)}, nil
-	})
+	results, err := g.carryOut(ctx)
 	if err != nil {
 		return err
 	}
 	for n, result := range results {
-		b.settle(ctx, g.indices[n], result)
+		i := g.indices[n]
+		b.results[i] = positive{b.items[i]}.result(ctx, result)
 	}
 	return nil
 }
 
-func interaction(i *recoveryv1.Interaction) recovery.Interaction {
-	return recovery.Interaction{OccurredAt: moment(i.GetOccurredAt()), Kind: recovery.Positive(i.GetKind())}
-}
-
-func (b *batch) settle(ctx context.Context, i int, result ledger.Result) {
-	status := recoveryv1.InteractionStatus_INTERACTION_STATUS_RECORDED
-	switch {
-	case result.Err != nil:
-		b.reject(ctx, i, result.Err)
-		return
-	case result.Replayed:
-		status = recoveryv1.InteractionStatus_INTERACTION_STATUS_REPLAYED
-	}
-	b.results[i] = recoveryv1.InteractionResult_builder{InteractionId: b.items[i].GetInteractionId(), Status: status}.Build()
-}
-
 func (b *batch) reject(ctx context.Context, i int, err error) {
-	b.results[i] = recoveryv1.InteractionResult_builder{
-		InteractionId: b.items[i].GetInteractionId(),
-		Status:        recoveryv1.InteractionStatus_INTERACTION_STATUS_REJECTED,
-		Error:         Refuse(ctx, err).GRPCStatus().Proto(),
-	}.Build()
+	b.results[i] = positive{b.items[i]}.reject(ctx, err)
 }

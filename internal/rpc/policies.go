@@ -8,7 +8,6 @@ import (
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
-	"github.com/makeamends/amends/internal/spans"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -128,7 +127,7 @@ func (s *Service) SimulatePolicy(ctx context.Context, req *recoveryv1.SimulatePo
 	if err != nil {
 		return nil, err
 	}
-	r := &report{service: s, event: event, at: at, trace: spans.TraceParent(ctx)}
+	r := &report{service: s, event: event, at: at}
 	was, err := s.ledger.Load(ctx, at.key)
 	if err != nil {
 		return nil, err

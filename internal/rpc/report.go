@@ -24,7 +24,7 @@ func (s *Service) ReportFailure(ctx context.Context, req *recoveryv1.ReportFailu
 	if err != nil {
 		return nil, err
 	}
-	r := &report{service: s, event: event, at: at, trace: spans.TraceParent(ctx)}
+	r := &report{service: s, event: event, at: at}
 	if req.GetValidateOnly() {
 		return r.rehearse(ctx)
 	}
@@ -46,45 +46,44 @@ type report struct {
 	service *Service
 	event   *recoveryv1.FailureEvent
 	at      origin
-	trace   string
 
 	judged recovery.Case // as judged last
 }
 
 func (r *report) carryOut(ctx context.Context) (*recoveryv1.ReportFailureResponse, error) {
-	content, err := payload.Marshal(r.event)
+	request, err := r.request()
 	if err != nil {
-		return nil, fmt.Errorf("encode the event: %w", err)
+		return nil, err
 	}
-	write := ledger.Write{
-		Key: r.at.key, Tenant: r.at.tenant,
-		Requests: []ledger.Request{{ID: "report:" + r.event.GetEventId(), Payload: content}},
-	}
-	results, err := r.service.ledger.Update(ctx, write, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
-		return r.judge(ctx, c)
-	})
+	f := fold{service: r.service, at: r.at, requests: []ledger.Request{request}, entries: []entry{r}}
+	results, err := f.carryOut(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return r.respond(ctx, results[0])
 }
 
-// judge decides on the customer as it stands, and makes the answer to be stored.
-func (r *report) judge(ctx context.Context, c recovery.Customer) (ledger.Judgement, error) {
-	rules, err := r.service.rulesFor(ctx, c)
+// request is what is carried out once.
+func (r *report) request() (ledger.Request, error) {
+	content, err := payload.Marshal(r.event)
 	if err != nil {
-		return ledger.Judgement{}, err
+		return ledger.Request{}, fmt.Errorf("encode the event: %w", err)
 	}
-	c, k, err := r.decide(ctx, c, rules, r.service.now())
+	return ledger.Request{ID: "report:" + r.event.GetEventId(), Payload: content}, nil
+}
+
+// take decides on the customer as it stands, and makes the answer to be stored.
+func (r *report) take(ctx context.Context, c recovery.Customer, rules recovery.Rules, now time.Time) (recovery.Customer, []byte, error) {
+	after, k, err := r.decide(ctx, c, rules, now)
 	if err != nil {
-		return ledger.Judgement{}, err
+		return c, nil, err
 	}
 	r.judged = k
 	answer, err := written(r.at, &k, rules)
 	if err != nil {
-		return ledger.Judgement{}, fmt.Errorf("encode the case: %w", err)
+		return c, nil, fmt.Errorf("encode the case: %w", err)
 	}
-	return ledger.Judgement{Customer: c, Answers: [][]byte{answer}, Due: c.NextDue(rules)}, nil
+	return after, answer, nil
 }
 
 // decide takes the event in.
@@ -96,7 +95,7 @@ func (r *report) decide(ctx context.Context, c recovery.Customer, rules recovery
 		spans.Failed(span)
 		return c, recovery.Case{}, err
 	}
-	event.TraceParent = r.trace
+	event.TraceParent = spans.TraceParent(ctx)
 	c, k, err := recovery.Report(c, event, rules, now)
 	if err != nil {
 		spans.Failed(span)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 
 	"github.com/makeamends/amends/internal/ledger"
@@ -21,6 +22,7 @@ type Names interface {
 // Writer changes customers.
 type Writer interface {
 	Update(ctx context.Context, w ledger.Write, judge ledger.Judge) ([]ledger.Result, error)
+	Together(ctx context.Context, n int, do func(ctx context.Context, i int))
 }
 
 // Reader reads customers and cases.
@@ -67,6 +69,7 @@ type Service struct {
 	inspect  *inspector
 	watching Watching
 	admit    func(context.Context) (done func(), err error)
+	ahead    *semaphore.Weighted // what all streams of Ingest together have read ahead
 }
 
 // Config is what a Service works with.
@@ -80,8 +83,8 @@ type Config struct {
 	Tracer trace.Tracer
 	// Watching follows transitions.
 	Watching Watching
-	// Admit waits until an item of a stream may be carried out, and fails only
-	// when the context ends; nil: it may at once.
+	// Admit waits until items of a stream may be carried out, and fails only when
+	// the context ends; nil: they may at once.
 	Admit func(ctx context.Context) (done func(), err error)
 }
 
@@ -89,7 +92,7 @@ type Config struct {
 // compile, which a test of the contract excludes.
 func New(c Config) (*Service, error) {
 	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer,
-		watching: c.Watching, admit: c.Admit}
+		watching: c.Watching, admit: c.Admit, ahead: semaphore.NewWeighted(allWindowWeight)}
 	if s.admit == nil {
 		s.admit = func(context.Context) (func(), error) { return func() {}, nil }
 	}

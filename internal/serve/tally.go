@@ -55,11 +55,13 @@ func earlier(was []recovery.Case, number int64) *recovery.Case {
 
 // kase counts what has happened to one case.
 func (t *tally) kase(ctx context.Context, was, k *recovery.Case) {
+	reports := k.Accounts[max(0, len(k.Accounts)-reported(k)):]
 	for _, happened := range k.Fresh {
 		t.metrics.Happened(transitionName(happened.Change))
 		switch happened.Change {
 		case recovery.ChangeOpened, recovery.ChangeJoined:
-			t.decision(ctx, k)
+			t.decision(ctx, k, &reports[0])
+			reports = reports[min(1, len(reports)-1):]
 		case recovery.ChangeMissed:
 			t.metrics.DeadlineMissed(happened.Milestone.String())
 			t.metrics.Recorded(t.now().Sub(happened.At))
@@ -75,10 +77,20 @@ func (t *tally) kase(ctx context.Context, was, k *recovery.Case) {
 	t.proposed(was, k)
 }
 
-// decision counts a report.
-func (t *tally) decision(ctx context.Context, k *recovery.Case) {
+// reported is how many failures one change has reported: more than one in bulk.
+func reported(k *recovery.Case) (n int) {
+	for _, t := range k.Fresh {
+		if t.Change == recovery.ChangeOpened || t.Change == recovery.ChangeJoined {
+			n++
+		}
+	}
+	return n
+}
+
+// decision counts a report, by the case as the change has left it.
+func (t *tally) decision(ctx context.Context, k *recovery.Case, report *recovery.Failure) {
 	t.metrics.Decided(ctx, k.Assessment.Risk.Band.String(), k.Newest(recovery.FirstResponse).BoundBy.String(), k.Assessment.Risk.Ignored)
-	for kind := range k.Accounts[len(k.Accounts)-1].Kinds.All() {
+	for kind := range report.Kinds.All() {
 		t.metrics.DecidedKind(kind.String())
 	}
 }

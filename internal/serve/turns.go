@@ -43,6 +43,7 @@ func (t *turns) take(ctx context.Context, key ledger.Key) (done func(), err erro
 		return done, nil
 	default:
 	}
+	ledger.FallBehind(ctx)
 	defer stepAside(ctx)()
 	select {
 	case l.turn <- struct{}{}:

@@ -13,11 +13,15 @@ import (
 // Streams last for hours: what passes through them has traces of its own, one a
 // piece, and these link to where they belong.
 
-// Item begins the trace of one item that came in a stream. It links to the
-// stream.
-func Item(ctx context.Context, tracer trace.Tracer) (context.Context, trace.Span) {
-	return tracer.Start(ctx, "recovery.ingest", trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer),
+// Items begins the trace of items of one customer that came in a stream and are
+// carried out together. It links to the stream.
+func Items(ctx context.Context, tracer trace.Tracer, n int) (context.Context, trace.Span) {
+	ctx, span := tracer.Start(ctx, "recovery.ingest", trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer),
 		trace.WithLinks(links(TraceParent(ctx))...))
+	if span.IsRecording() {
+		span.SetAttributes(attribute.Int("recovery.items", n))
+	}
+	return ctx, span
 }
 
 // Deliver begins the trace of one event that is sent to one who watches. It

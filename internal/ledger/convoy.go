@@ -1,0 +1,162 @@
+package ledger
+
+import (
+	"context"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// Together does n things, each of which changes a customer by [Ledger.Update], and
+// returns when all are done. What they ask of Redis travels together: a pipeline
+// leaves when each of them waits for an answer, has ended, or has fallen behind.
+//
+// They take turns with the processor, so that much work in bulk hinders other calls
+// no more than one call does. Whoever has to wait for anything else must say so by
+// [FallBehind].
+func (l *Ledger) Together(ctx context.Context, n int, do func(ctx context.Context, i int)) {
+	if n == 1 {
+		do(ctx, 0)
+		return
+	}
+	c := &convoy{ctx: ctx, client: l.client, members: n, next: newTrip()}
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			c.turn.Lock()
+			m := &member{convoy: c}
+			defer m.leave()
+			do(context.WithValue(ctx, memberKey{}, m), i)
+		})
+	}
+	all.Wait()
+}
+
+// FallBehind says that what is done with this context goes on alone, since it waits
+// for something else than Redis, or for longer than the others should. It does
+// nothing outside of [Ledger.Together].
+func FallBehind(ctx context.Context) {
+	if m, ok := ctx.Value(memberKey{}).(*member); ok {
+		m.leave()
+	}
+}
+
+// convoy is who travels together.
+type convoy struct {
+	ctx    context.Context // of its pipelines
+	client redis.UniversalClient
+	turn   sync.Mutex // held by the one member that uses the processor
+
+	mu      sync.Mutex
+	members int // who have neither ended nor fallen behind
+	next    *trip
+}
+
+// trip is one pipeline.
+type trip struct {
+	commands []redis.Cmder
+	back     chan struct{} // closed when all are answered
+}
+
+func newTrip() *trip { return &trip{back: make(chan struct{})} }
+
+// member is one of a convoy. It is used by one goroutine.
+type member struct {
+	convoy *convoy
+	left   bool
+}
+
+type memberKey struct{}
+
+// leave gives up the place of a member, who need not be waited for any more.
+func (m *member) leave() {
+	if m.left {
+		return
+	}
+	m.left = true
+	c := m.convoy
+	c.mu.Lock()
+	c.members--
+	if t := c.complete(); t != nil {
+		go t.travel(c)
+	}
+	c.mu.Unlock()
+	c.turn.Unlock()
+}
+
+// send adds a command to the next pipeline, and returns when it is answered.
+func (m *member) send(command redis.Cmder) {
+	c := m.convoy
+	c.mu.Lock()
+	t := c.next
+	t.commands = append(t.commands, command)
+	last := c.complete() != nil
+	c.mu.Unlock()
+	c.turn.Unlock()
+	if last {
+		t.travel(c)
+	} else {
+		<-t.back
+	}
+	c.turn.Lock()
+}
+
+// complete gives the trip that nobody is missing from, and prepares the next one;
+// nil: somebody is.
+func (c *convoy) complete() *trip {
+	t := c.next
+	if len(t.commands) == 0 || len(t.commands) < c.members {
+		return nil
+	}
+	c.next = newTrip()
+	return t
+}
+
+// travel sends the pipeline. Each command keeps its own error.
+func (t *trip) travel(c *convoy) {
+	defer close(t.back)
+	pipe := c.client.Pipeline()
+	for _, command := range t.commands {
+		_ = pipe.Process(c.ctx, command) // queued
+	}
+	_, _ = pipe.Exec(c.ctx)
+}
+
+// process sends a command, together with others if it has company.
+func (l *Ledger) process(ctx context.Context, command redis.Cmder) {
+	if m, ok := ctx.Value(memberKey{}).(*member); ok && !m.left {
+		m.send(command)
+		return
+	}
+	_ = l.client.Process(ctx, command) // the command keeps the error
+}
+
+// scripter is where a script is run: alone, or together with others.
+func (l *Ledger) scripter(ctx context.Context) redis.Scripter {
+	if m, ok := ctx.Value(memberKey{}).(*member); ok && !m.left {
+		return travelling{l.client, m}
+	}
+	return l.client
+}
+
+// travelling runs scripts in the pipelines of a convoy.
+type travelling struct {
+	redis.UniversalClient
+	member *member
+}
+
+// EvalSha runs the script of that hash.
+func (t travelling) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	return t.run(t.Pipeline().EvalSha(ctx, sha, keys, args...))
+}
+
+// Eval runs that script.
+func (t travelling) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
+	return t.run(t.Pipeline().Eval(ctx, script, keys, args...))
+}
+
+// run sends what a pipeline of its own has only made.
+func (t travelling) run(command *redis.Cmd) *redis.Cmd {
+	t.member.send(command)
+	return command
+}

@@ -1,0 +1,87 @@
+package rpc
+
+import (
+	"context"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+	"google.golang.org/protobuf/proto"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// How much of bulk loads is held in memory: from when an item is read until its
+// answer has been taken. An item counts with its own size and with what an answer
+// and everything around it takes.
+const (
+	windowWeight    = 2 << 20  // of one stream
+	allWindowWeight = 64 << 20 // of all streams together
+	failureWeight   = 6 << 10
+	leastWeight     = 1 << 10
+)
+
+func weigh(i *recoveryv1.IngestRequest) int64 {
+	weight := int64(leastWeight)
+	if i.HasFailure() {
+		weight = failureWeight
+	}
+	return min(windowWeight, weight+int64(proto.Size(i)))
+}
+
+// window is what one stream has read ahead.
+type window struct {
+	own *semaphore.Weighted
+	all *semaphore.Weighted // of all streams
+
+	mu     sync.Mutex
+	common int64 // what it has taken of all
+	closed bool
+}
+
+func newWindow(all *semaphore.Weighted) *window {
+	return &window{own: semaphore.NewWeighted(windowWeight), all: all}
+}
+
+// hold waits until there is room for something of that weight. Where the others
+// leave none, a stream is read on when all that it sent before is answered: so
+// streams whose answers nobody takes slow the others down and stop none.
+func (w *window) hold(ctx context.Context, weight int64) (release func(), err error) {
+	if err := w.own.Acquire(ctx, weight); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	if w.share(weight) {
+		return func() {
+			w.share(-weight)
+			w.own.Release(weight)
+		}, nil
+	}
+	if err := w.own.Acquire(ctx, windowWeight-weight); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	return func() { w.own.Release(windowWeight) }, nil
+}
+
+// share takes a part of what all streams have, if there is as much, or gives one
+// back.
+func (w *window) share(weight int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.closed:
+		return true
+	case weight < 0:
+		w.all.Release(-weight)
+	case !w.all.TryAcquire(weight):
+		return false
+	}
+	w.common += weight
+	return true
+}
+
+// close gives everything back.
+func (w *window) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	w.all.Release(w.common)
+}
