@@ -60,19 +60,41 @@ func (l *Ledger) connect() error {
 // embed runs a Redis in the process itself.
 func (l *Ledger) embed() error {
 	server := miniredis.NewMiniRedis()
-	server.ClockTTL(true) // its time stands still otherwise
 	password := rand.Text()
 	server.RequireAuth(password) // it listens on a loopback port that others on this machine see
 	if err := server.Start(); err != nil {
 		return fmt.Errorf("start the embedded store: %w", err)
 	}
 	l.closers = append(l.closers, closer(server.Close))
+	l.closers = append(l.closers, age(server))
 	l.store.password = password
 	l.client = l.newMetered(l.serverOptions(server.Addr()))
 	l.closers = append(l.closers, l.client)
 	l.opts.Logger.Warn("the embedded store keeps nothing: all customers are gone when this process ends; " +
 		"to keep them, name a Redis with redis://HOST:PORT")
 	return nil
+}
+
+// age lets what has outlived its time go, every second: by itself the embedded
+// store either never does or looks at every key before each command.
+func age(server *miniredis.Miniredis) closer {
+	ticker := time.NewTicker(time.Second)
+	over := make(chan struct{})
+	go func() {
+		for last := time.Now(); ; {
+			select {
+			case now := <-ticker.C:
+				server.FastForward(now.Sub(last))
+				last = now
+			case <-over:
+				return
+			}
+		}
+	}()
+	return func() {
+		ticker.Stop()
+		close(over)
+	}
 }
 
 type closer func()

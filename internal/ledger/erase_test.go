@@ -189,9 +189,11 @@ func laterLife(t *testing.T, open opener) {
 	})
 	at.add(erasedTime)
 	mustErase(t, l, w.Key, 20*time.Millisecond)
-	time.Sleep(100 * time.Millisecond)
-	if left := traces(t, l, w.Key); len(left) > 0 {
-		t.Errorf("left after the tombstone is over: %q", left)
+	for end := time.Now().Add(10 * time.Second); len(traces(t, l, w.Key)) > 0; {
+		if time.Now().After(end) {
+			t.Fatalf("left after the tombstone is over: %q", traces(t, l, w.Key))
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 
