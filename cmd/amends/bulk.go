@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
+	"iter"
 	"sync"
 	"sync/atomic"
 
@@ -29,15 +29,26 @@ type unit struct {
 	done  chan struct{}
 }
 
+// giveUp leaves the unit unsent.
+func (u *unit) giveUp() {
+	for _, it := range u.items {
+		it.err = errNotSent
+	}
+	close(u.done)
+}
+
 // bulk sends the records of a file with several calls at once and hands them back in the order of the file.
 type bulk struct {
 	lanes  int // calls at once
 	batch  int // items of one call
+	ahead  int // how many units may be read before the first is answered; 0: some for each lane
 	decode func(*item)
 	// lane keeps together what must be sent in the order of the file: equal numbers never overtake each other.
 	lane func(*item) uint32
 	send func(context.Context, []*item)
-	emit func(*item) error
+	// carry deals with the units of a lane, instead of send.
+	carry func(context.Context, <-chan *unit)
+	emit  func(*item) error
 
 	unavailable atomic.Int64 // calls in a row that found no service
 	stopped     atomic.Bool
@@ -45,17 +56,20 @@ type bulk struct {
 
 // run sends every record. After patience for a service that is not there has run out, or when ctx ends, the rest is handed back as
 // errNotSent. It fails only if emit does.
-func (b *bulk) run(ctx context.Context, in io.Reader) error {
+func (b *bulk) run(ctx context.Context, source iter.Seq[record]) error {
 	ctx, cancel := context.WithCancel(ctx)
-	order := make(chan *unit, 4*b.lanes)
+	order := make(chan *unit, max(4*b.lanes, b.ahead))
+	if b.carry == nil {
+		b.carry = b.work
+	}
 	lanes := make([]chan *unit, b.lanes)
 	var working sync.WaitGroup
 	for i := range lanes {
 		lanes[i] = make(chan *unit, 4)
-		working.Go(func() { b.work(ctx, lanes[i]) })
+		working.Go(func() { b.carry(ctx, lanes[i]) })
 	}
 	working.Go(func() {
-		b.read(in, lanes, order)
+		b.read(source, lanes, order)
 		close(order)
 		for _, lane := range lanes {
 			close(lane)
@@ -80,7 +94,7 @@ func (b *bulk) run(ctx context.Context, in io.Reader) error {
 }
 
 // read turns records into units and hands each to its lane, and to order so that the answers keep theirs.
-func (b *bulk) read(in io.Reader, lanes []chan *unit, order chan<- *unit) {
+func (b *bulk) read(source iter.Seq[record], lanes []chan *unit, order chan<- *unit) {
 	waiting := &unit{done: make(chan struct{})}
 	flush := func() {
 		if len(waiting.items) > 0 {
@@ -89,7 +103,7 @@ func (b *bulk) read(in io.Reader, lanes []chan *unit, order chan<- *unit) {
 			waiting = &unit{done: make(chan struct{})}
 		}
 	}
-	for r := range records(in) {
+	for r := range source {
 		it := &item{record: r}
 		if it.err == nil {
 			b.decode(it)
@@ -114,14 +128,12 @@ const patience = 3
 func (b *bulk) work(ctx context.Context, lane <-chan *unit) {
 	for u := range lane {
 		if ctx.Err() != nil || b.stopped.Load() {
-			for _, it := range u.items {
-				it.err = errNotSent
-			}
+			u.giveUp()
 		} else {
 			b.send(ctx, u.items)
 			b.watch(u.items)
+			close(u.done)
 		}
-		close(u.done)
 	}
 }
 

@@ -36,18 +36,32 @@ func shortNames[E enum]() ([]string, map[string]E) {
 
 // parseEnum reads one value by its short or full name, in any case, with dashes or underscores.
 func parseEnum[E enum](text string) (E, error) {
-	names, numbers := shortNames[E]()
 	var zero E
-	prefix := strings.TrimSuffix(string(zero.Descriptor().Values().ByNumber(0).Name()), "UNSPECIFIED")
-	name := strings.TrimPrefix(strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(text), "-", "_")), prefix)
-	if value, ok := numbers[name]; ok {
-		return value, nil
+	number, err := enumNumber(zero.Descriptor(), text)
+	return E(number), err
+}
+
+// enumNumber does the same for an enum that only its descriptor tells.
+func enumNumber(enum protoreflect.EnumDescriptor, text string) (protoreflect.EnumNumber, error) {
+	name := strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(text), "-", "_"))
+	name = strings.TrimPrefix(name, enumPrefix(enum))
+	names := make([]string, 0, enum.Values().Len())
+	for i := range enum.Values().Len() {
+		value := enum.Values().Get(i)
+		if value.Number() == 0 {
+			continue
+		}
+		known := strings.TrimPrefix(string(value.Name()), enumPrefix(enum))
+		if name == known {
+			return value.Number(), nil
+		}
+		names = append(names, known)
 	}
 	hint := ""
 	if near := config.Nearest(name, names); near != "" {
 		hint = fmt.Sprintf(" (did you mean %s?)", near)
 	}
-	return zero, fmt.Errorf("%q is not one of %s%s", text, strings.Join(names, ", "), hint)
+	return 0, fmt.Errorf("%q is not one of %s%s", text, strings.Join(names, ", "), hint)
 }
 
 // enumValue is a flag of one enum value.

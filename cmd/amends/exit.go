@@ -42,7 +42,8 @@ func exitCodesTopic() *cobra.Command {
      same id (of the event, or --request-id of a step): a repeated id changes nothing twice.
   6  The caller is not known to the service, or may not do this.
 
-When some lines of a file (-f) failed, the code is the one of the first failed line.`,
+When some lines of a file failed, the code is the one of the first failed line. A file
+that was interrupted (ingest) leaves with 5: the same command goes on.`,
 	}
 }
 
@@ -64,7 +65,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, new(*choiceError)):
 		return exitConflict
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, new(*stopped)):
 		return exitUnavailable
 	}
 	if client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_POLICY_INVALID {

@@ -102,7 +102,7 @@ func (f *fileFlags) transfer(ctx context.Context, app *app, b *bulk, write func(
 		}
 		return keep(rescue, it.raw)
 	}
-	if err := b.run(ctx, in); err != nil {
+	if err := b.run(ctx, records(in)); err != nil {
 		return err
 	}
 	bar.clear()
@@ -118,7 +118,9 @@ func complain(w io.Writer, name string, it *item) {
 	place := fmt.Sprintf("%s:%d: ", name, it.line)
 	e := ofService(it.err)
 	if e == nil {
-		fmt.Fprintf(w, "%s%v\n", place, it.err)
+		for line := range strings.SplitSeq(it.err.Error(), "\n") {
+			fmt.Fprintf(w, "%s%s\n", place, line)
+		}
 		return
 	}
 	fmt.Fprintf(w, "%s%s\n", place, headline(e))

@@ -25,19 +25,24 @@ type record struct {
 func records(r io.Reader) iter.Seq[record] {
 	return func(yield func(record) bool) {
 		in := bufio.NewReader(r)
-		if start, err := in.Peek(3); err == nil && bytes.Equal(start, []byte("\xef\xbb\xbf")) {
-			_, _ = in.Discard(3)
-		}
+		skipMark(in)
 		first, blank, err := firstByte(in)
 		switch {
 		case errors.Is(err, io.EOF):
 		case err != nil:
-			yield(record{line: blank + 1, err: err})
+			yield(record{line: blank + 1, err: &brokenOff{err}})
 		case first == '[':
 			array(in, blank, yield)
 		default:
 			lines(in, blank, yield)
 		}
+	}
+}
+
+// skipMark passes over the mark of byte order with which some programs begin UTF-8.
+func skipMark(in *bufio.Reader) {
+	if start, err := in.Peek(3); err == nil && bytes.Equal(start, []byte("\xef\xbb\xbf")) {
+		_, _ = in.Discard(3)
 	}
 }
 
@@ -60,37 +65,81 @@ func firstByte(in *bufio.Reader) (first byte, lines int, err error) {
 
 // lines gathers lines until they are a whole value.
 func lines(in *bufio.Reader, before int, yield func(record) bool) {
-	scanner := bufio.NewScanner(in)
-	scanner.Buffer(make([]byte, 64<<10), mostRecordBytes)
-	number := before
+	reader := lineReader{in: in, number: before}
 	open := record{}
-	for scanner.Scan() {
-		number++
-		line := scanner.Bytes()
+	give := func(r record) bool { open = record{}; return yield(r) }
+	for {
+		line, err := reader.next()
+		if err != nil && !errors.Is(err, errTooLong) {
+			if errors.Is(err, io.EOF) && len(open.raw) > 0 {
+				yield(checked(open))
+			} else if !errors.Is(err, io.EOF) {
+				yield(record{line: reader.number + 1, err: &brokenOff{err}})
+			}
+			return
+		}
 		// An object that begins while one is open shows that the latter was cut off.
-		if len(open.raw) > 0 && (bytes.HasPrefix(line, []byte("{")) || len(open.raw)+len(line) > mostRecordBytes) {
-			if !yield(checked(open)) {
+		if len(open.raw) > 0 && (err != nil || bytes.HasPrefix(line, []byte("{")) || len(open.raw)+len(line) > mostRecordBytes) {
+			if !give(checked(open)) {
 				return
 			}
-			open = record{}
 		}
-		if len(open.raw) == 0 && len(bytes.TrimSpace(line)) == 0 {
+		switch {
+		case err != nil:
+			if !give(record{line: reader.number, raw: bytes.Clone(line), err: noJSON(err)}) {
+				return
+			}
+		case len(open.raw) == 0 && len(bytes.TrimSpace(line)) == 0:
+		case open.add(reader.number, line):
+			if !give(checked(open)) {
+				return
+			}
+		}
+	}
+}
+
+// brokenOff is why nothing was read from there on.
+type brokenOff struct{ cause error }
+
+func (e *brokenOff) Error() string { return fmt.Sprintf("%v; nothing from here on was read", e.cause) }
+func (e *brokenOff) Unwrap() error { return e.cause }
+
+// lineReader reads lines, each into the place of the one before.
+type lineReader struct {
+	in     *bufio.Reader
+	number int // of the last line
+	line   []byte
+}
+
+var errTooLong = fmt.Errorf("longer than %d bytes", mostRecordBytes)
+
+// mostShown is how much is kept of a line that is too long.
+const mostShown = 1 << 10
+
+// next gives a line without its end. One that is too long is passed over: what it begins with comes with errTooLong. A line on which the
+// reader fails is none: nobody knows what is missing of it.
+func (l *lineReader) next() ([]byte, error) {
+	l.line = l.line[:0]
+	long := false
+	for {
+		part, err := l.in.ReadSlice('\n')
+		if room := mostRecordBytes - len(l.line); len(part) > room {
+			part, long = part[:room], true
+		}
+		l.line = append(l.line, part...)
+		switch {
+		case errors.Is(err, bufio.ErrBufferFull):
 			continue
+		case errors.Is(err, io.EOF) && len(l.line) == 0:
+			return nil, io.EOF
+		case err != nil && !errors.Is(err, io.EOF):
+			return nil, err
 		}
-		if open.add(number, line) {
-			if !yield(checked(open)) {
-				return
-			}
-			open = record{}
+		l.number++
+		if long {
+			return l.line[:mostShown], errTooLong
 		}
-	}
-	if len(open.raw) > 0 && !yield(checked(open)) {
-		return
-	}
-	if errors.Is(scanner.Err(), bufio.ErrTooLong) {
-		yield(record{line: number + 1, err: noJSON(fmt.Errorf("longer than %d bytes; nothing from here on was read", mostRecordBytes))})
-	} else if scanner.Err() != nil {
-		yield(record{line: number + 1, err: scanner.Err()})
+		return bytes.TrimSuffix(bytes.TrimSuffix(l.line, []byte("\n")), []byte("\r")), nil
 	}
 }
 
@@ -138,7 +187,7 @@ func array(in io.Reader, before int, yield func(record) bool) {
 	for decoder.More() {
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
-			yield(record{line: before + counter.lineOf(err), err: fmt.Errorf("%w; nothing from here on was read", noJSON(err))})
+			yield(record{line: before + counter.lineOf(err), err: &brokenOff{noJSON(err)}})
 			return
 		}
 		end := decoder.InputOffset()
@@ -147,7 +196,7 @@ func array(in io.Reader, before int, yield func(record) bool) {
 		}
 	}
 	if _, err := decoder.Token(); err != nil {
-		yield(record{line: before + counter.lineOf(err), err: noJSON(fmt.Errorf("the array is not closed: %w", err))})
+		yield(record{line: before + counter.lineOf(err), err: &brokenOff{noJSON(fmt.Errorf("the array is not closed: %w", err))}})
 	}
 }
 

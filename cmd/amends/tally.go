@@ -25,6 +25,7 @@ func (t tally) err() error {
 // tally counts what became of the items.
 type tally struct {
 	recorded, replayed, failed, notSent int
+	before                              int // of these, in an earlier run that this one goes on with
 	first                               error
 }
 

@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/makeamends/amends/client"
+	"github.com/makeamends/amends/internal/rpc"
+	"github.com/makeamends/amends/internal/show"
+)
+
+// ingesting is one run of `amends ingest`.
+type ingesting struct {
+	*app
+	connection  *connection
+	output      *string
+	format      oneOf
+	tenant      string
+	rejectsPath string
+	notePath    string
+	restart     bool
+	makeIDs     bool
+	dryRun      bool
+
+	check func(proto.Message) ([]string, error) // finds what breaks the contract; nil: the service does
+	mu    sync.Mutex                            // held by whoever counts or says something
+}
+
+func ingestCommand(app *app) *cobra.Command {
+	i := &ingesting{app: app, format: oneOf{value: formatAuto, known: []string{formatAuto, formatNDJSON, formatCSV}}}
+	cmd := &cobra.Command{
+		Use:        "ingest FILE...",
+		GroupID:    groupCall,
+		SuggestFor: []string{"load", "import", "bulk", "upload"},
+		Short:      "Take in files of failures and good experiences, of any size",
+		Long:       ingestHelp,
+		Example: `  # what the files would do, without a service
+  amends ingest --dry-run examples/history.csv examples/history.ndjson
+
+  # take them in
+  amends ingest examples/history.csv examples/history.ndjson
+
+  # packed, or out of another program
+  gzip -c examples/history.csv | amends ingest -
+
+  # send again what was refused, after it was mended
+  amends ingest history.csv.rejects.ndjson`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("name a FILE, or - for standard input")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return i.run(cmd, args) },
+	}
+	i.connection, i.output = addConnection(cmd), addFormat(cmd)
+	i.connection.timeout = time.Minute
+	wait := cmd.Flag("timeout")
+	wait.Usage, wait.DefValue = "how long to try again while no service answers", "1m"
+	flags := cmd.Flags()
+	flags.Var(&i.format, "format", "`FORM` of the files: ndjson, csv, or auto to tell by content and name")
+	registerChoice(cmd, "format", i.format.known)
+	flags.StringVar(&i.tenant, "tenant", "", "`NAME` of the tenant of records that name none (default: default)")
+	flags.StringVar(&i.rejectsPath, "rejects", "", "`FILE` for the records that are refused (default: FILE.rejects.ndjson)")
+	flags.StringVar(&i.notePath, "progress", "", "`FILE` that remembers how far it is, to go on there (default: FILE.progress)")
+	flags.BoolVar(&i.restart, "restart", false, "begin at the beginning, whatever an earlier run has left")
+	flags.BoolVar(&i.makeIDs, "make-ids", false, "give records without an id one that is made of their content: equal records count once")
+	flags.BoolVar(&i.dryRun, "dry-run", false, "read and check the files here, and send nothing")
+	return cmd
+}
+
+func (i *ingesting) run(cmd *cobra.Command, paths []string) error {
+	if err := i.sane(cmd, paths); err != nil {
+		return err
+	}
+	var opened *client.Client
+	if i.dryRun {
+		check, err := rpc.NewCheck()
+		if err != nil {
+			return err
+		}
+		i.check = check
+	} else {
+		c, err := i.connection.dial()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		opened = c
+	}
+	var loads []show.Load
+	var first error
+	for _, path := range paths {
+		in := &intake{ingesting: i, path: path, notes: i.besides(path, i.notePath, ".progress"), bar: newProgress(i.app)}
+		in.rejects = &rejects{path: i.besides(path, i.rejectsPath, ".rejects.ndjson")}
+		in.bar.log, in.noted = i.stderr, i.now()
+		if i.dryRun && i.rejectsPath == "" {
+			in.rejects.path = ""
+		}
+		err := in.send(cmd.Context(), opened)
+		in.bar.clear()
+		if !in.isOpen {
+			first = errors.Join(first, err)
+			break
+		}
+		if err = in.end(cmd.Context(), err); in.isWhole || in.note.Records > 0 {
+			loads = append(loads, in.load())
+		}
+		if first == nil {
+			first = err
+		}
+		if !in.isWhole {
+			break
+		}
+	}
+	if err := i.print(cmd, loads); err != nil {
+		return err
+	}
+	return first
+}
+
+// sane finds flags that make no sense together.
+func (i *ingesting) sane(cmd *cobra.Command, paths []string) error {
+	fault := func(text string, args ...any) error {
+		return &usageError{err: fmt.Errorf(text, args...), command: cmd.CommandPath()}
+	}
+	switch {
+	case len(paths) > 1 && i.rejectsPath != "":
+		return fault("--rejects is for one FILE; several have one each, beside them")
+	case len(paths) > 1 && i.notePath != "":
+		return fault("--progress is for one FILE; several have one each, beside them")
+	}
+	for n, path := range paths {
+		for _, other := range append(paths[:n:n], i.rejectsPath, i.notePath) {
+			if isSame(path, other) {
+				return fault("%s is named twice", path)
+			}
+		}
+	}
+	return nil
+}
+
+func isSame(one, other string) bool {
+	a, errA := os.Stat(one)
+	b, errB := os.Stat(other)
+	return one == other || errA == nil && errB == nil && os.SameFile(a, b)
+}
+
+// besides is a file that belongs to the one of the path; standard input has none of its own.
+func (i *ingesting) besides(path, named, ending string) string {
+	if named != "" || path == "-" {
+		return named
+	}
+	return path + ending
+}
+
+// end leaves what a later run needs, and says what to do next.
+func (in *intake) end(ctx context.Context, failed error) error {
+	if in.isWhole && !in.halted && failed == nil {
+		if in.notes != "" && !in.dryRun {
+			_ = os.Remove(in.notes) // where it is not, nothing is lost
+		}
+		in.advise()
+		return in.counts.refusals(in.rejects)
+	}
+	in.isWhole = false
+	switch in.keep(); {
+	case in.dryRun || in.note.Records == 0:
+	case in.notes != "":
+		in.tell("stopped after line %d; the same command goes on from there", in.note.Line)
+	default:
+		in.tell("stopped after line %d; nothing remembers that (see --progress), but what is sent again counts once", in.note.Line)
+	}
+	if failed == nil && ctx.Err() != nil {
+		return &stopped{ctx.Err()}
+	}
+	return failed
+}
+
+// stopped is a load that was interrupted.
+type stopped struct{ cause error }
+
+func (e *stopped) Error() string { return "interrupted" }
+func (e *stopped) Unwrap() error { return e.cause }
+
+// advise says what to do about what was refused.
+func (in *intake) advise() {
+	if in.rejects.written > 0 {
+		in.tell("refused records and the reasons are in %s (customer data); mend it, then: amends ingest %s", in.rejects.path, in.rejects.path)
+	}
+	if in.noIDs > 0 && !in.makeIDs {
+		in.tell("%d records have no id: give each one that stays the same whenever it is sent, or see --make-ids", in.noIDs)
+	}
+}
+
+// refusals is nil if nothing was refused.
+func (t tally) refusals(r *rejects) error {
+	if t.first == nil {
+		return nil
+	}
+	return &bulkError{first: t.first, text: fmt.Sprintf("%d of %d records were refused", t.failed, t.recorded+t.replayed+t.failed)}
+}
+
+// print writes the summary.
+func (i *ingesting) print(cmd *cobra.Command, loads []show.Load) error {
+	if len(loads) == 0 {
+		return nil
+	}
+	if *i.output == "json" {
+		return json.NewEncoder(i.stdout).Encode(map[string]any{"dryRun": i.dryRun, "files": loads})
+	}
+	_, err := fmt.Fprint(i.stdout, show.Loads(loads, i.dryRun, i.page(cmd)))
+	return err
+}

@@ -1,0 +1,279 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/makeamends/amends/internal/show"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// intake is one file on its way into the service.
+type intake struct {
+	*ingesting
+	path    string
+	text    *text
+	table   *table // nil: the file is JSON
+	source  iter.Seq[record]
+	rejects *rejects
+	note    note
+	notes   string // where the note is kept; empty: nowhere
+	noted   time.Time
+	read    fingerprint
+	counts  tally
+	bar     *progress
+	told    int  // faults that were told
+	noIDs   int  // records that were refused for they have none
+	isOpen  bool // something may have been read
+	isWhole bool // the file was read to its end
+	halted  bool // at the first record without an answer
+}
+
+// open makes the file ready to be read from where an earlier run has come.
+func (in *intake) open(ctx context.Context) error {
+	if err := in.begin(ctx); err != nil {
+		return err
+	}
+	in.note = note{Server: in.connection.server, Tenant: in.tenant, Format: in.text.format, MakeIDs: in.makeIDs}
+	if in.dryRun {
+		return nil
+	}
+	earlier, err := readNote(in.notes)
+	if in.restart && (err != nil || earlier != nil) {
+		in.tell("beginning anew, as --restart says")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if earlier == nil {
+		in.rejects.fresh = in.rejectsPath == ""
+		return in.rejects.check()
+	}
+	if !earlier.isOf(&in.note) {
+		in.tell("%s is of another server, tenant or format: beginning anew", in.notes)
+		return nil
+	}
+	if !in.skip(earlier) {
+		in.text.close()
+		if in.path == "-" {
+			return &usageError{err: fmt.Errorf("standard input does not begin with the %d records that %s is about: give the same again, or begin anew with --restart", earlier.Records, in.notes)}
+		}
+		in.tell("the file has changed in what an earlier run had taken in: beginning anew")
+		return in.begin(ctx)
+	}
+	in.tell("going on after line %d: an earlier run came so far (--restart begins anew)", earlier.Line)
+	in.note, in.counts, in.bar.begun = *earlier, earlier.tally(), in.text.share()
+	return in.rejects.goOn(earlier.Rejects)
+}
+
+// begin opens the file at its beginning.
+func (in *intake) begin(ctx context.Context) (err error) {
+	in.read, in.table = newFingerprint(), nil
+	if in.text, err = in.openText(ctx, in.path, in.format.value); err != nil {
+		return err
+	}
+	in.bar.share = nil
+	if in.text.size > 0 {
+		in.bar.share = in.text.share
+	}
+	if in.text.format == formatNDJSON {
+		in.source = records(in.text.in)
+		return nil
+	}
+	lines := &lineReader{in: in.text.in}
+	in.source = rows(lines)
+	if in.table, err = readHeader(lines); err != nil && !errors.Is(err, io.EOF) {
+		in.text.close()
+		return &usageError{err: fmt.Errorf("%s:%d: %w", in.text.name, max(lines.number, 1), err)}
+	}
+	return nil
+}
+
+// skip passes over the records that the note is about, and is false if these are others.
+func (in *intake) skip(earlier *note) bool {
+	next, stop := iter.Pull(in.source)
+	for range earlier.Records {
+		r, ok := next()
+		if !ok {
+			stop()
+			return false
+		}
+		in.read.add(r)
+	}
+	in.source = func(yield func(record) bool) {
+		defer stop()
+		for r, ok := next(); ok && yield(r); r, ok = next() {
+		}
+	}
+	if in.read.String() == earlier.Hash {
+		return true
+	}
+	stop()
+	return false
+}
+
+// untilStopped are the records up to the moment in which nothing more is to be read.
+func (in *intake) untilStopped(ctx context.Context) iter.Seq[record] {
+	return func(yield func(record) bool) {
+		for r := range in.source {
+			if ctx.Err() != nil || !yield(r) {
+				return
+			}
+		}
+		in.isWhole = ctx.Err() == nil
+	}
+}
+
+// decode makes an item of a record.
+func (in *intake) decode(it *item) {
+	if in.table != nil {
+		in.table.decodeRow(it)
+	} else {
+		in.decodeJSON(it)
+	}
+	if it.err == nil {
+		in.complete(it.message.(*recoveryv1.IngestRequest))
+	}
+	if it.err == nil && in.check != nil {
+		it.err = in.checked(it.message)
+	}
+}
+
+// complete adds what the command line says of all records.
+func (in *intake) complete(request *recoveryv1.IngestRequest) {
+	if event := request.GetFailure(); request.HasFailure() {
+		if event.GetTenant() == "" {
+			event.SetTenant(in.tenant)
+		}
+		if in.makeIDs && event.GetEventId() == "" {
+			event.SetEventId(idOf(request))
+		}
+	}
+	if positive := request.GetInteraction(); request.HasInteraction() {
+		if positive.GetTenant() == "" {
+			positive.SetTenant(in.tenant)
+		}
+		if in.makeIDs && positive.GetInteractionId() == "" {
+			positive.SetInteractionId(idOf(request))
+		}
+	}
+}
+
+// idOf is an id made of the content: the same content has the same id wherever it stands.
+func idOf(request *recoveryv1.IngestRequest) string {
+	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(request)
+	if err != nil {
+		return "" // of texts that are no UTF-8, which the service refuses
+	}
+	sum := sha256.Sum256(raw)
+	return "made-" + hex.EncodeToString(sum[:16])
+}
+
+// checked finds what the service would find without looking anything up.
+func (in *intake) checked(message proto.Message) error {
+	faults, err := in.check(message)
+	if err != nil || len(faults) == 0 {
+		return err
+	}
+	for i := range faults {
+		faults[i] = inRecord(faults[i])
+	}
+	return &usageError{err: errors.New(strings.Join(faults, "\n"))}
+}
+
+// mostTold is how many faulty records are told of one by one where a file keeps them all.
+const mostTold = 20
+
+// emit takes one item whose fate is known, in the order of the file.
+func (in *intake) emit(it *item) error {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.halted || errors.Is(it.err, errNotSent) {
+		in.halted = true
+		return nil
+	}
+	if broken := new(brokenOff); errors.As(it.err, &broken) {
+		in.isWhole = false
+		return &usageError{err: fmt.Errorf("%s:%d: %w", in.text.name, it.line, broken)}
+	}
+	in.counts.add(it)
+	in.read.add(it.record)
+	in.note.Records++
+	in.note.Line = it.line
+	if it.err != nil {
+		if err := in.refused(it); err != nil {
+			return err
+		}
+	}
+	in.bar.draw(in.counts)
+	if now := in.now(); now.Sub(in.noted) >= noted {
+		in.noted = now
+		in.keep()
+	}
+	return nil
+}
+
+// refused tells of a record that was refused, and keeps it.
+func (in *intake) refused(it *item) error {
+	why := reasons(it.err)
+	for _, reason := range why {
+		if strings.HasPrefix(reason, "event_id: ") || strings.HasPrefix(reason, "interaction_id: ") {
+			in.noIDs++
+		}
+	}
+	if in.told++; in.told <= mostTold || in.rejects.path == "" {
+		in.bar.clear()
+		for _, reason := range why {
+			fmt.Fprintf(in.stderr, "%s:%d: %s\n", in.text.name, it.line, reason)
+		}
+	} else if in.told == mostTold+1 {
+		in.tell("more were refused; %s has all of them", in.rejects.path)
+	}
+	return in.rejects.add(in.entry(it))
+}
+
+// keep writes down how far the file has come.
+func (in *intake) keep() {
+	if in.notes == "" || in.dryRun || in.note.Records == 0 {
+		return
+	}
+	n := &in.note
+	n.Hash, n.Rejects = in.read.String(), in.rejects.written
+	n.Recorded, n.Replayed, n.Failed = in.counts.recorded, in.counts.replayed, in.counts.failed
+	if err := errors.Join(in.rejects.sync(), n.write(in.notes)); err != nil {
+		in.tell("how far it is cannot be kept, so that a later run would begin anew: %v", err)
+		in.notes = ""
+	}
+}
+
+// tell says something about the file on standard error.
+func (in *intake) tell(text string, args ...any) {
+	in.bar.clear()
+	name := in.path
+	if in.text != nil {
+		name = in.text.name
+	}
+	fmt.Fprintf(in.stderr, "%s: %s\n", name, fmt.Sprintf(text, args...))
+}
+
+// load is the line of the file in the table at the end.
+func (in *intake) load() show.Load {
+	l := show.Load{
+		File: in.text.name, Read: in.note.Records, Recorded: in.counts.recorded, Replayed: in.counts.replayed, Refused: in.counts.failed,
+		Earlier: in.counts.before, Whole: in.isWhole, Seconds: in.now().Sub(in.bar.started).Seconds(), Line: in.note.Line,
+	}
+	if in.rejects.written > 0 {
+		l.Rejects = in.rejects.path
+	}
+	return l
+}
