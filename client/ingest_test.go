@@ -130,6 +130,8 @@ func TestIngestAllTriesAgain(t *testing.T) {
 				return refusal(codes.InvalidArgument, "INVALID_REQUEST")
 			case id == "8":
 				return refusal(codes.ResourceExhausted, "MESSAGE_TOO_LARGE")
+			case id == "9":
+				return refusal(codes.ResourceExhausted, "CUSTOMER_LIMIT", after(24*time.Hour))
 			}
 			return nil
 		})
@@ -157,12 +159,12 @@ func TestIngestAllTriesAgain(t *testing.T) {
 			refused = append(refused, got.Item.GetInteraction().GetInteractionId()+" "+got.Err.Reason.String())
 		}
 	}
-	want := []string{"5 ERROR_REASON_STORE_UNAVAILABLE", "7 ERROR_REASON_INVALID_REQUEST", "8 ERROR_REASON_MESSAGE_TOO_LARGE"}
+	want := []string{"5 ERROR_REASON_STORE_UNAVAILABLE", "7 ERROR_REASON_INVALID_REQUEST", "8 ERROR_REASON_MESSAGE_TOO_LARGE", "9 ERROR_REASON_CUSTOMER_LIMIT"}
 	if n != 200 || !slices.Equal(refused, want) {
 		t.Errorf("%d results, refused %v, want %v", n, refused, want)
 	}
-	if tries["3"] != 3 || tries["5"] < 5 || tries["5"] > 8 || tries["7"] != 1 || tries["8"] != 1 {
-		t.Errorf("tries %d, %d, %d, %d; want 3, 5 or some more, 1, 1", tries["3"], tries["5"], tries["7"], tries["8"])
+	if tries["3"] != 3 || tries["5"] < 5 || tries["5"] > 8 || tries["7"] != 1 || tries["8"] != 1 || tries["9"] != 1 {
+		t.Errorf("tries %d, %d, %d, %d, %d; want 3, 5 or some more, 1, 1, 1", tries["3"], tries["5"], tries["7"], tries["8"], tries["9"])
 	}
 }
 
