@@ -4,7 +4,11 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strconv"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -104,4 +108,77 @@ func BenchmarkCodec(b *testing.B) {
 			_, _ = decodeState(string(body))
 		}
 	})
+}
+
+// BenchmarkGuess compares, by turns, changes that are guessed with changes that are
+// read first: of customers who are known, of strangers, and of those whom another
+// process has changed since, so that every guess is wrong.
+func BenchmarkGuess(b *testing.B) {
+	server := redistest.Server(b)
+	reads, elsewhere := openAt(b, server.URL(), forgetful), openAt(b, server.URL(), forgetful)
+	answer := make([]byte, 1500)
+	judge := func(c recovery.Customer, fresh []int) (Judgement, error) {
+		c = typical()
+		c.Open[0].Fresh = c.Open[0].History
+		return Judgement{Customer: c, Answers: [][]byte{answer}, Due: time.Now()}, nil
+	}
+	var n atomic.Int64
+	for name, before := range map[string]func(l *Ledger, customer string){
+		"known":    func(l *Ledger, customer string) { mustUpdate(b, l, one(l, customer, fmt.Sprint(n.Add(1))), judge) },
+		"stranger": func(*Ledger, string) {},
+		"known wrong": func(l *Ledger, customer string) {
+			mustUpdate(b, l, one(l, customer, fmt.Sprint(n.Add(1))), judge)
+			mustUpdate(b, elsewhere, one(l, customer, fmt.Sprint(n.Add(1))), judge)
+		},
+		"stranger wrong": func(l *Ledger, customer string) {
+			mustUpdate(b, elsewhere, one(l, customer, fmt.Sprint(n.Add(1))), judge)
+		},
+	} {
+		b.Run(name, func(b *testing.B) {
+			guesses := openAt(b, server.URL())
+			const batch, lanes = 320, 32
+			costs := map[*Ledger][2][]float64{}
+			for b.Loop() {
+				for _, l := range []*Ledger{reads, guesses} {
+					first := n.Add(1) * batch
+					for i := range int64(batch) {
+						before(l, fmt.Sprint("customer ", first+i))
+					}
+					own, redis := spent(), redisSpent(server)
+					var next atomic.Int64
+					var wg sync.WaitGroup
+					for range lanes {
+						wg.Go(func() {
+							for i := next.Add(1) - 1; i < batch; i = next.Add(1) - 1 {
+								l.guesses.known.wrong.Store(0)
+								l.guesses.strangers.wrong.Store(0)
+								mustUpdate(b, l, one(l, fmt.Sprint("customer ", first+i), fmt.Sprint("request ", first+i)), judge)
+							}
+						})
+					}
+					wg.Wait()
+					c := costs[l]
+					costs[l] = [2][]float64{append(c[0], (spent()-own).Seconds()*1e6/batch), append(c[1], (redisSpent(server)-redis).Seconds()*1e6/batch)}
+				}
+			}
+			med := func(x []float64) float64 { slices.Sort(x); return x[len(x)/2] }
+			b.ReportMetric(med(costs[reads][0]), "read-µs")
+			b.ReportMetric(med(costs[guesses][0]), "guess-µs")
+			b.ReportMetric(med(costs[reads][1]), "read-redis-µs")
+			b.ReportMetric(med(costs[guesses][1]), "guess-redis-µs")
+		})
+	}
+}
+
+func spent() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func redisSpent(server *redistest.Instance) time.Duration {
+	facts := parseInfo(server.Client().Info(context.Background(), "cpu").Val())
+	user, _ := strconv.ParseFloat(facts["used_cpu_user"], 64)
+	sys, _ := strconv.ParseFloat(facts["used_cpu_sys"], 64)
+	return time.Duration((user + sys) * 1e9)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +34,6 @@ type change struct {
 	lifetime string
 	member   string
 	score    string
-	answers  int    // how many requests are answered
 	pairs    []any  // field, value, ...; version and state first, then the answers
 	drops    []any  // fields
 	lists    []any  // fields that list requests to be forgotten
@@ -41,6 +41,10 @@ type change struct {
 	listed   []any  // score, member, ...
 	unlisted []any  // members
 	events   []any
+	guess    bool // made on what is remembered: have Redis look for records, and tell what stands
+
+	body    string   // the state
+	answers [][]byte // one for each fresh request
 }
 
 // change turns a judgement on what was loaded into what is to be written.
@@ -55,9 +59,11 @@ func (u *update) change(at loaded, j Judgement) (change, error) {
 	}
 	c := change{
 		from:   at.stands(),
-		to:     strconv.FormatInt(at.version()+1, 10) + "." + nonceText(u.nonce[:]),
+		to:     u.version(at.version() + 1),
 		member: string(u.write.Key),
 		score:  score(j.Due),
+
+		answers: j.Answers,
 	}
 	if len(j.Customer.Open) == 0 {
 		c.lifetime = lifetimeMS
@@ -77,10 +83,22 @@ func (u *update) change(at loaded, j Judgement) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	c.pairs[3] = body
+	c.body = string(body)
+	c.pairs[3] = c.body
 	c.open = u.names.open(next.tenant)
 	c.list(u.write, at.state.customer.Open, j.Customer)
 	return c, c.stream(origin{u.write.Key, next.tenant, now, u.write.TraceParent}, next)
+}
+
+// version names what one attempt writes. No two have the same name, not even of one
+// call: the first may be carried out after all, long after its answer was given up.
+func (u *update) version(number int64) string {
+	u.attempts++
+	token := strconv.FormatInt(number, 10) + "." + nonceText(u.nonce[:])
+	if u.attempts > 1 {
+		token += "." + strconv.Itoa(u.attempts)
+	}
+	return token
 }
 
 // sign writes on every promise that this change has made who made it.
@@ -96,7 +114,6 @@ func (u *update) sign(cases []recovery.Case) {
 
 // answers records what the fresh requests are answered.
 func (u *update) answers(c *change, answers [][]byte) error {
-	c.answers = len(u.fresh)
 	for i, n := range u.fresh {
 		r := u.requests[n]
 		record, err := r.record(u.nonce[:], answers[i])
@@ -162,9 +179,13 @@ func (c *change) stream(at origin, next state) error {
 
 // args are the arguments of commit.lua.
 func (c change) args() []any {
-	args := make([]any, 0, 11+len(c.pairs)+len(c.drops)+len(c.lists)+len(c.listed)+len(c.unlisted)+len(c.events))
-	args = append(args, c.from, c.to, c.lifetime, c.member, c.score, c.answers,
-		len(c.pairs)/2, len(c.drops), len(c.lists), len(c.listed)/2, len(c.unlisted))
+	guess := ""
+	if c.guess {
+		guess = "1"
+	}
+	args := make([]any, 0, 12+len(c.pairs)+len(c.drops)+len(c.lists)+len(c.listed)+len(c.unlisted)+len(c.events))
+	args = append(args, c.from, c.to, c.lifetime, c.member, c.score, len(c.answers),
+		len(c.pairs)/2, len(c.drops), len(c.lists), len(c.listed)/2, len(c.unlisted), guess)
 	args = append(args, c.pairs...)
 	args = append(args, c.drops...)
 	args = append(args, c.lists...)
@@ -173,16 +194,25 @@ func (c change) args() []any {
 	return append(args, c.events...)
 }
 
-// send runs the script and gives the version that stands after it.
-func (l *Ledger) send(ctx context.Context, n names, c change) (string, error) {
+// send runs the script and gives what stands after it: the version and, when a
+// guess was wrong, the customer.
+func (l *Ledger) send(ctx context.Context, n names, c change) (loaded, error) {
 	keys := append(make([]string, 0, 4), n.customer, n.due, n.events)
 	if len(c.listed)+len(c.unlisted) > 0 {
 		keys = append(keys, c.open)
 	}
-	if l.opts.Wait > 0 {
-		return l.sendAndWait(ctx, keys, c.args())
+	reply, err := l.sendAndWait(ctx, keys, c.args())
+	if values, ok := reply.([]any); ok && len(values) >= 3 {
+		return l.meet(n, values)
 	}
-	return l.commit.run(ctx, l.scripter(ctx), keys, c.args()).Text()
+	if err != nil {
+		return loaded{}, err
+	}
+	token, ok := reply.(string)
+	if !ok {
+		return loaded{}, fmt.Errorf("commit.lua answered %T", reply)
+	}
+	return loaded{token: token}, nil
 }
 
 // score of the due index: whole milliseconds, rounded up, so that nobody looks

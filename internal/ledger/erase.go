@@ -52,6 +52,7 @@ func (l *Ledger) Erase(ctx context.Context, tenant string, key Key, window time.
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
+	defer l.cache.drop(key)
 	e := &erasure{ledger: l, tenant: tenant, key: key, names: n, window: window}
 	for p := (patience{}); ; {
 		err := e.try(ctx)

@@ -26,6 +26,8 @@ type Options struct {
 	Buckets int
 	// Wait is the number of replicas that must hold a change before it counts as made; 0: none.
 	Wait int
+	// Cache is how many bytes of customers the process remembers; 0: 32 MiB, less: none.
+	Cache int
 	// Production refuses a store that keeps nothing.
 	Production bool
 	// Now is the clock; nil: that of Redis.
@@ -53,6 +55,8 @@ type Ledger struct {
 	orphan   *script
 	store    target
 	closers  []io.Closer
+	cache    *cache
+	guesses  struct{ known, strangers odds } // of customers who are remembered, and of those who are not
 	trouble  trouble
 	warnOnce sync.Once              // about a store that is not durable
 	agreed   atomic.Bool            // the record of the ledger was read and found right
@@ -83,6 +87,7 @@ func Open(ctx context.Context, opts Options) (*Ledger, error) {
 		budget:  newScript(budgetSource, store.mode == embedded),
 		orphan:  newScript(orphanSource, store.mode == embedded),
 		store:   store,
+		cache:   newCache(opts.Cache),
 		clock:   time.Now,
 	}
 	if l.opts.Now == nil {

@@ -139,11 +139,21 @@ func (l *Ledger) fetch(ctx context.Context, n names, fields []string) (at loaded
 	if err != nil {
 		return loaded{}, naming(n.customer, err)
 	}
+	return l.meet(n, values)
+}
+
+// meet makes a customer of the fields v, s and t and of further ones.
+func (l *Ledger) meet(n names, values []any) (at loaded, err error) {
 	at = loaded{extra: values[3:]}
 	at.token, _ = values[0].(string)
 	body, _ := values[1].(string)
 	at.tomb, _ = values[2].(string)
-	return at, at.decode(n.customer, body)
+	if err := at.decode(n.customer, body); err != nil || at.token == "" {
+		l.cache.drop(n.key)
+		return at, err
+	}
+	l.cache.put(n.key, at.token, body)
+	return at, nil
 }
 
 // decode takes in the state or, of one who was erased, what remains.
@@ -167,7 +177,9 @@ func (at loaded) stands() string { return cmp.Or(at.token, at.tomb) }
 
 // field gives a further field as it was asked for.
 func (at loaded) field(i int) (value string, ok bool) {
-	value, ok = at.extra[i].(string)
+	if i < len(at.extra) {
+		value, ok = at.extra[i].(string)
+	}
 	return value, ok
 }
 
@@ -188,9 +200,10 @@ func (at loaded) version() int64 {
 	return n
 }
 
-// nonce is of the commit that wrote this version.
+// nonce is of the change that wrote this version.
 func (at loaded) nonce() string {
 	_, nonce, _ := strings.Cut(at.token, ".")
+	nonce, _, _ = strings.Cut(nonce, ".")
 	return nonce
 }
 

@@ -17,6 +17,9 @@ type Meter interface {
 	Operation(ctx context.Context, command string, took time.Duration, class string)
 	// Retried is an operation of the ledger that is done again, for one of [RetryCauses].
 	Retried(cause string)
+	// Guessed is a change that was judged on what the process remembered of the
+	// customer, and what came of it: one of [Guesses].
+	Guessed(outcome string)
 }
 
 // nobody counts.
@@ -24,6 +27,7 @@ type nobody struct{}
 
 func (nobody) Operation(context.Context, string, time.Duration, string) {}
 func (nobody) Retried(string)                                           {}
+func (nobody) Guessed(string)                                           {}
 
 // RetryCauses are why an operation is done again: others changed the customer, a
 // slot of the cluster moves, or the store is away.
@@ -33,6 +37,17 @@ const (
 	causeConflict = "conflict"
 	causeMoving   = "moving"
 	causeOutage   = "outage"
+)
+
+// Guesses are what becomes of a change that is judged on what the process
+// remembers: it was committed at once, the customer had changed or the request
+// been carried out before, or there was nothing to commit, which a read confirms.
+var Guesses = []string{guessRight, guessWrong, guessUnused}
+
+const (
+	guessRight  = "right"
+	guessWrong  = "wrong"
+	guessUnused = "unused"
 )
 
 // ErrorClasses are what the failure of one round trip means.

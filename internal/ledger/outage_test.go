@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"slices"
 	"strings"
@@ -170,20 +171,28 @@ func endScript(ctx context.Context, client *redis.Client) error {
 	}
 }
 
-// A server that hangs is no server: calls end with their deadline.
+// A server that hangs is no server: calls end with their deadline. What was only
+// read has changed nothing; what was sent without a read may be done later.
 func TestAHangingServer(t *testing.T) {
 	t.Parallel()
 	server := redistest.Server(t)
 	l := openAt(t, server.URL())
+	reads := openAt(t, server.URL(), forgetful)
 	mustUpdate(t, l, one(l, "hangs", "before"), count)
+	mustUpdate(t, reads, one(l, "hangs", "before"), count)
 	server.Pause()
-	begin := time.Now()
-	unavailable(t, tryUpdate(t, l, one(l, "hangs", "a"), count), false)
-	if d := time.Since(begin); d > time.Second {
-		t.Errorf("a call with half a second took %v", d)
+	for on, unknown := range map[*Ledger]bool{l: true, reads: false} {
+		begin := time.Now()
+		unavailable(t, tryUpdate(t, on, one(l, "hangs", "a"), count), unknown)
+		if d := time.Since(begin); d > time.Second {
+			t.Errorf("a call with half a second took %v", d)
+		}
 	}
 	server.Resume()
 	mustUpdate(t, l, one(l, "hangs", "a"), count)
+	if r := mustUpdate(t, reads, one(l, "hangs", "a"), count); !r.Replayed || string(r.Answer) != "order 2" {
+		t.Errorf("asked again: %+v", r)
+	}
 }
 
 func TestReplicasConfirm(t *testing.T) {
@@ -340,5 +349,56 @@ func tooFewReplicas(t *testing.T, open opener) {
 	l2 := open(t)
 	if r := mustUpdate(t, l2, w, count); !r.Replayed || string(r.Answer) != "order 1" {
 		t.Errorf("asked again without waiting: %+v", r)
+	}
+}
+
+// late delivers the first commit only when the second is sent, as a server that
+// hung may read what a caller sent before it gave up.
+type late struct {
+	loseReply
+	held []any
+}
+
+func (h *late) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		switch {
+		case cmd.Name() != "evalsha":
+		case h.armed.CompareAndSwap(true, false):
+			h.held = cmd.Args()
+			cmd.SetErr(io.EOF)
+			return io.EOF
+		case h.held != nil:
+			held := h.held
+			h.held = nil
+			_ = next(ctx, redis.NewCmd(ctx, held...))
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// Of two attempts of one call the first may be carried out although the second was
+// judged since: the call is answered with what is kept, and nothing is decided on
+// what is not.
+func TestALateCommit(t *testing.T) {
+	l := openAt(t, redistest.Shared(t).URL())
+	mustUpdate(t, l, one(l, "late", "before"), count)
+	hook := &late{}
+	l.client.AddHook(hook)
+	hook.armed.Store(true)
+	w := one(l, "late", "a")
+	n := 0
+	r := mustUpdate(t, l, w, func(c recovery.Customer, fresh []int) (Judgement, error) {
+		n++
+		c.Claims += int64(n)
+		j, err := count(c, fresh)
+		j.Answers[0] = fmt.Append(nil, "judged ", n)
+		return j, err
+	})
+	if again := mustUpdate(t, l, w, count); n != 2 || r.Replayed || string(again.Answer) != string(r.Answer) {
+		t.Errorf("judged %d times and answered %q; asked again %q", n, r.Answer, again.Answer)
+	}
+	mustUpdate(t, l, one(l, "late", "b"), count)
+	if s := mustLoad(t, l, w.Key); s.Customer.Orders != 3 || s.Customer.Claims != 1 {
+		t.Errorf("%d orders and %d claims are kept, want 3 and what was judged first", s.Customer.Orders, s.Customer.Claims)
 	}
 }

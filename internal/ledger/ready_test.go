@@ -283,7 +283,7 @@ func TestAnotherStoreIsNoticed(t *testing.T) {
 
 // One customer who cannot be read is no reason to refuse all others.
 func TestAnUnreadableCustomerIsAlone(t *testing.T) {
-	l := openAt(t, Embedded)
+	l := openAt(t, Embedded, forgetful)
 	w := one(l, "unreadable", "a")
 	mustUpdate(t, l, w, opens)
 	asAdmin(t, l).client.HSet(t.Context(), mustNames(t, l, w.Key).customer, "s", "not ours")

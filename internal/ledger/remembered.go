@@ -127,3 +127,16 @@ func day(t time.Time) int32 {
 func listField(day, n int32) string {
 	return "d:" + strconv.Itoa(int(day)) + "." + strconv.Itoa(int(n))
 }
+
+// hasAnswered tells whether a request is among the newest of a day, which are
+// carried with the customer. Others may have been answered as well.
+func (s *state) hasAnswered(r request) bool {
+	for i := range s.seen {
+		for hash := range slices.Chunk(s.seen[i].hashes, requestSize) {
+			if string(hash) == r.hash() {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -46,8 +46,9 @@ type Judgement struct {
 // Judge decides on a customer as it stands; a case that was asked for by
 // Write.Case and is filed away is in Closed. Fresh holds the indices of the
 // requests that were not carried out before, ascending. It may be called again
-// after a conflict, each time with a customer of its own, so it must have no
-// effect but its answer. On an error nothing is written.
+// after a conflict, each time with a customer of its own, and first with the
+// customer as this process remembers it, so it must have no effect but its answer:
+// what counts is what it said last. On an error nothing is written.
 type Judge func(c recovery.Customer, fresh []int) (Judgement, error)
 
 // Result is the outcome of one request.
@@ -59,10 +60,10 @@ type Result struct {
 }
 
 // Update changes a customer: it loads, judges and commits until nobody came in
-// between, in two round trips when nobody does. The results are those of the
-// requests, in order; without requests there is one, which only names the
-// tenant. When every request was carried out before, judge is not
-// called.
+// between, in two round trips when nobody does, and in one when the customer is
+// still as this process remembers it. The results are those of the requests, in
+// order; without requests there is one, which only names the tenant. When every
+// request was carried out before, what judge says is not heeded.
 //
 // Errors: those of judge as they are; ErrConflict, ErrOverloaded, ErrBroken,
 // *Unavailable and context.Canceled, after which nothing was changed unless
@@ -107,9 +108,12 @@ type update struct {
 	judge    Judge
 	nonce    [6]byte // of this call: tells our own commit from another's
 
+	attempts   int    // changes made so far, committed or not
+	guessed    bool   // what is remembered was tried, or is not worth it
 	tenant     string // of the customer
 	results    []Result
 	fresh      []int // indices of requests without a record
+	done       bool  // the change was made
 	unknown    bool  // a commit was sent and not answered
 	conflicted bool  // a commit was refused because of another
 }
@@ -117,12 +121,25 @@ type update struct {
 // judgeError keeps what judge said apart from what the store said.
 type judgeError struct{ error }
 
-// try is one round of load, judge, commit.
+// try is one round of judge and commit, on what is remembered or on what is read.
 func (u *update) try(ctx context.Context) error {
-	at, err := u.ledger.fetch(ctx, u.names, u.fields())
-	if err != nil {
+	at, err := u.guess(ctx)
+	if err != nil || u.done {
 		return err
 	}
+	if at == nil {
+		read, err := u.ledger.fetch(ctx, u.names, u.fields())
+		if err != nil {
+			return err
+		}
+		at = &read
+	}
+	return u.carryOut(ctx, *at)
+}
+
+// carryOut answers from the records what was carried out before, and judges and
+// commits the rest.
+func (u *update) carryOut(ctx context.Context, at loaded) error {
 	u.tenant = cmp.Or(u.write.Tenant, at.state.tenant)
 	if u.write.Owned != nil {
 		if err := u.write.Owned(u.tenant); err != nil {
@@ -137,19 +154,9 @@ func (u *update) try(ctx context.Context) error {
 		u.twins()
 		return u.ledger.confirm(ctx, u.names)
 	}
-	customer, err := u.recall(at)
+	j, err := u.decide(at)
 	if err != nil {
 		return err
-	}
-	j, err := u.judge(customer, u.fresh)
-	if err != nil {
-		return &judgeError{err}
-	}
-	if len(j.Answers) != len(u.fresh) {
-		return &judgeError{fmt.Errorf("judge gave %d answers to %d requests", len(j.Answers), len(u.fresh))}
-	}
-	if j, err = u.refuse(j); err != nil {
-		return &judgeError{err}
 	}
 	if len(u.requests) > 0 && len(u.fresh) == 0 {
 		u.twins()
@@ -159,14 +166,28 @@ func (u *update) try(ctx context.Context) error {
 	if err != nil {
 		return &judgeError{fmt.Errorf("encode customer: %w", err)}
 	}
-	if err := u.commit(ctx, c); err != nil {
-		return err
+	_, err = u.commit(ctx, c)
+	u.conflicted = u.conflicted || errors.Is(err, errConflict)
+	return err
+}
+
+// decide has judge decide on the customer. What judge refused is fresh no more.
+func (u *update) decide(at loaded) (Judgement, error) {
+	customer, err := u.recall(at)
+	if err != nil {
+		return Judgement{}, err
 	}
-	for i, r := range u.fresh {
-		u.results[r] = Result{Answer: j.Answers[i]}
+	j, err := u.judge(customer, u.fresh)
+	if err != nil {
+		return Judgement{}, &judgeError{err}
 	}
-	u.twins()
-	return nil
+	if len(j.Answers) != len(u.fresh) {
+		return Judgement{}, &judgeError{fmt.Errorf("judge gave %d answers to %d requests", len(j.Answers), len(u.fresh))}
+	}
+	if j, err = u.refuse(j); err != nil {
+		return Judgement{}, &judgeError{err}
+	}
+	return j, nil
 }
 
 // fields names the records of the requests and the filed case asked for.
@@ -252,21 +273,28 @@ func (u *update) twins() {
 	}
 }
 
-// commit sends the change and notes when its fate is unknown.
-func (u *update) commit(ctx context.Context, c change) (err error) {
+// commit sends the change, and notes when it was made or its fate is unknown. With
+// errConflict after a guess it gives what stands.
+func (u *update) commit(ctx context.Context, c change) (stands *loaded, err error) {
 	done := u.ledger.opts.Observe(ctx, "commit", u.write.Key)
 	defer func() { done(err) }()
 	if err := ctx.Err(); err != nil {
-		return err // nothing was sent
+		return nil, err // nothing was sent
 	}
-	stands, err := u.ledger.send(ctx, u.names, c)
+	at, err := u.ledger.send(ctx, u.names, c)
 	if err != nil {
+		u.ledger.cache.drop(u.write.Key)
 		u.unknown = u.unknown || uncertain(err)
-		return err
+		return nil, err
 	}
-	if stands != c.to {
-		u.conflicted = true
-		return errConflict
+	if at.token != c.to {
+		return &at, errConflict
 	}
-	return nil
+	u.ledger.cache.put(u.write.Key, c.to, c.body)
+	u.done = true
+	for i, r := range u.fresh {
+		u.results[r] = Result{Answer: c.answers[i]}
+	}
+	u.twins()
+	return nil, nil
 }

@@ -12,13 +12,18 @@ import (
 // for an answer.
 const waitTime = 200 * time.Millisecond
 
-// sendAndWait runs the commit and WAIT in one pipeline on one connection of the
-// owning server: WAIT speaks of the writes of its own connection alone.
-func (l *Ledger) sendAndWait(ctx context.Context, keys []string, args []any) (string, error) {
+// sendAndWait runs the commit and, where replicas must confirm it, WAIT in one
+// pipeline on one connection of the owning server: WAIT speaks of the writes of
+// its own connection alone. A reply beside an error is what Redis said to the
+// commit before too few replicas confirmed it.
+func (l *Ledger) sendAndWait(ctx context.Context, keys []string, args []any) (any, error) {
+	if l.opts.Wait == 0 {
+		return l.commit.run(ctx, l.scripter(ctx), keys, args).Result()
+	}
 	FallBehind(ctx)
 	node, err := l.owner(ctx, keys[0])
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	pipe := node.Pipeline()
 	commit := l.commit.EvalSha(ctx, pipe, keys, args...)
@@ -30,13 +35,13 @@ func (l *Ledger) sendAndWait(ctx context.Context, keys []string, args []any) (st
 		_, err = pipe.Exec(ctx)
 	}
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	stands, err := commit.Text()
+	reply, err := commit.Result()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return stands, l.enough(wait)
+	return reply, l.enough(wait)
 }
 
 // confirm makes sure that what was read is on enough replicas, as it was for

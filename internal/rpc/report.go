@@ -110,7 +110,11 @@ func (r *report) respond(ctx context.Context, result ledger.Result) (*recoveryv1
 	if result.Err != nil {
 		return nil, result.Err
 	}
-	spans.Answered(ctx, r.at.key, r.judged.Number, result.Replayed)
+	number := r.judged.Number
+	if result.Replayed { // of the case that was judged in vain, if any
+		number = 0
+	}
+	spans.Answered(ctx, r.at.key, number, result.Replayed)
 	answer := &recoveryv1.ReportFailureResponse{}
 	answer.SetReplayed(result.Replayed)
 	answer.ProtoReflect().SetUnknown(r.caseField(result.Answer))

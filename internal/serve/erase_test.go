@@ -272,7 +272,7 @@ func TestEraseDamagedCustomer(t *testing.T) {
 	s.mustReport(t, event("e", "neighbour"))
 	key, _, _ := strings.Cut(strings.TrimPrefix(k.GetCaseId(), "c"), ".")
 	name := store.Client().Keys(t.Context(), "*:c"+key).Val()[0]
-	store.Client().HSet(t.Context(), name, "s", "\xff\xff")
+	store.Client().HSet(t.Context(), name, "v", "2.by hand", "s", "\xff\xff")
 	_, err := s.report(t.Context(), event("e2", "c"))
 	if code, reason, _ := refused(t, err); code != codes.Internal || reason != "INTERNAL" || !strings.Contains(s.log.String(), name) {
 		t.Errorf("%s %s, want Internal INTERNAL and the key in the log", code, reason)

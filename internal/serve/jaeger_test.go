@@ -71,7 +71,7 @@ func checkOthers(t *testing.T, all []jaeger.Trace) {
 		t.Errorf("no report was replayed: %v", replays)
 	}
 	for name, want := range map[string]int{
-		"ledger.erase": 1, "recovery.advance": 3, "recovery.ingest": 3, "recovery.record": 2, service + "EraseCustomer": 1,
+		"ledger.erase": 1, "recovery.advance": 4, "recovery.ingest": 3, "recovery.record": 2, service + "EraseCustomer": 1,
 		service + "Ingest": 1, service + "WatchCases": 0,
 	} {
 		if got := len(named(all, name)); got != want {

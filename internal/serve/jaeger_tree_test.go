@@ -99,14 +99,13 @@ func checkCall(t *testing.T, call jaeger.Trace, kase *recoveryv1.Case) {
 	const want = `amends-cli amends report
   amends-cli recovery.v1.RecoveryService/ReportFailure
     amends recovery.v1.RecoveryService/ReportFailure
-      amends ledger.load
       amends recovery.decide
       amends ledger.commit
 `
 	if got := tree(call); got != want {
 		t.Fatalf("the call is\n%s, want\n%s", got, want)
 	}
-	rpc, load, decide, commit := &call.Spans[2], &call.Spans[3], &call.Spans[4], &call.Spans[5]
+	rpc, decide, commit := &call.Spans[2], &call.Spans[3], &call.Spans[4]
 	if kase.GetTraceParent() != "00-"+call.ID+"-"+rpc.ID+"-01" {
 		t.Errorf("the case keeps %s, the call was span %s of trace %s", kase.GetTraceParent(), rpc.ID, call.ID)
 	}
@@ -119,9 +118,7 @@ func checkCall(t *testing.T, call jaeger.Trace, kase *recoveryv1.Case) {
 		"recovery.band": band, "recovery.voice": "PRIVATE", "recovery.kinds": "LATE,QUALITY,RUDE", "recovery.double_deviation": "false",
 		"recovery.bound_by": "ON_PREMISES", "recovery.policy_version": kase.GetPolicyVersion(), "recovery.customer": customer,
 	})
-	for _, s := range []*jaeger.Span{load, commit} {
-		tells(t, s, map[string]string{"span.kind": "client", "recovery.customer": customer})
-	}
+	tells(t, commit, map[string]string{"span.kind": "client", "recovery.customer": customer})
 	told := map[string]bool{}
 	for i := range decide.Events {
 		told[decide.Events[i].Tag("recovery.reason.code")] = true
@@ -145,11 +142,11 @@ func checkMissed(t *testing.T, url string, all []jaeger.Trace, kase *recoveryv1.
 		t.Fatal("no trace tells of the missed deadline")
 	}
 	miss := fetch(t, url, all[i].ID)
-	const want = "amends sweep.customer\n  amends ledger.load\n  amends ledger.commit\n  amends recovery.missed\n"
+	const want = "amends sweep.customer\n  amends ledger.commit\n  amends recovery.missed\n"
 	if got := tree(miss); got != want {
 		t.Fatalf("the sweep is\n%s, want\n%s", got, want)
 	}
-	span := miss.Spans[3]
+	span := miss.Spans[2]
 	tells(t, &span, map[string]string{
 		"recovery.milestone": "FIRST_RESPONSE", "recovery.bound_by": "ON_PREMISES", "recovery.case_id": kase.GetCaseId(),
 		"recovery.double_deviation": "true", "recovery.band": "*", "recovery.late_seconds": "*",

@@ -36,9 +36,9 @@ func TestMetrics(t *testing.T) {
 		`amends_calls_in_flight{method="recovery.v1.RecoveryService/ReportFailure"} 0`,
 		`amends_build_info{go_version="go`, `version="v1.2.3"} 1`,
 		`amends_policy_info{version="p-`, "amends_policy_last_reload_success 1", "amends_policy_reload_failures_total 0",
-		"amends_policy_condition_errors_total 0", `amends_ledger_retries_total{cause="conflict"} 0`,
+		"amends_policy_condition_errors_total 0", `amends_ledger_retries_total{cause="conflict"} 0`, `amends_ledger_guesses_total{outcome="right"}`,
 		"amends_ready 1", "amends_store_durable 0", `amends_currency_minor_units{currency="USD"} 100`,
-		`amends_redis_operation_duration_seconds_count{command="hmget"}`, `amends_redis_pool_connections{pool="calls",state="idle"}`,
+		`amends_redis_operation_duration_seconds_count{command="evalsha"}`, `amends_redis_pool_connections{pool="calls",state="idle"}`,
 		`rpc_server_call_duration_seconds_count{`,
 		"go_goroutines", "process_cpu_seconds_total",
 	} {

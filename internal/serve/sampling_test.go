@@ -39,7 +39,7 @@ func TestSampling(t *testing.T) {
 			defer c.mu.Unlock()
 			want := 0
 			if row.sampled {
-				want = 4
+				want = 3
 			}
 			if len(c.spans) != want {
 				t.Errorf("%d spans, want %d", len(c.spans), want)

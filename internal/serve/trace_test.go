@@ -76,8 +76,8 @@ func TestTrace(t *testing.T) {
 		byName[span.GetName()] = span
 	}
 	call := byName["recovery.v1.RecoveryService/ReportFailure"]
-	if call == nil || len(c.spans) != 4 {
-		t.Fatalf("spans %v, want four: the call, load, decide and commit", byName)
+	if call == nil || len(c.spans) != 3 {
+		t.Fatalf("spans %v, want three: the call, decide and commit", byName)
 	}
 	if !strings.Contains(parent, hex.EncodeToString(call.GetTraceId())) || !strings.Contains(parent, hex.EncodeToString(call.GetParentSpanId())) {
 		t.Errorf("the call does not go on with the caller's trace: %v", call)
@@ -85,7 +85,7 @@ func TestTrace(t *testing.T) {
 	if want := "00-" + hex.EncodeToString(call.GetTraceId()) + "-" + hex.EncodeToString(call.GetSpanId()) + "-01"; answer.GetCase().GetTraceParent() != want {
 		t.Errorf("the case keeps %s, want %s", answer.GetCase().GetTraceParent(), want)
 	}
-	for _, name := range []string{"ledger.load", "recovery.decide", "ledger.commit"} {
+	for _, name := range []string{"recovery.decide", "ledger.commit"} {
 		if span := byName[name]; span == nil || hex.EncodeToString(span.GetParentSpanId()) != hex.EncodeToString(call.GetSpanId()) {
 			t.Errorf("%s is not below the call: %v", name, span)
 		}

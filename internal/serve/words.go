@@ -21,6 +21,7 @@ var words = telemetry.Words{
 	OfferStates: names(recoveryv1.OfferState(0)),
 	RedisErrors: ledger.ErrorClasses,
 	Retries:     ledger.RetryCauses,
+	Guesses:     ledger.Guesses,
 }
 
 // names are those of an enumeration of the contract without their prefix, but for

@@ -47,7 +47,7 @@ func newMetrics(registry *prometheus.Registry, version string) *Metrics {
 // the start, so that what has not happened yet is seen as 0.
 type Words struct {
 	Bands, Bounds, Kinds, Milestones, Transitions, OfferStates []string
-	RedisErrors, Retries                                       []string
+	RedisErrors, Retries, Guesses                              []string
 }
 
 // Prepare makes those series.

@@ -13,6 +13,7 @@ type storeMetrics struct {
 	operations *prometheus.HistogramVec
 	errors     *prometheus.CounterVec
 	retries    *prometheus.CounterVec
+	guesses    *prometheus.CounterVec
 }
 
 func newStoreMetrics(f promauto.Factory) storeMetrics {
@@ -27,6 +28,9 @@ func newStoreMetrics(f promauto.Factory) storeMetrics {
 		retries: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "amends_ledger_retries_total", Help: "Operations of the ledger that were done again: because the customer had changed meanwhile (conflict), because a slot of the cluster moves, or because the store was away (outage).",
 		}, []string{"cause"}),
+		guesses: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "amends_ledger_guesses_total", Help: "Changes judged on what the process remembered of the customer: committed at once (right), in vain since the customer had changed or the request had been carried out (wrong), or with nothing to commit, which a read confirmed (unused).",
+		}, []string{"outcome"}),
 	}
 }
 
@@ -36,6 +40,9 @@ func (s *storeMetrics) prepare(w Words) {
 	}
 	for _, cause := range w.Retries {
 		s.retries.WithLabelValues(cause)
+	}
+	for _, outcome := range w.Guesses {
+		s.guesses.WithLabelValues(outcome)
 	}
 }
 
@@ -50,6 +57,9 @@ func (m *Metrics) Operation(ctx context.Context, command string, took time.Durat
 
 // Retried counts an operation of the ledger that is done again.
 func (m *Metrics) Retried(cause string) { m.store.retries.WithLabelValues(cause).Inc() }
+
+// Guessed counts a change that was judged on what the process remembered.
+func (m *Metrics) Guessed(outcome string) { m.store.guesses.WithLabelValues(outcome).Inc() }
 
 // Pool is what a pool of connections tells of itself.
 type Pool struct {
