@@ -111,71 +111,87 @@ func BenchmarkCodec(b *testing.B) {
 }
 
 // BenchmarkGuess compares, by turns, changes that are guessed with changes that are
-// read first: of customers who are known, of strangers, and of those whom another
-// process has changed since, so that every guess is wrong.
+// read first, in processor time of this process and of Redis: of customers who are
+// known, of strangers, and of those whom another process has changed, so that every
+// guess is wrong.
 func BenchmarkGuess(b *testing.B) {
 	server := redistest.Server(b)
-	reads, elsewhere := openAt(b, server.URL(), forgetful), openAt(b, server.URL(), forgetful)
-	answer := make([]byte, 1500)
-	judge := func(c recovery.Customer, fresh []int) (Judgement, error) {
-		c = typical()
-		c.Open[0].Fresh = c.Open[0].History
-		return Judgement{Customer: c, Answers: [][]byte{answer}, Due: time.Now()}, nil
-	}
 	var n atomic.Int64
+	change := func(l *Ledger, customer string) {
+		mustUpdate(b, l, one(l, customer, fmt.Sprint("request ", n.Add(1))), typically)
+	}
+	elsewhere := openAt(b, server.URL(), forgetful)
 	for name, before := range map[string]func(l *Ledger, customer string){
-		"known":    func(l *Ledger, customer string) { mustUpdate(b, l, one(l, customer, fmt.Sprint(n.Add(1))), judge) },
-		"stranger": func(*Ledger, string) {},
-		"known wrong": func(l *Ledger, customer string) {
-			mustUpdate(b, l, one(l, customer, fmt.Sprint(n.Add(1))), judge)
-			mustUpdate(b, elsewhere, one(l, customer, fmt.Sprint(n.Add(1))), judge)
-		},
-		"stranger wrong": func(l *Ledger, customer string) {
-			mustUpdate(b, elsewhere, one(l, customer, fmt.Sprint(n.Add(1))), judge)
-		},
+		"known":           change,
+		"stranger":        func(*Ledger, string) {},
+		"known, wrong":    func(l *Ledger, customer string) { change(l, customer); change(elsewhere, customer) },
+		"stranger, wrong": func(_ *Ledger, customer string) { change(elsewhere, customer) },
 	} {
 		b.Run(name, func(b *testing.B) {
-			guesses := openAt(b, server.URL())
-			const batch, lanes = 320, 32
-			costs := map[*Ledger][2][]float64{}
+			sides := []side{{ledger: openAt(b, server.URL(), forgetful)}, {ledger: openAt(b, server.URL())}}
 			for b.Loop() {
-				for _, l := range []*Ledger{reads, guesses} {
-					first := n.Add(1) * batch
-					for i := range int64(batch) {
-						before(l, fmt.Sprint("customer ", first+i))
-					}
-					own, redis := spent(), redisSpent(server)
-					var next atomic.Int64
-					var wg sync.WaitGroup
-					for range lanes {
-						wg.Go(func() {
-							for i := next.Add(1) - 1; i < batch; i = next.Add(1) - 1 {
-								l.guesses.known.wrong.Store(0)
-								l.guesses.strangers.wrong.Store(0)
-								mustUpdate(b, l, one(l, fmt.Sprint("customer ", first+i), fmt.Sprint("request ", first+i)), judge)
-							}
-						})
-					}
-					wg.Wait()
-					c := costs[l]
-					costs[l] = [2][]float64{append(c[0], (spent()-own).Seconds()*1e6/batch), append(c[1], (redisSpent(server)-redis).Seconds()*1e6/batch)}
+				for i := range sides {
+					sides[i].measure(server, n.Add(1), before, change)
 				}
 			}
-			med := func(x []float64) float64 { slices.Sort(x); return x[len(x)/2] }
-			b.ReportMetric(med(costs[reads][0]), "read-µs")
-			b.ReportMetric(med(costs[guesses][0]), "guess-µs")
-			b.ReportMetric(med(costs[reads][1]), "read-redis-µs")
-			b.ReportMetric(med(costs[guesses][1]), "guess-redis-µs")
+			for i, name := range []string{"read", "guess"} {
+				b.ReportMetric(median(sides[i].own), name+"-µs")
+				b.ReportMetric(median(sides[i].redis), name+"-redis-µs")
+			}
 		})
 	}
 }
 
+// typically is a judge that opens a typical case.
+func typically(recovery.Customer, []int) (Judgement, error) {
+	c := typical()
+	c.Open[0].Fresh = c.Open[0].History
+	return Judgement{Customer: c, Answers: [][]byte{make([]byte, 1500)}, Due: time.Now()}, nil
+}
+
+// side is one of two ledgers that are compared, and what a change has cost each time.
+type side struct {
+	ledger     *Ledger
+	own, redis []float64 // µs
+}
+
+// measure makes some hundred changes of customers of that round, some at a time.
+func (s *side) measure(server *redistest.Instance, round int64, before, change func(*Ledger, string)) {
+	const batch, lanes = 320, 32
+	customer := func(i int64) string { return fmt.Sprint("customer ", round*batch+i) }
+	for i := range int64(batch) {
+		before(s.ledger, customer(i))
+	}
+	own, redis := spent(), redisSpent(server)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range lanes {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < batch; i = next.Add(1) - 1 {
+				s.ledger.guesses.known.wrong.Store(0) // so that it goes on guessing
+				s.ledger.guesses.strangers.wrong.Store(0)
+				change(s.ledger, customer(i))
+			}
+		})
+	}
+	wg.Wait()
+	s.own = append(s.own, (spent()-own).Seconds()*1e6/batch)
+	s.redis = append(s.redis, (redisSpent(server)-redis).Seconds()*1e6/batch)
+}
+
+func median(list []float64) float64 {
+	slices.Sort(list)
+	return list[len(list)/2]
+}
+
+// spent is the processor time of this process.
 func spent() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// redisSpent is that of a Redis.
 func redisSpent(server *redistest.Instance) time.Duration {
 	facts := parseInfo(server.Client().Info(context.Background(), "cpu").Val())
 	user, _ := strconv.ParseFloat(facts["used_cpu_user"], 64)

@@ -3,9 +3,11 @@
 // A customer is one hash. Every change goes through [Ledger.Update], which is
 // three steps: load the hash in one round trip, let a pure function judge, and
 // commit everything or nothing in one script that first compares the version.
-// When somebody else was faster, all three are done again. So there is no lock,
-// nothing is decided on what has meanwhile changed, and a request that was
-// carried out is answered from its record, byte for byte, ever after (7 days).
+// When somebody else was faster, all three are done again. Where the process
+// remembers the customer the first step is left out, and the script tells what
+// stands if it is not that. So there is no lock, nothing is decided on what has
+// meanwhile changed, and a request that was carried out is answered from its
+// record, byte for byte, ever after (7 days).
 //
 // The keys of Redis, where b017 is the bucket that a customer's key falls into,
 // and the braces make all of a bucket live on one node of a cluster:
@@ -24,7 +26,7 @@
 //
 // and the fields of a customer's hash:
 //
-//	v           version, a dot, and the nonce of the commit that wrote it
+//	v           version and nonce of the call that wrote it, and which of its attempts if not the first: 7.nonce or 7.nonce.2
 //	s           ledgerv1.State: the memory and the open cases
 //	k:<number>  ledgerv1.Case: one closed case; the newest 100 are kept
 //	r:<hash>    ledgerv1.Seen: one request that was carried out, with its answer
