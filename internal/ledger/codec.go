@@ -4,8 +4,6 @@ import (
 	"math"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/makeamends/amends/internal/recovery"
 )
 
@@ -15,8 +13,6 @@ import (
 // Deadline.Fresh.
 // Empty lists come back nil, times in UTC. Fields that a newer binary wrote are
 // skipped.
-
-var marshal = proto.MarshalOptions{}
 
 // edges of what a count of nanoseconds can hold: the years 1678 to 2262.
 var (

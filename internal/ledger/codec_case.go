@@ -17,7 +17,7 @@ func caseFields(r *record, k *recovery.Case) {
 	r.moment(8, &k.OpenedAt)
 	r.moment(9, &k.ClosedAt)
 	part(r, 10, &k.Failure, failureFields)
-	parts(r, 11, &k.Accounts, failureFields)
+	accountsFields(r, 11, k)
 	part(r, 12, &k.Profile, profileFields)
 	r.moment(13, &k.VoicedAt)
 	r.moment(14, &k.AnsweredAt)

@@ -143,3 +143,29 @@ func TestMomentsBeyondTheEdgeKeepTheirOrder(t *testing.T) {
 		}
 	}
 }
+
+// The only account of a failure is that failure, and stored once.
+func TestTheOnlyAccountIsTheFailure(t *testing.T) {
+	half, same := 0.5, 0.5
+	k := recovery.Case{Failure: recovery.Failure{Kinds: recovery.Kinds(recovery.Late), Stated: &half}}
+	alone, err := encodeCase(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := k.Failure
+	other.Kinds = recovery.Kinds(recovery.Rude)
+	for _, accounts := range [][]recovery.Failure{{{Kinds: k.Failure.Kinds, Stated: &same}}, {other}, {{}}, {k.Failure, other}} {
+		k.Accounts = accounts
+		body, err := encodeCase(k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := decodeCase(string(body))
+		if err != nil || !cmp.Equal(got, k, cmpopts.EquateEmpty()) {
+			t.Errorf("stored %+v, read %+v, %v", k, got, err)
+		}
+		if more, short := len(body)-len(alone), len(accounts) == 1 && equal(accounts[0], k.Failure); short != (more == 2) {
+			t.Errorf("%+v takes %d bytes", accounts, more)
+		}
+	}
+}

@@ -72,7 +72,7 @@ func (u *update) change(at loaded, j Judgement) (change, error) {
 		c.drops = append(c.drops, tombField)
 	}
 	c.pairs = append(make([]any, 0, 2*len(u.fresh)+8), "v", c.to, "s", nil)
-	if err := u.answers(&c, j.Answers); err != nil {
+	if err := u.answers(&c, j); err != nil {
 		return change{}, err
 	}
 	if err := c.file(&next, at.state.closed); err != nil {
@@ -113,10 +113,10 @@ func (u *update) sign(cases []recovery.Case) {
 }
 
 // answers records what the fresh requests are answered.
-func (u *update) answers(c *change, answers [][]byte) error {
+func (u *update) answers(c *change, j Judgement) error {
 	for i, n := range u.fresh {
 		r := u.requests[n]
-		record, err := r.record(u.nonce[:], answers[i])
+		record, err := r.record(u.nonce[:], j.Answers[i], j.Words)
 		if err != nil {
 			return err
 		}

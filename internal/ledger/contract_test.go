@@ -36,6 +36,7 @@ func Contract(t *testing.T, open opener) {
 		"a key of the wrong type stops all before a write": wrongType,
 		"a commit that is sent again is made once":         sentAgain,
 		"a commit whose reply is lost is made once":        lostReply,
+		"answers are kept without their words":             packedAnswers,
 		"requests of a customer are bounded":               boundedRequests,
 		"answers are kept seven days":                      sevenDays,
 		"cases, open and closed":                           cases,

@@ -23,6 +23,7 @@
 //	{budget}:due    zset    bookings of a budget by when they are to be looked at again, in ms
 //	amends:meta     hash    what all processes must agree on: buckets, fingerprint of the secret
 //	amends:policies hash    every policy that a case was ever opened with, by version
+//	amends:words    hash    what stored answers are kept without, by its hash; see [Words]
 //
 // and the fields of a customer's hash:
 //

@@ -24,7 +24,7 @@ func (u *update) guess(ctx context.Context) (stands *loaded, err error) {
 	if !ok {
 		return nil, nil
 	}
-	c, ok := u.foresee(was)
+	c, ok := u.foresee(ctx, was)
 	if !ok {
 		u.ledger.opts.Meter.Guessed(guessUnused)
 		return nil, nil
@@ -71,12 +71,12 @@ func (u *update) remembered() (was loaded, o *odds, ok bool) {
 
 // foresee judges on what is remembered. It is not ok when that is no plain commit
 // of all requests, none of which is known to have been carried out before.
-func (u *update) foresee(was loaded) (change, bool) {
+func (u *update) foresee(ctx context.Context, was loaded) (change, bool) {
 	u.tenant = cmp.Or(u.write.Tenant, was.state.tenant)
 	if u.write.Owned != nil && u.write.Owned(u.tenant) != nil {
 		return change{}, false
 	}
-	if u.replay(was) != nil || slices.ContainsFunc(u.requests, was.state.hasAnswered) {
+	if u.replay(ctx, was) != nil || slices.ContainsFunc(u.requests, was.state.hasAnswered) {
 		return change{}, false
 	}
 	u.admit(was)

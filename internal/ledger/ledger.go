@@ -57,6 +57,7 @@ type Ledger struct {
 	closers  []io.Closer
 	cache    *cache
 	guesses  struct{ known, strangers odds } // of customers who are remembered, and of those who are not
+	words    wordbook
 	trouble  trouble
 	warnOnce sync.Once              // about a store that is not durable
 	agreed   atomic.Bool            // the record of the ledger was read and found right

@@ -34,6 +34,10 @@ func TestRecordsAreWrittenAsTheSchemaSays(t *testing.T) {
 		body, err = encodeTombstone(s.customer, s.erased)
 		sameAs(t, &ledgerv1.Tombstone{}, body, err)
 
+		answer := []byte(rapid.String().Draw(t, "answer"))
+		body, err = written(&answered{[]byte("finger"), []byte("once"), answer, answer, []byte("id")}, answeredFields)
+		sameAs(t, &ledgerv1.Seen{}, body, err)
+
 		var k recovery.Case
 		var e recovery.Transition
 		fill(t, "Case", reflect.ValueOf(&k).Elem())
@@ -126,6 +130,9 @@ func fillMessage(t *rapid.T, m protoreflect.Message) {
 		case !f.HasOptionalKeyword() || rapid.Bool().Draw(t, name+" is stated"):
 			m.Set(f, scalar(t, f))
 		}
+	}
+	if k, ok := m.Interface().(*ledgerv1.Case); ok && len(k.GetAccounts()) == 1 && proto.Equal(k.GetAccounts()[0], k.GetFailure()) {
+		k.SetAccounts([]*ledgerv1.Failure{{}}) // is the failure itself
 	}
 	if d, ok := m.Interface().(*ledgerv1.Deadline); ok && d.GetVerdict() != uint32(recovery.Pending) {
 		d.SetTraceParent("") // is kept until the verdict

@@ -2,11 +2,10 @@ package ledger
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
-	ledgerv1 "github.com/makeamends/amends/proto/recovery/ledger/v1"
+	"github.com/makeamends/amends/internal/wire"
 )
 
 // What is kept of a request is as short as its use allows, since it is what there
@@ -61,24 +60,58 @@ func requestField(hash []byte) string { return "r:" + string(hash) }
 // hash is what the lists hold of the request.
 func (r request) hash() string { return r.field[2:] }
 
+// answered is the decoded form of a hash field "r:": what was answered to a request.
+type answered struct {
+	fingerprint, nonce []byte
+	answer             []byte // whole, or
+	packed             []byte // without the words
+	words              []byte // which have this id
+}
+
+func answeredFields(r *record, s *answered) {
+	r.bytes(2, &s.fingerprint)
+	r.bytes(3, &s.nonce)
+	r.bytes(4, &s.answer)
+	r.bytes(5, &s.packed)
+	r.bytes(6, &s.words)
+}
+
+// roomBeside holds all of a record but the answer.
+const roomBeside = 40
+
 // record makes the stored answer.
-func (r request) record(nonce, answer []byte) ([]byte, error) {
-	return marshal.Marshal(ledgerv1.Seen_builder{
-		Fingerprint: r.fingerprint[:],
-		Nonce:       nonce[:nonceSize],
-		Answer:      answer,
-	}.Build())
+func (r request) record(nonce, answer []byte, words *Words) ([]byte, error) {
+	s := answered{fingerprint: r.fingerprint[:], nonce: nonce[:nonceSize], answer: answer}
+	if packed := words.pack(answer); packed != nil {
+		s.answer, s.packed, s.words = nil, packed, []byte(words.id)
+	}
+	out := record{Writer: wire.Writer{Bytes: make([]byte, 0, roomBeside+len(s.answer)+len(s.packed))}}
+	answeredFields(&out, &s)
+	return out.Bytes, out.Err
 }
 
 // replay answers a request from its record.
-func (r request) replay(record string, nonce []byte) (Result, error) {
-	var m ledgerv1.Seen
-	if err := proto.Unmarshal([]byte(record), &m); err != nil {
-		return Result{}, damaged(fmt.Sprintf("stored answer r:%x", r.hash()), err)
+func (l *Ledger) replay(ctx context.Context, r request, record string, nonce []byte) (Result, error) {
+	s, err := read(record, answeredFields)
+	if err != nil {
+		return Result{}, r.damaged(err)
 	}
-	if !bytes.Equal(m.GetFingerprint(), r.fingerprint[:]) {
+	if !bytes.Equal(s.fingerprint, r.fingerprint[:]) {
 		return Result{Err: ErrReused}, nil
 	}
+	if len(s.packed) > 0 {
+		words, err := l.wordsOf(ctx, string(s.words))
+		if err != nil {
+			return Result{}, err
+		}
+		if s.answer, err = words.unpack(s.packed); err != nil {
+			return Result{}, r.damaged(err)
+		}
+	}
 	// Our own nonce: the commit succeeded although its reply was lost.
-	return Result{Answer: m.GetAnswer(), Replayed: !bytes.Equal(m.GetNonce(), nonce[:nonceSize])}, nil
+	return Result{Answer: s.answer, Replayed: !bytes.Equal(s.nonce, nonce[:nonceSize])}, nil
+}
+
+func (r request) damaged(err error) error {
+	return damaged(fmt.Sprintf("stored answer r:%x", r.hash()), err)
 }

@@ -40,6 +40,7 @@ type Judgement struct {
 	Customer recovery.Customer // as it is to be kept; cases in Closed are filed away
 	Answers  [][]byte          // one for each fresh request, in that order
 	Refused  []error           // likewise: why one is not carried out, of which then nothing is kept; nil: all are
+	Words    *Words            // of the answers; nil: they are kept whole
 	Due      time.Time         // when time alone changes something next; zero: never
 }
 
@@ -146,7 +147,7 @@ func (u *update) carryOut(ctx context.Context, at loaded) error {
 			return &judgeError{err}
 		}
 	}
-	if err := u.replay(at); err != nil {
+	if err := u.replay(ctx, at); err != nil {
 		return err
 	}
 	u.admit(at)
@@ -221,7 +222,7 @@ func (u *update) recall(at loaded) (recovery.Customer, error) {
 }
 
 // replay answers what was carried out before and notes what was not.
-func (u *update) replay(at loaded) error {
+func (u *update) replay(ctx context.Context, at loaded) error {
 	u.results = make([]Result, len(u.requests))
 	u.fresh = make([]int, 0, len(u.requests))
 	today := day(u.ledger.opts.Now())
@@ -230,7 +231,7 @@ func (u *update) replay(at loaded) error {
 		switch {
 		case ok:
 			var err error
-			if u.results[i], err = r.replay(record, u.nonce[:]); err != nil {
+			if u.results[i], err = u.ledger.replay(ctx, r, record, u.nonce[:]); err != nil {
 				return err
 			}
 		case at.state.hasErased(r, today):

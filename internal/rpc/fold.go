@@ -45,7 +45,7 @@ func (f *fold) judge(ctx context.Context, c recovery.Customer, fresh []int) (led
 	for i, n := range fresh {
 		c, answers[i], refused[i] = f.entries[n].take(ctx, c, rules, now)
 	}
-	return ledger.Judgement{Customer: c, Answers: answers, Refused: refused, Due: c.NextDue(rules)}, nil
+	return ledger.Judgement{Customer: c, Answers: answers, Refused: refused, Words: f.service.words(ctx, rules.Active), Due: c.NextDue(rules)}, nil
 }
 
 // mostTogether is how many customers of a bulk load are worked on at a time: enough

@@ -40,10 +40,16 @@ type Purse interface {
 	BudgetUsed(ctx context.Context, tenant, currency string, day time.Time) (int64, error)
 }
 
+// Packer has answers kept without the words that they have in common.
+type Packer interface {
+	Words(ctx context.Context, name string, samples func() []byte) *ledger.Words
+}
+
 // Ledger is where customers are kept.
 type Ledger interface {
 	Names
 	Writer
+	Packer
 	Reader
 	Lister
 	Purse

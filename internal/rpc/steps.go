@@ -115,7 +115,7 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.R
 		if err != nil {
 			return ledger.Judgement{}, fmt.Errorf("encode the case: %w", err)
 		}
-		return ledger.Judgement{Customer: c, Answers: [][]byte{answer}, Due: c.NextDue(rules)}, nil
+		return ledger.Judgement{Customer: c, Answers: [][]byte{answer}, Words: s.words(ctx, rules.For(k.Policy)), Due: c.NextDue(rules)}, nil
 	})
 	if err != nil {
 		return nil, false, err

@@ -439,7 +439,7 @@ type Case_builder struct {
 	ClosedAt int64
 	// All accounts of the failure combined.
 	Failure *Failure
-	// The accounts as they were reported, newest last.
+	// The accounts as they were reported, newest last. An empty one is the failure itself.
 	Accounts []*Failure
 	// What the caller said of the customer.
 	Profile *Profile

@@ -27,6 +27,8 @@ type Seen struct {
 	xxx_hidden_Fingerprint []byte                 `protobuf:"bytes,2,opt,name=fingerprint,proto3"`
 	xxx_hidden_Nonce       []byte                 `protobuf:"bytes,3,opt,name=nonce,proto3"`
 	xxx_hidden_Answer      []byte                 `protobuf:"bytes,4,opt,name=answer,proto3"`
+	xxx_hidden_Packed      []byte                 `protobuf:"bytes,5,opt,name=packed,proto3"`
+	xxx_hidden_Words       []byte                 `protobuf:"bytes,6,opt,name=words,proto3"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
 }
@@ -85,6 +87,20 @@ func (x *Seen) GetAnswer() []byte {
 	return nil
 }
 
+func (x *Seen) GetPacked() []byte {
+	if x != nil {
+		return x.xxx_hidden_Packed
+	}
+	return nil
+}
+
+func (x *Seen) GetWords() []byte {
+	if x != nil {
+		return x.xxx_hidden_Words
+	}
+	return nil
+}
+
 // Deprecated: Marked as deprecated in recovery/ledger/v1/record.proto.
 func (x *Seen) SetAt(v int64) {
 	x.xxx_hidden_At = v
@@ -111,6 +127,20 @@ func (x *Seen) SetAnswer(v []byte) {
 	x.xxx_hidden_Answer = v
 }
 
+func (x *Seen) SetPacked(v []byte) {
+	if v == nil {
+		v = []byte{}
+	}
+	x.xxx_hidden_Packed = v
+}
+
+func (x *Seen) SetWords(v []byte) {
+	if v == nil {
+		v = []byte{}
+	}
+	x.xxx_hidden_Words = v
+}
+
 type Seen_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -122,8 +152,12 @@ type Seen_builder struct {
 	Fingerprint []byte
 	// Nonce of the commit, 4 bytes: tells our own commit from another's.
 	Nonce []byte
-	// The answer, byte for byte.
+	// The answer, byte for byte; empty when it is packed.
 	Answer []byte
+	// The answer as an S2 block that was made with a dictionary.
+	Packed []byte
+	// Id of the dictionary, 8 bytes: a field of amends:words.
+	Words []byte
 }
 
 func (b0 Seen_builder) Build() *Seen {
@@ -134,6 +168,8 @@ func (b0 Seen_builder) Build() *Seen {
 	x.xxx_hidden_Fingerprint = b.Fingerprint
 	x.xxx_hidden_Nonce = b.Nonce
 	x.xxx_hidden_Answer = b.Answer
+	x.xxx_hidden_Packed = b.Packed
+	x.xxx_hidden_Words = b.Words
 	return m0
 }
 
@@ -504,12 +540,14 @@ var File_recovery_ledger_v1_record_proto protoreflect.FileDescriptor
 
 const file_recovery_ledger_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1frecovery/ledger/v1/record.proto\x12\x12recovery.ledger.v1\x1a\x1erecovery/ledger/v1/state.proto\"j\n" +
+	"\x1frecovery/ledger/v1/record.proto\x12\x12recovery.ledger.v1\x1a\x1erecovery/ledger/v1/state.proto\"\x98\x01\n" +
 	"\x04Seen\x12\x12\n" +
 	"\x02at\x18\x01 \x01(\x10B\x02\x18\x01R\x02at\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\x12\x14\n" +
 	"\x05nonce\x18\x03 \x01(\fR\x05nonce\x12\x16\n" +
-	"\x06answer\x18\x04 \x01(\fR\x06answer\"\xbb\x01\n" +
+	"\x06answer\x18\x04 \x01(\fR\x06answer\x12\x16\n" +
+	"\x06packed\x18\x05 \x01(\fR\x06packed\x12\x14\n" +
+	"\x05words\x18\x06 \x01(\fR\x05words\"\xbb\x01\n" +
 	"\tTombstone\x12\x14\n" +
 	"\x05cases\x18\x01 \x01(\x03R\x05cases\x12\x16\n" +
 	"\x06orders\x18\x02 \x01(\x03R\x06orders\x12\x16\n" +
