@@ -111,7 +111,8 @@ func (i *ingesting) run(cmd *cobra.Command, paths []string) error {
 			first = errors.Join(first, err)
 			break
 		}
-		if err = in.end(cmd.Context(), err); in.isWhole || in.note.Records > 0 {
+		// What cannot be kept must not pass for kept.
+		if err = errors.Join(in.end(cmd.Context(), err), in.rejects.close()); in.isWhole || in.note.Records > 0 {
 			loads = append(loads, in.load())
 		}
 		if first == nil {

@@ -216,7 +216,7 @@ func (in *intake) emit(it *item) error {
 		}
 	}
 	in.bar.draw(in.counts)
-	if now := in.now(); now.Sub(in.noted) >= noted {
+	if now := in.now(); now.Sub(in.noted) >= noted || in.note.Records%notedEach == 0 {
 		in.noted = now
 		in.keep()
 	}

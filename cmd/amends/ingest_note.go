@@ -75,8 +75,11 @@ func (n *note) write(path string) (err error) {
 	return os.Rename(path+".new", path)
 }
 
-// noted is how often the note is written: seldom enough to cost nothing, often enough that little is sent again.
-const noted = time.Second
+// The note is written every second, and after so many records: seldom enough to cost nothing, often enough that little is sent again.
+const (
+	noted     = time.Second
+	notedEach = 1000
+)
 
 // fingerprint grows with every record.
 type fingerprint struct{ hash.Hash }

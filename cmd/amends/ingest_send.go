@@ -28,7 +28,7 @@ const ahead = 1024
 const lastAnswers = 5 * time.Second
 
 // send takes the file in, and fails if it could not come to its end; an interruption is no failure. c is nil where nothing is to be sent.
-func (in *intake) send(ctx context.Context, c *client.Client) (err error) {
+func (in *intake) send(ctx context.Context, c *client.Client) error {
 	reading, stop := context.WithCancel(ctx)
 	defer stop()
 	if err := in.open(reading); err != nil {
@@ -36,8 +36,6 @@ func (in *intake) send(ctx context.Context, c *client.Client) (err error) {
 	}
 	in.isOpen = true
 	defer in.text.close()
-	// What cannot be kept must not pass for kept.
-	defer func() { err = errors.Join(err, in.rejects.close()) }()
 	calls, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(lastAnswers, giveUp) })()

@@ -1,0 +1,252 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/makeamends/amends/internal/redistest"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// spawn runs the program in a process of its own, which dies with the test at the latest.
+func spawn(t *testing.T, args ...string) (*exec.Cmd, *notes) {
+	t.Helper()
+	said := &notes{}
+	p := exec.Command(os.Args[0], args...)
+	p.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AMENDS_") }), programVariable+"=1")
+	p.Stdout, p.Stderr = said, said
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { kill(p) })
+	return p, said
+}
+
+// kill ends a process at once, and waits for its end. It may have ended already.
+func kill(p *exec.Cmd) {
+	_ = p.Process.Kill()
+	_ = p.Wait()
+}
+
+// serving is a server in a process of its own, on a store that outlives it.
+func serving(t *testing.T, store *redistest.Instance, key, listen string) (*exec.Cmd, string) {
+	t.Helper()
+	p, said := spawn(t, "serve", "--listen", listen, "--ops-listen", "", "--redis", store.URL(), "--key-file", key)
+	until(t, "the server is ready", func() bool { return readyLine.MatchString(said.String()) }, said)
+	return p, readyLine.FindStringSubmatch(said.String())[1]
+}
+
+func until(t *testing.T, what string, holds func() bool, said fmt.Stringer) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !holds(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s\n%s", what, said)
+		}
+	}
+}
+
+// fulfilled are lines of good orders, each an order more of one of so many customers.
+func fulfilled(count, customers int) string {
+	var text strings.Builder
+	for i := range count {
+		fmt.Fprintf(&text, `{"interactionId":"i-%d","customerId":"c-%d","occurredAt":"2025-05-02T18:40:00Z","kind":"ORDER_FULFILLED"}`+"\n", i, i%customers)
+	}
+	return text.String()
+}
+
+// orders is how many orders the service has counted of all customers.
+func orders(t *testing.T, server string, customers int) (sum int64) {
+	t.Helper()
+	for i := range customers {
+		answer := parse(t, amends(t, "assess", fmt.Sprintf("c-%d", i), "--server", server, "-o", "json", "--timeout", "1m").stdout, &recoveryv1.AssessCustomerResponse{})
+		sum += answer.GetAssessment().GetOrders()
+	}
+	return sum
+}
+
+// far is whether a load has come so far, by its note.
+func far(path string, records int) bool {
+	n, err := readNote(path + ".progress")
+	return err == nil && n != nil && n.Records >= records
+}
+
+const manyRecords, someCustomers = 12000, 40
+
+// A load that is killed goes on where it was, and every record counts once.
+func TestIngestKilled(t *testing.T) {
+	store := redistest.Server(t)
+	key, path := written(t, strings.Repeat("k", 40)), history(t, "day.ndjson", fulfilled(manyRecords, someCustomers))
+	_, server := serving(t, store, key, "127.0.0.1:0")
+	args := []string{"ingest", "--server", server, "-o", "json", path}
+	for _, records := range []int{1000, 4000} {
+		p, said := spawn(t, args...)
+		until(t, "the load is under way", func() bool { return far(path, records) }, said)
+		kill(p)
+		if p.ProcessState.Success() {
+			t.Fatalf("it had ended before it was killed: %s", said)
+		}
+	}
+	counted := orders(t, server, someCustomers)
+	if counted < 4000 || counted >= manyRecords {
+		t.Errorf("%d orders were counted when it was killed", counted)
+	}
+	o := amends(t, args...)
+	l := summary(t, o)
+	if l.Read != manyRecords || l.Recorded+l.Replayed != manyRecords || l.Refused != 0 || l.Earlier < 4000 || !strings.Contains(o.stderr, "going on after line ") {
+		t.Errorf("the summary is %+v\n%s", l, o.stderr)
+	}
+	if got := orders(t, server, someCustomers); got != manyRecords {
+		t.Errorf("%d orders were counted, want %d", got, manyRecords)
+	}
+	gone(t, path+".progress", path+".progress.new", path+".rejects.ndjson")
+}
+
+// A server that is killed under a load, and comes back, costs no record and counts none twice.
+func TestIngestBesideAServerThatIsKilled(t *testing.T) {
+	store := redistest.Server(t, redistest.WithAOF())
+	key, path := written(t, strings.Repeat("k", 40)), history(t, "day.ndjson", fulfilled(manyRecords, someCustomers))
+	p, server := serving(t, store, key, "127.0.0.1:0")
+	ended := make(chan outcome, 1)
+	go func() { ended <- command{}.run("ingest", "--server", server, "-o", "json", path) }()
+	until(t, "the load is under way", func() bool { return far(path, 1000) }, &notes{})
+	kill(p)
+	time.Sleep(300 * time.Millisecond)
+	serving(t, store, key, server)
+	o := <-ended
+	if o.err != nil {
+		t.Fatal(o.err, o.stderr)
+	}
+	l := summary(t, o)
+	if l.Read != manyRecords || l.Recorded+l.Replayed != manyRecords || l.Refused != 0 || !strings.Contains(o.stderr, "trying again") || !strings.Contains(o.stderr, "answers come again") {
+		t.Errorf("the summary is %+v\n%s", l, o.stderr)
+	}
+	if got := orders(t, server, someCustomers); got != manyRecords {
+		t.Errorf("%d orders were counted, want %d", got, manyRecords)
+	}
+}
+
+// An interruption waits for the answers under way and says how to go on; the same command does, unless the file or the server is another.
+func TestIngestInterrupted(t *testing.T) {
+	server := service(t)
+	path := history(t, "day.ndjson", "no JSON\n"+fulfilled(1500, 20)) // little enough for the store of the tests
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	interrupted := func() outcome { // in the middle of what comes
+		ctx, interrupt := context.WithCancel(t.Context())
+		defer interrupt()
+		in, out := io.Pipe()
+		defer in.Close()
+		watched := make(chan struct{})
+		go func() {
+			defer close(watched)
+			_, _ = out.Write(text[:len(text)*4/5])
+			until(t, "the load is under way", func() bool { return far(path, 1000) }, &notes{})
+			interrupt()
+		}()
+		o := command{ctx: ctx, stdin: in}.run("ingest", "--server", server, "--format", "ndjson", "-o", "json",
+			"--progress", path+".progress", "--rejects", path+".rejects.ndjson", "-")
+		<-watched
+		return o
+	}
+	o := interrupted()
+	if o.code != exitUnavailable || !strings.Contains(o.stderr, "the same command goes on from there") {
+		t.Fatalf("it left with %d: %s%s", o.code, o.stdout, o.stderr)
+	}
+	first := summary(t, o)
+	if first.Whole || first.Read < 1000 || first.Read > 1500 || first.Refused != 1 || first.Recorded != first.Read-1 {
+		t.Errorf("interrupted: %+v", first)
+	}
+	note, err := os.ReadFile(path + ".progress")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(path string, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	// A reject that was written after the last note is written again, not twice.
+	kept, err := os.ReadFile(path + ".rejects.ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(path+".rejects.ndjson", string(kept)+`{"line":9`)
+	o = command{}.fails(t, exitUsage, []string{fmt.Sprintf("going on after line %d", first.Line)}, "ingest", "--server", server, "-o", "json", path)
+	if l := summary(t, o); counts(l) != [4]int{1501, 1500, 0, 1} || l.Earlier != first.Read {
+		t.Errorf("it goes on: %+v\n%s", l, o.stderr)
+	}
+	if list := entries(t, path+".rejects.ndjson"); len(list) != 1 {
+		t.Errorf("the rejects are %v", list)
+	}
+	gone(t, path+".progress")
+
+	put(path+".progress", string(note))
+	put(path, strings.Replace(string(text), `"i-5"`, `"j-5"`, 1))
+	o = command{}.fails(t, exitUsage, []string{"has changed", "beginning anew"}, "ingest", "--server", server, "-o", "json", path)
+	if l := summary(t, o); counts(l) != [4]int{1501, 1, 1499, 1} || l.Earlier != 0 {
+		t.Errorf("of a file that has changed: %+v\n%s", l, o.stderr)
+	}
+	for _, args := range [][]string{{"--tenant", "other"}, {"--restart"}} {
+		put(path+".progress", string(note))
+		o = command{}.fails(t, exitUsage, []string{"beginning anew"}, append([]string{"ingest", "--server", server, "-o", "json", path}, args...)...)
+		if l := summary(t, o); l.Earlier != 0 || l.Read != 1501 {
+			t.Errorf("%v: %+v\n%s", args, l, o.stderr)
+		}
+	}
+
+	// Standard input goes on with what it is told to remember, if it is the same.
+	put(path, string(text))
+	put(path+".progress", string(note))
+	piped := func(text string) command { return command{stdin: strings.NewReader(text)} }
+	o = piped("x"+string(text)).fails(t, exitUsage, []string{"does not begin with"}, "ingest", "--server", server, "--format", "ndjson", "-", "--progress", path+".progress")
+	if o.stdout != "" {
+		t.Errorf("it says %q", o.stdout)
+	}
+	o = piped(string(text)).fails(t, exitUsage, []string{"standard input: going on"}, "ingest", "--server", server, "--format", "ndjson", "-o", "json", "-", "--progress", path+".progress")
+	if l := summary(t, o); l.Read != 1501 || l.Earlier != first.Read {
+		t.Errorf("standard input: %+v\n%s", l, o.stderr)
+	}
+}
+
+// Memory does not grow with the file.
+func TestIngestIsBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "large.ndjson")
+	if err := os.WriteFile(path, []byte(fulfilled(200_000, 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a := newApp(func(string) string { return "" }, strings.NewReader(""), io.Discard, io.Discard)
+	in := &intake{ingesting: &ingesting{app: a, dryRun: true, connection: &connection{}, format: oneOf{value: formatAuto}}, path: path, rejects: &rejects{}, bar: newProgress(a)}
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, most := heap(), uint64(0)
+	a.now = func() time.Time {
+		if in.counts.recorded%20_000 == 1 {
+			most = max(most, heap())
+		}
+		return time.Now()
+	}
+	if err := in.send(t.Context(), nil); err != nil || in.counts.recorded != 200_000 || !in.isWhole {
+		t.Fatal(err, in.counts)
+	}
+	t.Logf("at most %d KiB more than before", (int64(most)-int64(before))>>10)
+	if most > before+(8<<20) {
+		t.Errorf("the heap grew from %d to %d bytes", before, most)
+	}
+}
