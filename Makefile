@@ -27,6 +27,11 @@ test: ## Run every test with the race detector, on real Redis servers, a real Ja
 	go vet ./...
 	CI=true go test -race -timeout 15m ./...
 
+.PHONY: cluster
+cluster: ## Run a Redis Cluster of three masters and three replicas on loopback, and say how to serve with it (Ctrl-C ends it).
+	@.ci/install
+	@go run ./internal/redisproc/cluster
+
 .PHONY: jaeger
 jaeger: ## Run a Jaeger that takes in traces on 127.0.0.1:4317 (built once, which takes some minutes; Ctrl-C ends it).
 	@jaeger=$$(tools/jaeger/build.sh); \

@@ -3,6 +3,7 @@ package redisproc_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -95,6 +96,50 @@ func TestClusterWithReplicas(t *testing.T) {
 	}
 	if err := c.WaitReady(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestReshard: slots go to a shard that was added, with all that is in them.
+func TestReshard(t *testing.T) {
+	t.Parallel()
+	needRedis(t)
+	c, err := redisproc.StartCluster(t.Context(), redisproc.ClusterConfig{Dir: t.TempDir(), Masters: 2, Settings: map[string]string{"appendonly": "no"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Stop)
+	const keys = 2000
+	for n := range keys {
+		if err := c.Client().Set(t.Context(), fmt.Sprint("{k", n%50, "}", n), n, 0).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	added, err := c.AddShard(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := c.Masters()[0]
+	held, err := c.Slots(t.Context(), from)
+	if err != nil || len(held) != 8192 {
+		t.Fatalf("the first master holds %d slots (%v)", len(held), err)
+	}
+	begin := time.Now()
+	if err := c.MoveSlots(t.Context(), from, added, held[:4096]...); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("4096 slots took %v", time.Since(begin))
+	if err := c.WaitReady(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var sum int64
+	for _, s := range c.Masters() {
+		sum += s.Client().DBSize(t.Context()).Val()
+	}
+	if moved := added.Client().DBSize(t.Context()).Val(); moved < keys/8 || sum != keys {
+		t.Errorf("%d of %d keys are at the new shard, %d anywhere", moved, keys, sum)
+	}
+	if owner, err := c.OwnerOfSlot(t.Context(), held[0]); err != nil || owner != added {
+		t.Errorf("the first slot belongs to %v (%v)", owner, err)
 	}
 }
 

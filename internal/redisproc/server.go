@@ -86,6 +86,9 @@ func (s *Server) Port() int { return s.port }
 // that of the service, with the permissions of deploy/redis/users.acl.
 func (s *Server) URL() string { return "redis://" + Login() + s.Addr() }
 
+// AdminURL is the same for a user that may do everything.
+func (s *Server) AdminURL() string { return "redis://" + login(administrator) + s.Addr() }
+
 // Client is a ready client that may do everything, closed by Stop. It repeats a
 // command whose reply was lost.
 func (s *Server) Client() *redis.Client { return s.client }

@@ -40,7 +40,9 @@ func users(file string) string {
 }
 
 // Login is what a URL has in front of the host: the service's user and password.
-func Login() string { return url.UserPassword(Service, Password(Service)).String() + "@" }
+func Login() string { return login(Service) }
+
+func login(user string) string { return url.UserPassword(user, Password(user)).String() + "@" }
 
 // Options are those of a client that may do everything at the server at addr,
 // which is one of this process or a proxy in front of one.
