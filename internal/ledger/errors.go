@@ -141,6 +141,16 @@ func uncertain(err error) bool {
 	return c == classUnknown || c == classCancelled
 }
 
+// Away reports whether an error of one attempt says that the store cannot be
+// reached or cannot do it just now, so that trying again is mostly waiting.
+func Away(err error) bool {
+	if err == nil || errors.Is(err, errConflict) {
+		return false
+	}
+	c := classify(err)
+	return c == classRefused || c == classUnknown
+}
+
 // Conflict is the [Meaning] of a commit that came too late: the customer was
 // changed by another, and is judged again.
 const Conflict = "conflict"

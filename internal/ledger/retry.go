@@ -60,7 +60,7 @@ func (l *Ledger) again(ctx context.Context, p *patience, err error) bool {
 		}
 		return l.retry(ctx, cause, jitter(time.Millisecond, 32*time.Millisecond, p.tries))
 	}
-	if c := classify(err); c != classRefused && c != classUnknown {
+	if !Away(err) {
 		return false
 	}
 	if p.since.IsZero() {

@@ -45,10 +45,62 @@ func ClusterOf(tb testing.TB, config redisproc.ClusterConfig) *ClusterInstance {
 }
 
 // adopt watches over a server of the cluster as over one of its own.
-func (c *ClusterInstance) adopt(s *redisproc.Server) *Instance {
-	i := watched(c.tb, s, false)
-	c.nodes = append(c.nodes, i)
-	return i
+func (c *ClusterInstance) adopt(s *redisproc.Server) {
+	c.nodes = append(c.nodes, watched(c.tb, s, false))
+}
+
+// AddShard adds a master that holds no slots yet, with its replicas.
+func (c *ClusterInstance) AddShard() *Instance {
+	c.tb.Helper()
+	master, err := c.procs.AddShard(c.tb.Context())
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	for _, s := range c.procs.Servers() {
+		if c.instance(s) == nil {
+			c.adopt(s)
+		}
+	}
+	return c.instance(master)
+}
+
+// MoveSlots moves the first slots of from, that many, with all that is in them.
+func (c *ClusterInstance) MoveSlots(from, to *Instance, many int) {
+	c.tb.Helper()
+	held, err := c.procs.Slots(c.tb.Context(), from.Server)
+	if err == nil {
+		err = c.procs.MoveSlots(c.tb.Context(), from.Server, to.Server, held[:many]...)
+	}
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+}
+
+// Masters are the instances that were started as masters.
+func (c *ClusterInstance) Masters() []*Instance {
+	var masters []*Instance
+	for _, s := range c.procs.Masters() {
+		masters = append(masters, c.instance(s))
+	}
+	return masters
+}
+
+// Replicas are those that the nth master was given.
+func (c *ClusterInstance) Replicas(n int) []*Instance {
+	var replicas []*Instance
+	for _, s := range c.procs.Replicas(n) {
+		replicas = append(replicas, c.instance(s))
+	}
+	return replicas
+}
+
+func (c *ClusterInstance) instance(s *redisproc.Server) *Instance {
+	for _, i := range c.nodes {
+		if i.Server == s {
+			return i
+		}
+	}
+	return nil
 }
 
 // URL is the address in the form redis+cluster://user:password@host:port,host:port,...
@@ -66,13 +118,7 @@ func (c *ClusterInstance) Owner(key string) *Instance {
 	if err != nil {
 		c.tb.Fatal(err)
 	}
-	for _, i := range c.nodes {
-		if i.Server == s {
-			return i
-		}
-	}
-	c.tb.Fatalf("the owner of key %q, %s, is not watched over", key, s.Addr())
-	return nil
+	return c.instance(s)
 }
 
 // Client is a ready client of the whole cluster that may do everything, closed when the test ends.

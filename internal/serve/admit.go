@@ -100,10 +100,7 @@ func (s *Server) admitUnary(ctx context.Context, req any, info *grpc.UnaryServer
 	}
 	well := false
 	defer func() { p.end(well) }()
-	if k.pace != unpaced {
-		ctx = context.WithValue(ctx, placeKey{}, p)
-	}
-	resp, err = next(ctx, req)
+	resp, err = next(context.WithValue(ctx, placeKey{}, p), req)
 	well = err == nil
 	return resp, err
 }

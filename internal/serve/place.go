@@ -8,7 +8,8 @@ import (
 
 // place is a call that is carried out. A call that takes very long does not work
 // but waits, for a store that does not answer or for another change of its
-// customer: it is put aside, and others take its place.
+// customer: it is put aside, and others take its place. So is one that the store
+// has let down.
 type place struct {
 	admission *admission
 	pace      int
@@ -35,7 +36,9 @@ func (a *admission) take(pace int, now time.Time) *place {
 }
 
 func (a *admission) putAside(p *place) {
-	a.paced.Remove(p.at)
+	if p.at != nil {
+		a.paced.Remove(p.at)
+	}
 	p.at, p.aside, p.delayed = nil, true, true
 	a.working--
 	a.aside++
@@ -72,7 +75,7 @@ type placeKey struct{}
 // does not wait for a place again.
 func stepAside(ctx context.Context) (back func()) {
 	p, ok := ctx.Value(placeKey{}).(*place)
-	if !ok {
+	if !ok || p.pace == unpaced { // parts of it go on
 		return func() {}
 	}
 	a := p.admission
@@ -87,5 +90,22 @@ func stepAside(ctx context.Context) (back func()) {
 		p.aside = false
 		a.aside--
 		a.working++
+	}
+}
+
+// giveWay gives up the place of a call for good, since the store does not do just
+// now what the call asks of it. Of a batch that may be true of some customers
+// alone; but if they kept its place, batches would fill the server as long as a
+// shard is lost.
+func giveWay(ctx context.Context) {
+	p, ok := ctx.Value(placeKey{}).(*place)
+	if !ok {
+		return
+	}
+	a := p.admission
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !p.aside {
+		a.putAside(p)
 	}
 }
