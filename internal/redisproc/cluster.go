@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -24,6 +25,8 @@ type ClusterConfig struct {
 	Masters  int
 	Replicas int               // of each master
 	Settings map[string]string // as in Config
+	// KeyPause is the time between two keys when slots are moved; 0: many go at once.
+	KeyPause time.Duration
 }
 
 // Cluster is a Redis Cluster of private processes. The loss of one master

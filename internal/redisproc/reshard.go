@@ -64,7 +64,10 @@ func (c *Cluster) Slots(ctx context.Context, of *Server) ([]int, error) {
 // MoveSlots moves slots with all that is in them from one master to another,
 // as `redis-cli --cluster reshard` does: key by key, while both serve.
 func (c *Cluster) MoveSlots(ctx context.Context, from, to *Server, slots ...int) error {
-	m := &move{from: from, to: to}
+	m := &move{from: from, to: to, atOnce: migrateKeys, pause: c.config.KeyPause}
+	if m.pause > 0 {
+		m.atOnce = 1
+	}
 	var err error
 	if m.fromID, err = from.client.ClusterMyID(ctx).Result(); err != nil {
 		return err
@@ -105,6 +108,8 @@ type move struct {
 	from, to     *Server
 	fromID, toID string
 	masters      []*Server
+	atOnce       int
+	pause        time.Duration
 }
 
 func (m *move) slot(ctx context.Context, slot int) error {
@@ -115,7 +120,7 @@ func (m *move) slot(ctx context.Context, slot int) error {
 		return err
 	}
 	for {
-		keys, err := m.from.client.ClusterGetKeysInSlot(ctx, slot, migrateKeys).Result()
+		keys, err := m.from.client.ClusterGetKeysInSlot(ctx, slot, m.atOnce).Result()
 		if err != nil {
 			return err
 		}
@@ -125,6 +130,7 @@ func (m *move) slot(ctx context.Context, slot int) error {
 		if err := m.keys(ctx, keys); err != nil {
 			return err
 		}
+		time.Sleep(m.pause)
 	}
 	// The new owner first: until it knows, the old one sends callers there in vain.
 	for _, s := range append([]*Server{m.to, m.from}, m.masters...) {

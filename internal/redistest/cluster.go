@@ -76,6 +76,18 @@ func (c *ClusterInstance) MoveSlots(from, to *Instance, many int) {
 	}
 }
 
+// MoveKey moves the slot of a key, with all that is in it, from its owner to another master.
+func (c *ClusterInstance) MoveKey(key string, to *Instance) {
+	c.tb.Helper()
+	slot, err := c.Client().ClusterKeySlot(c.tb.Context(), key).Result()
+	if err == nil {
+		err = c.procs.MoveSlots(c.tb.Context(), c.Owner(key).Server, to.Server, int(slot))
+	}
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+}
+
 // Masters are the instances that were started as masters.
 func (c *ClusterInstance) Masters() []*Instance {
 	var masters []*Instance

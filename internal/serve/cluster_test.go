@@ -84,16 +84,17 @@ func commits(t *testing.T, c *redistest.ClusterInstance) []int {
 // which knows no script yet, under calls that nobody repeats: none fails, and
 // each has its effect once, as have the events.
 func slotsMove(t *testing.T, binary string, replicas int) {
-	c := redistest.ClusterOf(t, redisproc.ClusterConfig{Masters: 3, Replicas: replicas})
+	c := redistest.ClusterOf(t, redisproc.ClusterConfig{Masters: 3, Replicas: replicas, KeyPause: 2 * time.Millisecond})
 	s := onCluster(t, binary, c, replicas)
+	customers := s.place(t, c, 300)
 	l := s.beginLoad(t)
 	masters := c.Masters()
-	c.MoveSlots(masters[0], masters[1], 1500)
+	c.MoveSlots(masters[0], masters[1], 800)
 	added := c.AddShard()
 	for _, m := range masters {
-		c.MoveSlots(m, added, 1000)
+		c.MoveSlots(m, added, 500)
 	}
-	time.Sleep(time.Second) // of calls to all four
+	s.bucketMoves(t, c, customers)
 	r := l.end(t)
 	counts := commits(t, c)
 	t.Logf("scripts carried out by each shard: %v, the last one added under way", counts)
@@ -103,6 +104,45 @@ func slotsMove(t *testing.T, binary string, replicas int) {
 	if counts[3] == 0 {
 		t.Error("the new shard has done nothing")
 	}
+}
+
+// bucketMoves moves one bucket from master to master, key by key, while its
+// customers order again and again: every order counts, once.
+func (s *clusterCaller) bucketMoves(t *testing.T, c *redistest.ClusterInstance, customers []placed) {
+	t.Helper()
+	_, ids := fullest(customers)
+	bucket := customers[slices.IndexFunc(customers, func(p placed) bool { return p.id == ids[0] })].bucket
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	orders := make([]int64, len(ids))
+	for i, id := range ids {
+		running.Go(func() {
+			for ctx.Err() == nil {
+				o := praise(fmt.Sprint(id, "-order-", orders[i]), id)
+				o.SetKind(recoveryv1.InteractionKind_INTERACTION_KIND_ORDER_FULFILLED)
+				o.SetOccurredAt(timestamppb.Now())
+				results, err := s.praise(t.Context(), o)
+				if err != nil || results[0].HasError() {
+					t.Errorf("an order of a bucket that moves: %v, %v", results, err)
+					return
+				}
+				orders[i]++
+			}
+		})
+	}
+	for _, to := range slices.Repeat(c.Masters(), 2) {
+		if to != c.Owner(bucket+":due") {
+			c.MoveKey(bucket+":due", to)
+		}
+	}
+	stop()
+	running.Wait()
+	for i, id := range ids {
+		if got := s.assess(t, id).GetOrders(); got != orders[i] || got == 0 {
+			t.Errorf("%d orders of a customer whose bucket moved are known of, %d were answered", got, orders[i])
+		}
+	}
+	t.Logf("orders of the %d customers of a bucket that was moved again and again: %v", len(ids), orders)
 }
 
 // clusterLoad is calls and watches of one server.
@@ -194,9 +234,9 @@ func (s *clusterCaller) place(t *testing.T, c *redistest.ClusterInstance, many i
 	})
 	var found []placed
 	for _, m := range c.Masters() {
-		names := m.Client().Scan(t.Context(), 0, "{b*}:c:*", 1000).Iterator()
+		names := m.Client().Scan(t.Context(), 0, "{b*}:c*", 1000).Iterator()
 		for names.Next(t.Context()) {
-			bucket, key, _ := strings.Cut(names.Val(), ":c:")
+			bucket, key, _ := strings.Cut(names.Val(), ":c")
 			if id := ids[key]; id != "" {
 				found = append(found, placed{id, bucket, m})
 			}
