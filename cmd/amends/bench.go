@@ -15,7 +15,7 @@ import (
 )
 
 // benchParts are the sections in the order in which they are measured.
-var benchParts = []bench.Part{bench.Calls, bench.Bulk, bench.Profile, bench.Start}
+var benchParts = []bench.Part{bench.Calls, bench.Bulk, bench.Profile, bench.Start, bench.Cluster}
 
 func benchCommand(app *app) *cobra.Command {
 	run := &bench.Run{}

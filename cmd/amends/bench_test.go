@@ -110,3 +110,16 @@ func TestBenchRefusesWhatItCannotDo(t *testing.T) {
 	command{}.fails(t, exitUsage, []string{"apt-get install redis-server", "--redis"}, "bench", "--only", "calls")
 	noChildren(t)
 }
+
+// Reports go through a cluster, and no shard has much more to do than another.
+func TestBenchCluster(t *testing.T) {
+	s := shortBench(t, "cluster", 1).Sections[0]
+	for _, r := range s.Ratios {
+		if r.Name == "cluster.spread" && (r.Value < 1 || r.Value > 1.5) {
+			t.Errorf("the busiest shard has %v times the mean", r.Value)
+		}
+	}
+	if len(s.Tables) != 2 || len(s.Tables[0].Rows) != 4 || len(s.Tables[1].Rows) != 4 {
+		t.Errorf("tables %+v", s.Tables)
+	}
+}

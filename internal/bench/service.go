@@ -24,7 +24,7 @@ type service struct {
 }
 
 // startService runs a server on a store and waits until it serves.
-func (r *Run) startService(ctx context.Context, redis string) (*service, error) {
+func (r *Run) startService(ctx context.Context, redis string, more ...string) (*service, error) {
 	s := &service{}
 	var err error
 	if s.addr, err = freeAddr(); err != nil {
@@ -37,7 +37,7 @@ func (r *Run) startService(ctx context.Context, redis string) (*service, error) 
 	server, err := startChild(r.dir, "service", r.Program, []string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + r.collector, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
 		"OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=" + tracedCalls,
-	}, args...)
+	}, append(args, more...)...)
 	if err != nil {
 		return nil, err
 	}

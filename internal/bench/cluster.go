@@ -1,0 +1,257 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/makeamends/amends/internal/redisproc"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// Cluster is what a Redis Cluster costs beside one server.
+var Cluster = Part{Name: "cluster", About: "a Redis Cluster beside one Redis: calls, spread, waiting for replicas, and what goes on when nobody calls", Run: onCluster}
+
+// aimCluster is less than 1, since three servers take more of the same processors than one.
+var aimCluster = Aim{Least: 0.8}
+
+const shards = 3
+
+// setup is a service with a store of its own.
+type setup struct {
+	name, about       string
+	masters, replicas []*redisproc.Server
+	service           *service
+	all               samples
+	shares            []float64 // of the busiest shard, round by round, the mean is 1
+	copies            []float64 // processor time of the replicas, µs a call
+}
+
+func onCluster(ctx context.Context, r *Run) (s Section, err error) {
+	s.Title = "A Redis Cluster beside one Redis"
+	if err := r.needStore(ctx); err != nil { // of which the report says the version
+		return s, err
+	}
+	if r.work == nil {
+		r.work = newWork(r.Customers)
+	}
+	setups, stop, err := r.setUp(ctx)
+	defer stop()
+	if err != nil {
+		return s, err
+	}
+	single, masters, replicas, waiting := setups[0], setups[1], setups[2], setups[3]
+	idle := Table{Title: "When nobody calls: the look for what is due (every second) and the watch (every 150 ms), 256 buckets",
+		Columns: []string{"store", "watches", "commands/s", "round trips/s", "Redis, % of a processor", "service, % of a processor"}}
+	for _, of := range []*setup{single, masters} {
+		for _, watched := range []bool{false, true} {
+			row, err := r.idle(ctx, of, watched)
+			if err != nil {
+				return s, err
+			}
+			idle.Rows = append(idle.Rows, row)
+		}
+	}
+	s.Tables = append(s.Tables, idle)
+	for _, of := range setups[:3] {
+		if err := r.acquaint(ctx, of.service.target); err != nil {
+			return s, err
+		}
+	}
+	for round := range r.Rounds {
+		for i := range setups {
+			of := setups[(round+i)%len(setups)]
+			r.say("reports, "+of.about, round+1, r.Rounds)
+			if err := r.turn(ctx, of); err != nil {
+				r.clusterFigures(&s, setups)
+				return s, err
+			}
+		}
+	}
+	r.clusterFigures(&s, setups)
+	rate, p50 := map[*setup]Figure{}, map[*setup]Figure{}
+	for _, of := range setups {
+		rate[of] = of.all.each("", "", "", func(s sample) float64 { return s.rate() })
+		p50[of] = of.all.each("", "", "", func(s sample) float64 { return s.quantile(50) })
+	}
+	s.Ratios = append(s.Ratios,
+		NewRatio("cluster.throughput", "calls a second, three masters : one Redis", rate[masters], rate[single], aimCluster),
+		NewRatio("cluster.replicated.throughput", "calls a second, three masters and three replicas : one Redis without any", rate[replicas], rate[single], aimCluster),
+		NewRatio("cluster.wait.throughput", "calls a second, --redis-wait=1 : the same cluster without", rate[waiting], rate[replicas], Aim{}),
+		NewRatio("cluster.wait.p50", "time of a call (p50), --redis-wait=1 : the same cluster without", p50[waiting], p50[replicas], Aim{}),
+		Ratio{NewFigure("cluster.spread", "commits of the busiest of three shards, their mean is 1", "×", masters.shares...), Aim{Most: 1.15}},
+	)
+	s.Notes = append(s.Notes, fmt.Sprintf("Callers (%d), the service and every Redis share %d processors, so each further Redis takes from the same: "+
+		"on machines of their own, shards and replicas would add to what can be done. No Redis of these writes to the disk.", r.Callers, ThisMachine("").Processors))
+	return s, nil
+}
+
+// setUp starts the stores and services; stop ends what was started.
+func (r *Run) setUp(ctx context.Context) (setups []*setup, stop func(), err error) {
+	var ends []func()
+	stop = func() {
+		for _, end := range ends {
+			defer end()
+		}
+	}
+	settings := map[string]string{"appendonly": "no", "maxmemory": "0"}
+	r.say("starting the stores", 0, 0)
+	one, err := redisproc.Start(ctx, redisproc.Config{Settings: settings})
+	if err != nil {
+		return nil, stop, &StoreError{err}
+	}
+	ends = append(ends, one.Stop)
+	var clusters []*redisproc.Cluster
+	for replicas := range 2 {
+		c, err := redisproc.StartCluster(ctx, redisproc.ClusterConfig{Masters: shards, Replicas: replicas, Settings: settings})
+		if err != nil {
+			return nil, stop, err
+		}
+		ends = append(ends, c.Stop)
+		clusters = append(clusters, c)
+	}
+	bare, full := clusters[0], clusters[1]
+	copies := full.Servers()[shards:]
+	setups = []*setup{
+		{name: "single", about: "one Redis", masters: []*redisproc.Server{one}},
+		{name: "masters", about: "three masters", masters: bare.Masters()},
+		{name: "replicas", about: "three masters, three replicas", masters: full.Masters(), replicas: copies},
+		{name: "wait", about: "the same with --redis-wait=1", masters: full.Masters(), replicas: copies},
+	}
+	for i, url := range []string{one.URL(), bare.URL(), full.URL(), full.URL()} {
+		wait := "0"
+		if setups[i].name == "wait" {
+			wait = "1"
+		}
+		if setups[i].service, err = r.startService(ctx, url, "--redis-wait="+wait); err != nil {
+			return nil, stop, err
+		}
+		ends = append(ends, setups[i].service.server.stop, setups[i].service.close)
+	}
+	return setups, stop, nil
+}
+
+// turn measures one turn of one setup.
+func (r *Run) turn(ctx context.Context, of *setup) error {
+	before, err := of.look(ctx)
+	if err != nil {
+		return err
+	}
+	outcome := closed(ctx, r.Callers, r.Slice, r.reporting(of.service.target))
+	after, err := of.look(ctx)
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	if outcome.done == 0 {
+		return fmt.Errorf("%s: no call was carried out: %w", of.about, outcome.fault)
+	}
+	s := sample{outcome: outcome, cpu: after.service - before.service, redis: after.together().since(before.together())}
+	most, sum := 0.0, 0.0
+	for i := range of.masters {
+		commits := after.masters[i].byName["evalsha"] - before.masters[i].byName["evalsha"]
+		most, sum = max(most, commits), sum+commits
+	}
+	of.all = append(of.all, s)
+	of.shares = append(of.shares, most*float64(len(of.masters))/sum)
+	of.copies = append(of.copies, micros(after.replicas-before.replicas)/float64(outcome.done))
+	return nil
+}
+
+// meters is what all processes of a setup have done so far.
+type meters struct {
+	masters  []usage
+	replicas time.Duration
+	service  time.Duration
+}
+
+func (of *setup) look(ctx context.Context) (m meters, err error) {
+	for _, server := range of.masters {
+		u, err := (&store{client: server.Client()}).usage(ctx)
+		if err != nil {
+			return m, err
+		}
+		m.masters = append(m.masters, u)
+	}
+	for _, server := range of.replicas {
+		took, err := server.CPU(ctx)
+		if err != nil {
+			return m, err
+		}
+		m.replicas += took
+	}
+	m.service, err = spent(of.service.server.pid())
+	return m, err
+}
+
+// together is what all masters have done.
+func (m meters) together() usage {
+	sum := usage{byName: map[string]float64{}}
+	for _, u := range m.masters {
+		sum.cpu += u.cpu
+		sum.reads += u.reads
+		sum.commands += u.commands
+		sum.in += u.in
+		sum.out += u.out
+		for name, n := range u.byName {
+			sum.byName[name] += n
+		}
+	}
+	return sum
+}
+
+// idle measures what goes on while nobody calls.
+func (r *Run) idle(ctx context.Context, of *setup, watched bool) ([]string, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	watches := "0"
+	if watched {
+		watches = "1"
+		stream, err := recoveryv1.NewRecoveryServiceClient(of.service.conn()).WatchCases(ctx, recoveryv1.WatchCasesRequest_builder{}.Build())
+		if err != nil {
+			return nil, err
+		}
+		go func() {
+			for _, err := stream.Recv(); err == nil; _, err = stream.Recv() {
+			}
+		}()
+	}
+	r.say("nobody calls, "+of.about, 0, 0)
+	lasts := max(time.Second, 2*r.Slice)
+	time.Sleep(time.Second) // the watch has begun
+	before, err := of.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(lasts):
+	}
+	after, err := of.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	did := after.together().since(before.together())
+	percent := func(d time.Duration) string { return fmt.Sprintf("%.2f", 100*d.Seconds()/lasts.Seconds()) }
+	return []string{of.about, watches, Number(did.commands / lasts.Seconds()), Number(did.reads / lasts.Seconds()), percent(did.cpu), percent(after.service - before.service)}, nil
+}
+
+// clusterFigures tells of the rounds.
+func (r *Run) clusterFigures(s *Section, setups []*setup) {
+	t := Table{Columns: []string{fmt.Sprintf("closed loop of %d callers", r.Callers), "calls/s", "server µs/call", "masters µs/call", "replicas µs/call", "trips/call",
+		"looks for what is due/s", "p50 ms", "p90", "p99", "p99.9", "max", "refused"}}
+	for _, of := range setups {
+		if len(of.all) == 0 {
+			continue
+		}
+		rate := of.all.each("cluster."+of.name+".rate", "calls a second, "+of.about, "/s", func(s sample) float64 { return s.rate() })
+		cpu := of.all.perCall("cluster."+of.name+".cpu", "processor time of the service, "+of.about, "µs/call", func(s sample) float64 { return micros(s.cpu) })
+		redis := of.all.perCall("cluster."+of.name+".redis.cpu", "processor time of the masters, "+of.about, "µs/call", func(s sample) float64 { return micros(s.redis.cpu) })
+		trips := of.all.perCall("cluster."+of.name+".trips", "round trips to Redis, "+of.about, "/call", func(s sample) float64 { return s.redis.reads })
+		looks := of.all.each("", "", "", func(s sample) float64 { return s.redis.byName["zrange"] / s.took.Seconds() })
+		s.Figures = append(s.Figures, rate, cpu, redis, trips)
+		t.Rows = append(t.Rows, append([]string{of.about, Number(rate.Value), Number(cpu.Value), Number(redis.Value), Number(Median(of.copies)), Number(trips.Value), Number(looks.Value)},
+			percentiles(of.all.together())...))
+	}
+	s.Tables = append(s.Tables, t)
+}
