@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,37 +31,46 @@ var printable = base64.RawURLEncoding.Strict()
 // than using it.
 type keyer struct{ pool sync.Pool }
 
+// mac is one such state, with room for what it hashes and for what comes of it.
+type mac struct {
+	hash.Hash
+	text []byte
+}
+
 func newKeyer(secret []byte) *keyer {
 	secret = append([]byte(nil), secret...)
-	return &keyer{pool: sync.Pool{New: func() any { return hmac.New(sha256.New, secret) }}}
+	return &keyer{pool: sync.Pool{New: func() any { return &mac{Hash: hmac.New(sha256.New, secret)} }}}
 }
 
 // sum hashes the parts with a zero byte between them.
-func (k *keyer) sum(parts ...string) (out [hashSize]byte) {
-	h := k.pool.Get().(hash.Hash)
-	defer k.pool.Put(h)
-	h.Reset()
-	var zero [1]byte
+func (k *keyer) sum(parts ...string) [hashSize]byte {
+	m := k.pool.Get().(*mac)
+	defer k.pool.Put(m)
+	m.text = m.text[:0]
 	for i, p := range parts {
 		if i > 0 {
-			h.Write(zero[:])
+			m.text = append(m.text, 0)
 		}
-		_, _ = io.WriteString(h, p) // never fails
+		m.text = append(m.text, p...)
 	}
-	var full [sha256.Size]byte
-	copy(out[:], h.Sum(full[:0]))
-	return out
+	return m.of(nil)
 }
 
 // digest hashes bytes under a domain of its own.
-func (k *keyer) digest(domain string, b []byte) (out [hashSize]byte) {
-	h := k.pool.Get().(hash.Hash)
-	defer k.pool.Put(h)
-	h.Reset()
-	_, _ = io.WriteString(h, "\x00"+domain+"\x00")
-	h.Write(b)
-	var full [sha256.Size]byte
-	copy(out[:], h.Sum(full[:0]))
+func (k *keyer) digest(domain string, b []byte) [hashSize]byte {
+	m := k.pool.Get().(*mac)
+	defer k.pool.Put(m)
+	m.text = append(append(append(m.text[:0], 0), domain...), 0)
+	return m.of(b)
+}
+
+// of hashes the text and the bytes behind it.
+func (m *mac) of(rest []byte) (out [hashSize]byte) {
+	m.Reset()
+	m.Write(m.text)
+	m.Write(rest)
+	m.text = m.Sum(m.text[:0])
+	copy(out[:], m.text)
 	return out
 }
 

@@ -247,7 +247,7 @@ func (r *record) bytes(n protowire.Number, v *[]byte) {
 // numbers are packed into one value.
 func numbers[T ~uint8 | ~int32 | ~int64](r *record, n protowire.Number, v *[]T) {
 	if r.reading {
-		r.packed(n, protowire.VarintType, func() { *v = append(*v, T(r.varint())) })
+		packed(r, n, protowire.VarintType, v, func() T { return T(r.varint()) })
 		return
 	}
 	if len(*v) > 0 {
@@ -262,7 +262,7 @@ func numbers[T ~uint8 | ~int32 | ~int64](r *record, n protowire.Number, v *[]T) 
 // moments are packed as well.
 func (r *record) moments(n protowire.Number, v *[]time.Time) {
 	if r.reading {
-		r.packed(n, protowire.Fixed64Type, func() { *v = append(*v, moment(int64(r.fixed64()))) })
+		packed(r, n, protowire.Fixed64Type, v, func() time.Time { return moment(int64(r.fixed64())) })
 		return
 	}
 	if len(*v) > 0 {
@@ -275,22 +275,36 @@ func (r *record) moments(n protowire.Number, v *[]time.Time) {
 }
 
 // packed reads a list of simple values, packed or each in a field of its own.
-func (r *record) packed(n protowire.Number, kind protowire.Type, one func()) {
+func packed[T any](r *record, n protowire.Number, kind protowire.Type, v *[]T, one func() T) {
 	for {
 		switch {
 		case r.comes(n, protowire.BytesType):
 			r.within(func() {
+				*v = slices.Grow(*v, r.count(kind))
 				for r.at < r.end && r.err == nil {
-					one()
+					*v = append(*v, one())
 				}
 			})
 		case r.comes(n, kind):
-			one()
+			*v = append(*v, one())
 			r.advance()
 		default:
 			return
 		}
 	}
+}
+
+// count tells how many values are packed in what is at hand.
+func (r *record) count(kind protowire.Type) (n int) {
+	if kind == protowire.Fixed64Type {
+		return (r.end - r.at) / 8
+	}
+	for _, b := range r.in[r.at:r.end] {
+		if b < 0x80 { // the last one of its number
+			n++
+		}
+	}
+	return n
 }
 
 // part is a record within the record, which is written even if it is empty.

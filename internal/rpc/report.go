@@ -88,7 +88,7 @@ func (r *report) take(ctx context.Context, c recovery.Customer, rules recovery.R
 
 // decide takes the event in.
 func (r *report) decide(ctx context.Context, c recovery.Customer, rules recovery.Rules, now time.Time) (recovery.Customer, recovery.Case, error) {
-	_, span := r.service.tracer.Start(ctx, "recovery.decide")
+	span := spans.Part(ctx, r.service.tracer, "recovery.decide")
 	defer span.End()
 	event, err := decode(r.service.ledger, r.event, rules)
 	if err != nil {

@@ -135,7 +135,7 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.R
 
 // advance judges the step.
 func (s *Service) advance(ctx context.Context, key ledger.Key, c recovery.Customer, number int64, a recovery.Action, rules recovery.Rules) (recovery.Customer, recovery.Case, error) {
-	_, span := s.tracer.Start(ctx, "recovery.advance")
+	span := spans.Part(ctx, s.tracer, "recovery.advance")
 	defer span.End()
 	c, k, err := recovery.Advance(c, number, a, rules, s.now())
 	if err != nil {

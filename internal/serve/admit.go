@@ -62,7 +62,10 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 			return nil, s.refuseEarly(ctx, info.FullMethodName, ledger.ErrOverloaded)
 		}
 	}
-	ctx, leave := context.WithTimeout(ctx, limit)
+	leave := func() {}
+	if !own || time.Until(end) > limit {
+		ctx, leave = context.WithTimeout(ctx, limit)
+	}
 	return context.WithValue(ctx, visitKey{}, visit{mark, leave}), nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
@@ -25,6 +26,17 @@ func Customer(key ledger.Key) attribute.KeyValue {
 // Case names a case, by the keyed hash of its customer and its number.
 func Case(key ledger.Key, number int64) attribute.KeyValue {
 	return attribute.String("recovery.case_id", ledger.CaseID(key, number))
+}
+
+// Part begins the span of a part of what the span of the context is about. Where
+// that is not recorded there is none: samplers let a part be recorded only with
+// the whole, and a span that nobody sees costs as much as it tells.
+func Part(ctx context.Context, tracer trace.Tracer, name string) trace.Span {
+	if !trace.SpanFromContext(ctx).IsRecording() {
+		return noop.Span{}
+	}
+	_, span := tracer.Start(ctx, name)
+	return span
 }
 
 // Changed tells, on the span of a call, whom it has changed and how often that
