@@ -5,7 +5,7 @@ SHELL := bash
 
 # buf lives in a module of its own, so that its many dependencies are not ours. The first build takes a minute or two, later runs use the cache.
 BUF := go tool -modfile=tools/go.mod buf
-# What `make breaking` compares with: any commit, tag or branch.
+# What `make breaking` and `make benchstat` compare with: any commit, tag or branch.
 BASE ?= main
 
 .PHONY: help
@@ -53,6 +53,11 @@ check-alerts: ## Check the alerts: their syntax, and when they fire (installs Pr
 bench: ## Print what a decision and a call cost, beside an empty gRPC echo in the same run.
 	.ci/install
 	go test -run '^$$' -bench 'Decide|Report' -benchmem ./internal/recovery ./internal/serve
+
+.PHONY: benchstat
+benchstat: ## Compare the layers of a report with those of BASE (default: main), which takes some minutes.
+	.ci/install
+	tools/benchstat/run.sh $(BASE)
 
 .PHONY: overload
 overload: ## Print what becomes of calls at one, two and four times of what the server can do, and what a lost collector costs.

@@ -40,32 +40,36 @@ func typical() recovery.Customer {
 		Grants: []recovery.Grant{{Case: 1, At: at, Currency: "USD", Minor: 900}}, Open: []recovery.Case{k}}
 }
 
-// BenchmarkUpdate and BenchmarkTwoPings belong together: an Update is two round
-// trips and the work around them.
+// BenchmarkUpdate and BenchmarkTwoPings belong together: what an Update on a server
+// costs beside two round trips is the work around them.
 func BenchmarkUpdate(b *testing.B) {
-	l := openAt(b, redistest.Server(b).URL())
-	answer := make([]byte, 2000)
+	answer := make([]byte, 1500)
 	judge := func(c recovery.Customer, fresh []int) (Judgement, error) {
 		c = typical()
 		c.Open[0].Fresh = c.Open[0].History
 		return Judgement{Customer: c, Answers: [][]byte{answer}, Due: time.Now()}, nil
 	}
 	var n atomic.Int64
-	b.Run("one caller", func(b *testing.B) {
-		for b.Loop() {
-			i := n.Add(1)
-			mustUpdate(b, l, one(l, fmt.Sprint("customer ", i%1000), fmt.Sprint("request ", i)), judge)
-		}
-	})
-	b.Run("parallel", func(b *testing.B) {
-		b.SetParallelism(16)
-		b.RunParallel(func(pb *testing.PB) {
-			for pb.Next() {
+	for _, store := range []struct{ name, url string }{{"embedded", Embedded}, {"server", redistest.Server(b).URL()}} {
+		l := openAt(b, store.url)
+		b.Run(store.name+"/one caller", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
 				i := n.Add(1)
-				mustUpdate(b, l, one(l, fmt.Sprint("customer ", rand.N(100_000)), fmt.Sprint("request ", i)), judge)
+				mustUpdate(b, l, one(l, fmt.Sprint("customer ", i%1000), fmt.Sprint("request ", i)), judge)
 			}
 		})
-	})
+		b.Run(store.name+"/parallel", func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetParallelism(16)
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					i := n.Add(1)
+					mustUpdate(b, l, one(l, fmt.Sprint("customer ", rand.N(100_000)), fmt.Sprint("request ", i)), judge)
+				}
+			})
+		})
+	}
 }
 
 func BenchmarkTwoPings(b *testing.B) {
@@ -89,25 +93,41 @@ func BenchmarkTwoPings(b *testing.B) {
 	})
 }
 
+// BenchmarkCodec writes and reads customers with a history as long as said: open
+// cases, and what is remembered and promised.
 func BenchmarkCodec(b *testing.B) {
-	s := state{tenant: "shop", customer: typical()}
-	body, err := s.encode()
-	if err != nil {
-		b.Fatal(err)
+	for _, history := range []int{0, 1, 4} {
+		s := state{tenant: "shop", customer: lasting(history)}
+		body, err := s.encode()
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(fmt.Sprint("encode/cases=", history), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = s.encode()
+			}
+			b.ReportMetric(float64(len(body)), "bytes")
+		})
+		b.Run(fmt.Sprint("decode/cases=", history), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = decodeState(string(body))
+			}
+		})
 	}
-	b.Run("encode", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			_, _ = s.encode()
-		}
-		b.ReportMetric(float64(len(body)), "bytes")
-	})
-	b.Run("decode", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			_, _ = decodeState(string(body))
-		}
-	})
+}
+
+// lasting is a customer with that many open cases, each like the typical one.
+func lasting(cases int) recovery.Customer {
+	c := typical()
+	one := c.Open[0]
+	c.Failures, c.Open = nil, nil
+	for range cases {
+		c.Open = append(c.Open, one)
+		c.Failures = append(c.Failures, recovery.Past{At: one.OpenedAt, Severity: .5}, recovery.Past{At: one.OpenedAt, Severity: .4})
+	}
+	return c
 }
 
 // BenchmarkGuess compares, by turns, changes that are guessed with changes that are

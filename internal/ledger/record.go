@@ -30,12 +30,9 @@ type record struct {
 	kind    protowire.Type // of the next field; with next 0 there is none
 }
 
-// roomAtFirst holds a customer with an open case and some history.
-const roomAtFirst = 2 << 10
-
-// written makes the record of a value.
-func written[T any](value *T, fields func(*record, *T)) ([]byte, error) {
-	r := record{Writer: wire.Writer{Bytes: make([]byte, 0, roomAtFirst)}}
+// written makes the record of a value, of which as many bytes are to be expected.
+func written[T any](value *T, fields func(*record, *T), bytes int) ([]byte, error) {
+	r := record{Writer: wire.Writer{Bytes: make([]byte, 0, bytes)}}
 	fields(&r, value)
 	return r.Bytes, r.Err
 }

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-
-	"github.com/makeamends/amends/internal/wire"
 )
 
 // What is kept of a request is as short as its use allows, since it is what there
@@ -85,9 +83,7 @@ func (r request) record(nonce, answer []byte, words *Words) ([]byte, error) {
 	if packed := words.pack(answer); packed != nil {
 		s.answer, s.packed, s.words = nil, packed, []byte(words.id)
 	}
-	out := record{Writer: wire.Writer{Bytes: make([]byte, 0, roomBeside+len(s.answer)+len(s.packed))}}
-	answeredFields(&out, &s)
-	return out.Bytes, out.Err
+	return written(&s, answeredFields, roomBeside+len(s.answer)+len(s.packed))
 }
 
 // replay answers a request from its record.

@@ -1,7 +1,9 @@
 package recovery_test
 
 import (
+	"fmt"
 	"math"
+	"strconv"
 	"testing"
 	"time"
 
@@ -25,14 +27,27 @@ func BenchmarkDecide(b *testing.B) {
 	}
 }
 
-// BenchmarkReport takes a failure in from start to end.
+// BenchmarkReport takes a failure in from start to end, of customers who have
+// reported as many before.
 func BenchmarkReport(b *testing.B) {
-	e := complaint(kinds(recovery.Late, recovery.Quality), rejected(18_00), order("1"))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, _, err := recovery.Report(recovery.Customer{}, e, rules, noon); err != nil {
-			b.Fatal(err)
+	for _, before := range []int{0, 1, 4, 16} {
+		var c recovery.Customer
+		for i := range before {
+			e := complaint(kinds(recovery.Quality), rejected(18_00), order(strconv.Itoa(i)), at(noon.Add(time.Duration(i-before)*time.Hour)))
+			var err error
+			if c, _, err = recovery.Report(c, e, rules, noon); err != nil {
+				b.Fatal(err)
+			}
 		}
+		e := complaint(kinds(recovery.Late, recovery.Quality), rejected(18_00), order("new"))
+		b.Run(fmt.Sprint("before=", before), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := recovery.Report(c, e, rules, noon); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package rpc
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"reflect"
 	"testing"
@@ -109,21 +110,29 @@ func TestAnswersHoldTextsAlone(t *testing.T) {
 	}
 }
 
-// BenchmarkAnswer writes the answer to a report.
+// BenchmarkAnswer writes the answer to the report that is the last of as many of
+// one failure.
 func BenchmarkAnswer(b *testing.B) {
 	rules := recovery.Rules{Active: policy.Default().Rules}
-	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	e := recovery.Event{Failure: recovery.Failure{OccurredAt: at, Kinds: recovery.Kinds(recovery.Late, recovery.Quality), Delay: time.Hour,
+	e := recovery.Event{Order: "o", Failure: recovery.Failure{OccurredAt: noon, Kinds: recovery.Kinds(recovery.Late, recovery.Quality), Delay: time.Hour,
 		Currency: "USD", Value: 1800, Loss: 1800, Voice: recovery.Private, Channel: recovery.Phone, Evidence: recovery.SystemObserved,
 		Acceptance: recovery.Rejected, Attribution: recovery.Attribution{Locus: recovery.Firm, Motive: recovery.Unintended}}}
-	_, k, err := recovery.Report(recovery.Customer{}, e, rules, at)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := written(fullOrigin, &k, rules); err != nil {
-			b.Fatal(err)
+	for _, accounts := range []int{1, 4, 16} {
+		var c recovery.Customer
+		var k recovery.Case
+		for range accounts {
+			var err error
+			if c, k, err = recovery.Report(c, e, rules, noon); err != nil {
+				b.Fatal(err)
+			}
 		}
+		b.Run(fmt.Sprint("accounts=", accounts), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := written(fullOrigin, &k, rules); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
