@@ -126,7 +126,11 @@ func (t *Telemetry) GRPC(offered func(method string) bool) stats.Handler {
 type parentOnly struct{ propagation.TraceContext }
 
 func (p parentOnly) Extract(ctx context.Context, from propagation.TextMapCarrier) context.Context {
-	return p.TraceContext.Extract(ctx, propagation.MapCarrier{"traceparent": from.Get("traceparent")})
+	parent := from.Get("traceparent")
+	if parent == "" {
+		return ctx
+	}
+	return p.TraceContext.Extract(ctx, propagation.MapCarrier{"traceparent": parent})
 }
 
 // Handler serves the metrics to Prometheus, with exemplars for those who ask
