@@ -51,8 +51,9 @@ func ingestCommand(app *app) *cobra.Command {
   # packed, or out of another program
   gzip -c examples/history.csv | amends ingest -
 
-  # send again what was refused, after it was mended
-  amends ingest history.csv.rejects.ndjson`,
+  # keep what is refused, and send it again when it is mended
+  echo '{"customerId": "c-1"}' | amends ingest - --rejects refused.ndjson
+  amends ingest refused.ndjson`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("name a FILE, or - for standard input")
@@ -198,7 +199,7 @@ func (in *intake) advise() {
 		in.tell("refused records and the reasons are in %s (customer data); mend it, then: amends ingest %s", in.rejects.path, in.rejects.path)
 	}
 	if in.noIDs > 0 && !in.makeIDs {
-		in.tell("%d records have no id: give each one that stays the same whenever it is sent, or see --make-ids", in.noIDs)
+		in.tell("%d %s without an id: give each one that stays the same whenever it is sent, or see --make-ids", in.noIDs, plural(in.noIDs, "record"))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,17 @@ func TestIngestExamples(t *testing.T) {
 		t.Errorf("the failure of the table became %v", f)
 	}
 	gone(t, files[0]+".progress", files[0]+".rejects.ndjson")
+}
+
+// The help names every column that there is, as the contract has it.
+func TestIngestColumns(t *testing.T) {
+	for k, columns := range columnNames {
+		for _, c := range columns {
+			if name := string(c.path[len(c.path)-1].Name()); !regexp.MustCompile(`[ \n]` + name + `[,\n]`).MatchString(ingestHelp) {
+				t.Errorf("the help does not name %s, a column of type %s", name, k)
+			}
+		}
+	}
 }
 
 // However a file is written, what it says comes through.
@@ -261,7 +273,7 @@ func TestIngestRows(t *testing.T) {
 	if !strings.Contains(strings.Join(strings.Fields(dry.stdout), " "), "10 3 7") {
 		t.Errorf("checked:\n%s", dry.stdout)
 	}
-	o := command{}.fails(t, exitUsage, append(words, ":8: order_value: must have at most 2 decimals", "1 records have no id"), "ingest", "--server", server, "-o", "json", path)
+	o := command{}.fails(t, exitUsage, append(words, ":8: order_value: must have at most 2 decimals", "1 record without an id"), "ingest", "--server", server, "-o", "json", path)
 	if got := counts(summary(t, o)); got != [4]int{10, 2, 0, 8} {
 		t.Errorf("%v\n%s", got, o.stderr)
 	}
@@ -282,7 +294,7 @@ func TestIngestRows(t *testing.T) {
 func TestIngestMakesIDs(t *testing.T) {
 	server := service(t)
 	path := history(t, "a.csv", "customer_id,occurred_at,kind\nc-1,2025-05-02T18:40:00Z,PRAISE\nc-1,2025-05-02T18:40:00Z,PRAISE\nc-1,2025-05-02T18:40:01Z,PRAISE\n")
-	o := command{}.fails(t, exitUsage, []string{"3 records have no id", "--make-ids"}, "ingest", "--server", server, path, "--rejects", path+".x")
+	o := command{}.fails(t, exitUsage, []string{"3 records without an id", "--make-ids"}, "ingest", "--server", server, path, "--rejects", path+".x")
 	if !strings.Contains(o.stderr, "3 of 3") {
 		t.Error(o.stderr)
 	}
