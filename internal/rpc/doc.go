@@ -6,6 +6,7 @@
 //
 //	wire.go      bytes become a message, or a fault that says why not
 //	inspect.go   the rules of the contract and the clock: all faults at once
+//	sound.go     what plainly keeps these rules, as nearly every report does
 //	report.go, interactions.go, customer.go, cases.go, policies.go   the handlers
 //	event.go, money.go    message → recovery, every default filled in
 //	case.go, advice.go    recovery → bytes of the message
