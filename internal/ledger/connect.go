@@ -134,7 +134,9 @@ func (l *Ledger) clusterOptions() *redis.ClusterOptions {
 		TLSConfig:                  l.tls(),
 		Protocol:                   2,
 		MaxRetries:                 -1,
-		MaxRedirects:               3, // MOVED and ASK only: see send
+		MaxRedirects:               3,
+		MinRetryBackoff:            -1, // an attempt that fails should fail soon: the pauses are ours
+		MaxRetryBackoff:            -1,
 		DialTimeout:                dialTimeout,
 		DialerRetries:              1,
 		ReadTimeout:                ioTimeout,
