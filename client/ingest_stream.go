@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -115,10 +114,6 @@ func (l *load) answered(e *underWay, answer *recoveryv1.IngestResponse) *Error {
 	l.settle(e, answer, err)
 	return nil
 }
-
-// mostPatience is how long an item may be told to wait for another try. What
-// takes longer (CUSTOMER_LIMIT) is its answer: the others do not wait for it.
-const mostPatience = 10 * time.Second
 
 // passes tells what an item was refused with for the moment only.
 func passes(e *Error) bool {
