@@ -8,9 +8,9 @@ import (
 	"github.com/makeamends/amends/internal/ledger"
 )
 
-// mostFolded is how many items of one customer make one change at most, so that
+// MostFolded is how many items of one customer make one change at most, so that
 // others are not held up by one of whom very much is told.
-const mostFolded = 64
+const MostFolded = 64
 
 // backlog is the items of one stream that wait to be carried out, by customer. Of
 // each customer one share is carried out at a time, and the rest in its order
@@ -96,7 +96,7 @@ func (b *backlog) take(n int) []*share {
 // most is how many of the items may be carried out at once. An id that comes again
 // is left for the next time: by then it is known whether the first was carried out.
 func (p *pile) most() int {
-	most := min(len(p.items), mostFolded)
+	most := min(len(p.items), MostFolded)
 	for n, i := range p.items[:most] {
 		if slices.ContainsFunc(p.items[:n], func(o *item) bool { return o.request.ID == i.request.ID }) {
 			return n

@@ -48,16 +48,16 @@ func (f *fold) judge(ctx context.Context, c recovery.Customer, fresh []int) (led
 	return ledger.Judgement{Customer: c, Answers: answers, Refused: refused, Words: f.service.words(ctx, rules.Active), Due: c.NextDue(rules)}, nil
 }
 
-// mostTogether is how many customers of a bulk load are worked on at a time: enough
+// MostTogether is how many customers of a bulk load are worked on at a time: enough
 // that their way to Redis and back costs each of them little.
-const mostTogether = 64
+const MostTogether = 64
 
 // together does something for each of n customers, some at a time. A panic over one
 // of them is its error.
 func (s *Service) together(ctx context.Context, n int, do func(ctx context.Context, i int) error) []error {
 	errs := make([]error, n)
-	for first := 0; first < n; first += mostTogether {
-		s.ledger.Together(ctx, min(mostTogether, n-first), func(ctx context.Context, i int) {
+	for first := 0; first < n; first += MostTogether {
+		s.ledger.Together(ctx, min(MostTogether, n-first), func(ctx context.Context, i int) {
 			i += first
 			errs[i] = panics.Caught(func() error { return do(ctx, i) })
 		})

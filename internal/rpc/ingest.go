@@ -32,7 +32,7 @@ const (
 // sent again, under the same ids.
 func (s *Service) Ingest(stream grpc.BidiStreamingServer[recoveryv1.IngestRequest, recoveryv1.IngestResponse]) error {
 	ctx, cancel := context.WithCancel(stream.Context())
-	l := &load{service: s, window: newWindow(s.ahead), backlog: newBacklog(), order: make(chan *item, windowWeight/leastWeight)}
+	l := &load{service: s, window: newWindow(s.ahead), backlog: newBacklog(), order: make(chan *item, WindowBytes/leastBytes)}
 	defer l.window.close()
 	go l.receive(ctx, stream)
 	var turns sync.WaitGroup
@@ -164,7 +164,7 @@ func (l *load) work(ctx context.Context) {
 		if err != nil {
 			return // the stream has ended
 		}
-		l.carryOut(ctx, l.backlog.take(mostTogether))
+		l.carryOut(ctx, l.backlog.take(MostTogether))
 		done()
 	}
 }

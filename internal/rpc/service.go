@@ -98,7 +98,7 @@ type Config struct {
 // compile, which a test of the contract excludes.
 func New(c Config) (*Service, error) {
 	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer,
-		watching: c.Watching, admit: c.Admit, ahead: semaphore.NewWeighted(allWindowWeight)}
+		watching: c.Watching, admit: c.Admit, ahead: semaphore.NewWeighted(AllWindowBytes)}
 	if s.admit == nil {
 		s.admit = func(context.Context) (func(), error) { return func() {}, nil }
 	}

@@ -14,18 +14,18 @@ import (
 // answer has been taken. An item counts with its own size and with what an answer
 // and everything around it takes.
 const (
-	windowWeight    = 2 << 20  // of one stream
-	allWindowWeight = 64 << 20 // of all streams together
-	failureWeight   = 6 << 10
-	leastWeight     = 1 << 10
+	WindowBytes    = 2 << 20  // of one stream
+	AllWindowBytes = 64 << 20 // of all streams together
+	failureBytes   = 6 << 10
+	leastBytes     = 1 << 10
 )
 
 func weigh(i *recoveryv1.IngestRequest) int64 {
-	weight := int64(leastWeight)
+	weight := int64(leastBytes)
 	if i.HasFailure() {
-		weight = failureWeight
+		weight = failureBytes
 	}
-	return min(windowWeight, weight+int64(proto.Size(i)))
+	return min(WindowBytes, weight+int64(proto.Size(i)))
 }
 
 // window is what one stream has read ahead.
@@ -39,7 +39,7 @@ type window struct {
 }
 
 func newWindow(all *semaphore.Weighted) *window {
-	return &window{own: semaphore.NewWeighted(windowWeight), all: all}
+	return &window{own: semaphore.NewWeighted(WindowBytes), all: all}
 }
 
 // hold waits until there is room for something of that weight. Where the others
@@ -55,10 +55,10 @@ func (w *window) hold(ctx context.Context, weight int64) (release func(), err er
 			w.own.Release(weight)
 		}, nil
 	}
-	if err := w.own.Acquire(ctx, windowWeight-weight); err != nil {
+	if err := w.own.Acquire(ctx, WindowBytes-weight); err != nil {
 		return nil, context.Cause(ctx)
 	}
-	return func() { w.own.Release(windowWeight) }, nil
+	return func() { w.own.Release(WindowBytes) }, nil
 }
 
 // share takes a part of what all streams have, if there is as much, or gives one

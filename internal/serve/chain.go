@@ -31,6 +31,8 @@ const (
 	connectionAge    = 20 * time.Minute
 	connectionGrace  = 30 * time.Second
 	mostMessageBytes = 2 * rpc.MostBatchBytes
+	mostUnreadBytes  = 256 << 10 // of one stream
+	mostUnreadEach   = 1 << 20   // on the way of one connection
 )
 
 // options are those of the gRPC server: bounds on what one caller can take.
@@ -47,6 +49,9 @@ func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
 		// reason, while gRPC's own refusal has none.
 		grpc.MaxRecvMsgSize(mostMessageBytes),
 		grpc.MaxHeaderListSize(mostHeaderBytes),
+		// Of its own accord gRPC takes in up to 16 MiB of a stream that is not read.
+		grpc.StaticStreamWindowSize(mostUnreadBytes),
+		grpc.StaticConnWindowSize(mostUnreadEach),
 		grpc.ConnectionTimeout(handshakeTime),
 		grpc.KeepaliveParams(keepalive.ServerParameters{
 			Time: silentTime, Timeout: silentWait,
