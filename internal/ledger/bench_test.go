@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/redistest"
 )
@@ -153,7 +155,16 @@ func BenchmarkGuess(b *testing.B) {
 			sides := []side{{ledger: openAt(b, server.URL(), forgetful)}, {ledger: openAt(b, server.URL())}}
 			for b.Loop() {
 				for i := range sides {
-					sides[i].measure(server, n.Add(1), before, change)
+					l, first := sides[i].ledger, n.Add(1)*batch
+					customer := func(i int64) string { return fmt.Sprint("customer ", first+i) }
+					for i := range int64(batch) {
+						before(l, customer(i))
+					}
+					sides[i].measure(server, 32, func(i int64) {
+						l.guesses.known.wrong.Store(0) // so that it goes on guessing
+						l.guesses.strangers.wrong.Store(0)
+						change(l, customer(i))
+					})
 				}
 			}
 			for i, name := range []string{"read", "guess"} {
@@ -164,6 +175,55 @@ func BenchmarkGuess(b *testing.B) {
 	}
 }
 
+// BenchmarkSharedConnections compares, by turns, commits on connections of the pool
+// with commits that share connections by what the driver has for that.
+func BenchmarkSharedConnections(b *testing.B) {
+	server := redistest.Server(b)
+	l := openAt(b, server.URL())
+	shared := func(fullDuplex bool) redis.Scripter {
+		client := redis.NewClient(l.serverOptions(server.Addr()))
+		b.Cleanup(func() { _ = client.Close() })
+		options := redis.DefaultBlockingAutoPipelineOptions()
+		options.FullDuplex = fullDuplex
+		pipe, err := client.AutoPipelineWithOptions(options)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { _ = pipe.Close() })
+		return pipe
+	}
+	half, full := shared(false), shared(true)
+	var n atomic.Int64
+	for _, lanes := range []int{1, 8, 16, 32, 64, 256} {
+		b.Run(fmt.Sprint(lanes), func(b *testing.B) {
+			sides := make([]side, 3)
+			for b.Loop() {
+				for i, on := range []redis.Scripter{l.client, half, full} {
+					sides[i].measure(server, lanes, func(int64) { commitStranger(b, l, on, fmt.Sprint("stranger ", n.Add(1))) })
+				}
+			}
+			for i, name := range []string{"half", "full"} {
+				b.ReportMetric(100*median(sides[i+1].own)/median(sides[0].own), name+"-%")
+				b.ReportMetric(100*median(sides[i+1].redis)/median(sides[0].redis), name+"-redis-%")
+			}
+		})
+	}
+}
+
+// commitStranger sends a commit by whatever runs scripts.
+func commitStranger(b *testing.B, l *Ledger, on redis.Scripter, customer string) {
+	w := one(l, customer, "request")
+	u := &update{ledger: l, write: w, names: mustNames(b, l, w.Key), requests: l.requests(w.Requests), fresh: []int{0}}
+	j, _ := typically(recovery.Customer{}, nil)
+	c, err := u.change(loaded{}, j)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := l.commit.run(b.Context(), on, []string{u.names.customer, u.names.due, u.names.events, c.open}, c.args()).Err(); err != nil {
+		b.Error(err)
+	}
+}
+
 // typically is a judge that opens a typical case.
 func typically(recovery.Customer, []int) (Judgement, error) {
 	c := typical()
@@ -171,28 +231,23 @@ func typically(recovery.Customer, []int) (Judgement, error) {
 	return Judgement{Customer: c, Answers: [][]byte{make([]byte, 1500)}, Due: time.Now()}, nil
 }
 
-// side is one of two ledgers that are compared, and what a change has cost each time.
+// side is one of those that are compared, and what a change has cost each time.
 type side struct {
 	ledger     *Ledger
 	own, redis []float64 // µs
 }
 
-// measure makes some hundred changes of customers of that round, some at a time.
-func (s *side) measure(server *redistest.Instance, round int64, before, change func(*Ledger, string)) {
-	const batch, lanes = 320, 32
-	customer := func(i int64) string { return fmt.Sprint("customer ", round*batch+i) }
-	for i := range int64(batch) {
-		before(s.ledger, customer(i))
-	}
+const batch = 320 // what is done between two looks at the clocks
+
+// measure has something done for each number of a batch, lanes at a time.
+func (s *side) measure(server *redistest.Instance, lanes int, do func(int64)) {
 	own, redis := spent(), redisSpent(server)
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range lanes {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < batch; i = next.Add(1) - 1 {
-				s.ledger.guesses.known.wrong.Store(0) // so that it goes on guessing
-				s.ledger.guesses.strangers.wrong.Store(0)
-				change(s.ledger, customer(i))
+				do(i)
 			}
 		})
 	}

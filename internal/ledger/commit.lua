@@ -83,9 +83,9 @@ if guess then
     end
   end
 end
-redis.call('ZSCORE', due, ARGV[4])
+redis.call('ZCARD', due)
 if open then
-  redis.call('ZSCORE', open, ARGV[4])
+  redis.call('ZCARD', open)
 end
 local forget = {}
 for i = lists_at, listed_at - 1 do
