@@ -1,0 +1,187 @@
+// Package size measures how much memory of Redis a customer takes, what the
+// settings of Redis that bear on it cost, and whether many customers make each of
+// them slower.
+//
+// It starts Redis servers of its own, with the settings of the deployment, and
+// fills them through the handlers of the service, so what is measured is what the
+// service stores.
+package size
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/makeamends/amends/internal/redisproc"
+)
+
+// Options say what to measure.
+type Options struct {
+	Customers int // of each kind; 0: 1,000,000
+	Few       int // with how many the latency is compared; 0: 10,000
+	Changes   int // how many are made with each setting; 0: 20,000
+	Longest   int // history of one customer, in events; 0: 10,000
+	Rounds    int // in which what is compared takes turns; 0: 5
+	// Settings of Redis that differ from those of the deployment.
+	Settings map[string]string
+}
+
+func (o Options) withDefaults() Options {
+	for _, d := range []struct {
+		value *int
+		is    int
+	}{{&o.Customers, 1_000_000}, {&o.Few, 10_000}, {&o.Changes, 20_000}, {&o.Longest, 10_000}, {&o.Rounds, 5}} {
+		if *d.value == 0 {
+			*d.value = d.is
+		}
+	}
+	return o
+}
+
+// Report is what was found.
+type Report struct {
+	Customers int
+	Positive  Held    // customers with one good experience
+	Case      Held    // customers with one open case
+	Growth    []Grown // what more events make of one customer
+	Load      Latency
+	Commit    Latency
+	Lists     []Setting // hash-max-listpack-value
+	Sync      []Setting // appendfsync
+}
+
+// Held is what customers take.
+type Held struct {
+	Each  float64 // bytes of used_memory, with keys, expiry, indexes and streams
+	Usage int64   // what MEMORY USAGE says of one
+	Took  time.Duration
+}
+
+// Measure does all of it, and tells what it does. It takes some minutes for a
+// million customers.
+func Measure(ctx context.Context, o Options, progress func(format string, args ...any)) (Report, error) {
+	o = o.withDefaults()
+	m := &measurement{Options: o, progress: progress, report: Report{Customers: o.Customers}}
+	for _, step := range []func(context.Context) error{m.positives, m.cases, m.growth, m.lists, m.sync} {
+		if err := step(ctx); err != nil {
+			return m.report, err
+		}
+	}
+	return m.report, nil
+}
+
+type measurement struct {
+	Options
+	progress func(format string, args ...any)
+	report   Report
+}
+
+// store is a Redis of its own with the service on it.
+type store struct {
+	*shop
+	redis *redisproc.Server
+}
+
+func (m *measurement) start(ctx context.Context, settings ...string) (*store, error) {
+	all := map[string]string{"appendonly": "no", "maxmemory": "0"}
+	for k, v := range m.Settings {
+		all[k] = v
+	}
+	for i := 0; i < len(settings); i += 2 {
+		all[settings[i]] = settings[i+1]
+	}
+	server, err := redisproc.Start(ctx, redisproc.Config{Settings: all})
+	if err != nil {
+		return nil, err
+	}
+	s, err := open(ctx, server.URL())
+	if err != nil {
+		server.Stop()
+		return nil, err
+	}
+	return &store{s, server}, nil
+}
+
+func (s *store) stop() {
+	s.ledger.Close()
+	s.redis.Stop()
+}
+
+// positives fills a store with customers who have praised once, and compares it
+// with one that has few of them.
+func (m *measurement) positives(ctx context.Context) error {
+	many, err := m.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer many.stop()
+	m.progress("recording one good experience of each of %d customers", m.Customers)
+	if m.report.Positive, err = many.held(ctx, m.Customers, many.praise); err != nil {
+		return err
+	}
+	few, err := m.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer few.stop()
+	if err := few.praise(ctx, "c", m.Few, "first"); err != nil {
+		return err
+	}
+	m.progress("comparing reads and changes with those among %d customers", m.Few)
+	m.report.Load, m.report.Commit, err = m.compare(ctx, many, few)
+	return err
+}
+
+// cases fills a store with customers whose first failure was reported.
+func (m *measurement) cases(ctx context.Context) error {
+	s, err := m.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	m.progress("reporting a failure of each of %d customers", m.Customers)
+	m.report.Case, err = s.held(ctx, m.Customers, s.fail)
+	return err
+}
+
+// held fills the store and tells what each customer has added.
+func (s *store) held(ctx context.Context, n int, fill func(ctx context.Context, who string, n int, round string) error) (h Held, err error) {
+	if err := fill(ctx, "first", 1, "first"); err != nil { // scripts, policies and words
+		return h, err
+	}
+	before, err := s.used(ctx)
+	if err != nil {
+		return h, err
+	}
+	begin := time.Now()
+	if err := fill(ctx, "c", n, "first"); err != nil {
+		return h, err
+	}
+	h.Took = time.Since(begin)
+	after, err := s.used(ctx)
+	if err != nil {
+		return h, err
+	}
+	h.Each = float64(after-before) / float64(n)
+	h.Usage, err = s.usage(ctx, "c-0")
+	return h, err
+}
+
+// used is how much memory the store takes.
+func (s *store) used(ctx context.Context) (bytes int64, err error) {
+	text, err := s.redis.Client().Info(ctx, "memory").Result()
+	if err != nil {
+		return 0, err
+	}
+	_, err = fmt.Sscan(redisproc.Fields(text)["used_memory"], &bytes)
+	return bytes, err
+}
+
+// usage is what Redis says of one customer alone.
+func (s *store) usage(ctx context.Context, who string) (int64, error) {
+	keys, _, err := s.redis.Client().Scan(ctx, 0, "{b*}:c"+string(s.key(who)), 1<<30).Result()
+	if err != nil || len(keys) != 1 {
+		return 0, fmt.Errorf("%d hashes of one customer: %w", len(keys), err)
+	}
+	return s.redis.Client().MemoryUsage(ctx, keys[0], 0).Result()
+}

@@ -1,0 +1,30 @@
+package size
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// Write prints the report as text.
+func (r Report) Write(to io.Writer) {
+	p := func(format string, args ...any) { fmt.Fprintf(to, format+"\n", args...) }
+	p("memory of Redis, %d customers of each kind", r.Customers)
+	p("  one good experience  %7.0f B each  (MEMORY USAGE %d)  filled in %v", r.Positive.Each, r.Positive.Usage, r.Positive.Took.Round(time.Second))
+	p("  one open case        %7.0f B each  (MEMORY USAGE %d)  filled in %v", r.Case.Each, r.Case.Usage, r.Case.Took.Round(time.Second))
+	p("one customer, MEMORY USAGE after so many good experiences, ten days later")
+	for _, g := range r.Growth {
+		p("  %6d  and one more %d B, and a failure %d B", g.Events, g.Positive, g.Case)
+	}
+	p("among %d customers : among few", r.Customers)
+	p("  read   %v : %v  ratio %.2f", median(r.Load.Many), median(r.Load.Few), r.Load.Ratio())
+	p("  change %v : %v  ratio %.2f", median(r.Commit.Many), median(r.Commit.Few), r.Commit.Ratio())
+	table := func(name string, settings []Setting) {
+		p("%s", name)
+		for _, s := range settings {
+			p("  %-9s %6.0f B each, %v of Redis a report, %.0f reports a second", s.Value, s.Each, median(s.CPU), median(s.Second))
+		}
+	}
+	table("hash-max-listpack-value", r.Lists)
+	table("appendfsync; at last without a file", r.Sync)
+}
