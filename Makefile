@@ -50,9 +50,12 @@ check-alerts: ## Check the alerts: their syntax, and when they fire (installs Pr
 	promtool test rules deploy/prometheus/alerts_test.yaml
 
 .PHONY: bench
-bench: ## Print what a decision and a call cost, beside an empty gRPC echo in the same run.
+bench: ## Measure what the service costs beside baselines, and write docs/performance.md, docs/capacity.md and the README's table (ten minutes).
 	.ci/install
-	go test -run '^$$' -bench 'Decide|Report' -benchmem ./internal/recovery ./internal/serve
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/amends ./cmd/amends
+	bin/amends bench --full -o json > bin/performance.json
+	mv bin/performance.json docs/pictures/performance.json
+	go run ./internal/performance
 
 .PHONY: benchstat
 benchstat: ## Compare the layers of a report with those of BASE (default: main), which takes some minutes.

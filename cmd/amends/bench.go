@@ -15,7 +15,7 @@ import (
 )
 
 // benchParts are the sections in the order in which they are measured.
-var benchParts = []bench.Part{bench.Calls, bench.Bulk, bench.Profile, bench.Start, bench.Cluster}
+var benchParts = []bench.Part{bench.Calls, bench.Bulk, bench.Profile, bench.History, bench.Start, bench.Cluster}
 
 func benchCommand(app *app) *cobra.Command {
 	run := &bench.Run{}
@@ -120,6 +120,9 @@ func toldProgress(p bench.Progress) string {
 	line := p.Part + ": " + p.What
 	if p.Of > 0 {
 		line += fmt.Sprintf(" (%d of %d)", p.Step, p.Of)
+	}
+	if left := p.Left.Round(time.Second); left > 0 {
+		line += fmt.Sprintf(", about %v left", left)
 	}
 	return line
 }

@@ -17,7 +17,8 @@ import (
 )
 
 // Bulk is what comes in many at a time.
-var Bulk = Part{Name: "bulk", About: "events a second in batches and streams, beside calls one by one", Run: bulk}
+var Bulk = Part{Name: "bulk", About: "events a second in batches and streams, beside calls one by one",
+	Lasts: func(r *Run) time.Duration { return time.Duration(6*r.Rounds) * r.Slice }, Run: bulk}
 
 var (
 	aimBatch  = Aim{Least: 5}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Calls is what a report costs, and how long it takes.
-var Calls = Part{Name: "calls", About: "what a report of a failure costs and how long it takes, beside the baselines", Run: calls}
+var Calls = Part{Name: "calls", About: "what a report of a failure costs and how long it takes, beside the baselines",
+	Lasts: func(r *Run) time.Duration { return time.Duration(3*(1+len(r.shares()))*(4*r.Rounds+1)) * r.Slice / 4 }, Run: calls}
 
 // What is to be achieved.
 var (
@@ -104,6 +106,7 @@ func (r *Run) closedFigures(s *Section, all map[*target]samples) {
 		own.perCall("service.redis.out", "bytes from Redis", "B/call", func(s sample) float64 { return s.redis.out }),
 		own.each("service.memory", "memory of the service at the end of a turn", "MiB", func(s sample) float64 { return s.memory }),
 		echo.each("echo.memory", "memory of the echo at the end of a turn", "MiB", func(s sample) float64 { return s.memory }),
+		NewFigure("customer", fmt.Sprintf("memory of Redis for a customer with %d good experiences and a failure", goodTimes), "B", r.perCustomer),
 		NewFigure("request", "message of a request", "B", float64(r.request)),
 		NewFigure("answer", "message of an answer", "B", float64(r.answer)),
 	)
@@ -154,13 +157,17 @@ func commands(all samples) Table {
 	return t
 }
 
+// shares of what the service can do are asked for in the open loops.
+func (r *Run) shares() []float64 {
+	if r.Full {
+		return []float64{0.1, 0.3, 0.5, 0.7, 0.9}
+	}
+	return []float64{0.5, 0.8}
+}
+
 // openLoops asks for several shares of what the service can do, of all targets
 // the same number of calls.
 func (r *Run) openLoops(ctx context.Context, s *Section, can float64) error {
-	shares := []float64{0.5, 0.8}
-	if r.Full {
-		shares = []float64{0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9}
-	}
 	t := Table{Title: "Open loop: calls at moments that do not depend on the answers, times from those moments on",
 		Columns: []string{"calls/s asked for", "of its capacity", "target", "calls/s done", "p50 ms", "p90", "p99", "p99.9", "max", "refused"}}
 	plot := Plot{Name: "latency", Title: "Time of a call by load (open loop)", X: Axis{Label: "calls a second"}, Y: Axis{Label: "milliseconds", Log: true}}
@@ -168,7 +175,7 @@ func (r *Run) openLoops(ctx context.Context, s *Section, can float64) error {
 		plot.Series = append(plot.Series, Series{Name: name})
 	}
 	defer func() { s.Tables, s.Plots = append(s.Tables, t), append(s.Plots, plot) }()
-	for _, share := range shares {
+	for _, share := range r.shares() {
 		rate := share * can
 		all, err := r.inTurns(ctx, fmt.Sprintf("open loop at %.0f %%", 100*share), func(t *target) *outcome {
 			return open(ctx, rate, r.Slice, r.reporting(t))

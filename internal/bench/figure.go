@@ -112,8 +112,8 @@ func Number(v float64) string {
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	decimals := max(0, 2-int(math.Floor(math.Log10(v))))
-	if v >= 10 && v == math.Trunc(v) {
-		decimals = 0 // a count
+	if v == math.Trunc(v) {
+		decimals = 0
 	}
 	if v >= 999.5 {
 		return thousands(strconv.FormatFloat(v, 'f', 0, 64))

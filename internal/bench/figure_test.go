@@ -32,7 +32,7 @@ func TestNumbersAreShort(t *testing.T) {
 	if want := "0 0.0123 0.500 1.23 12.3 1,000 1,234 1,234,567 -3.14"; strings.Join(got, " ") != want {
 		t.Errorf("%s\nwant %s", strings.Join(got, " "), want)
 	}
-	if got := NewFigure("", "", "µs", 3, 1, 2).String(); got != "2.00 µs (1.00 to 3.00)" {
+	if got := NewFigure("", "", "µs", 3, 1, 2).String(); got != "2 µs (1 to 3)" {
 		t.Error(got)
 	}
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // Profile is where the processor time of the service goes.
-var Profile = Part{Name: "profile", About: "where the processor time of the service goes, part by part", Run: where}
+var Profile = Part{Name: "profile", About: "where the processor time of the service goes, part by part",
+	Lasts: func(r *Run) time.Duration { return 3 * r.Slice }, Run: where}
 
 // Parts of the service's work.
 const (

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -38,22 +40,25 @@ type Run struct {
 	service      *service
 	echo, plain  *target
 	work         *work
-	part         string
-	answer       int // bytes of an answer of the service, on average
-	request      int
+	answer       int     // bytes of an answer of the service, on average
+	request      int     // bytes
+	perCustomer  float64 // bytes of Redis for each of the customers made known
+	progress     schedule
 }
 
 // Part is one section of the measurement.
 type Part struct {
 	Name  string
-	About string // one line, for the help
+	About string                   // one line, for the help
+	Lasts func(*Run) time.Duration // about; nil: a moment
 	Run   func(context.Context, *Run) (Section, error)
 }
 
 // Progress says what is being done.
 type Progress struct {
 	Part, What string
-	Step, Of   int // 0 of 0 where nothing is counted
+	Step, Of   int           // 0 of 0 where nothing is counted
+	Left       time.Duration // about, until the end of the run
 }
 
 // Measure carries the parts out, one after the other, and ends what was started
@@ -62,12 +67,12 @@ func (r *Run) Measure(ctx context.Context, version string, parts []Part) (Report
 	report := Report{Machine: ThisMachine(version), Began: time.Now().UTC().Truncate(time.Second), Full: r.Full}
 	err := r.begin()
 	defer r.end()
-	for _, part := range parts {
+	for i, part := range parts {
 		if err != nil {
 			break
 		}
 		var section Section
-		r.part = part.Name
+		r.progress.next(r, parts[i:])
 		if section, err = part.Run(ctx, r); err != nil {
 			err = fmt.Errorf("%s: %w", part.Name, err)
 		}
@@ -88,10 +93,45 @@ func (r *Run) Measure(ctx context.Context, version string, parts []Part) (Report
 	return report, err
 }
 
+// schedule knows how much of a run is left.
+type schedule struct {
+	part  string
+	until time.Time     // the part is to last
+	then  time.Duration // the parts after it
+}
+
+// next turns to the first of these parts.
+func (s *schedule) next(r *Run, parts []Part) {
+	lasts := func(p Part) time.Duration {
+		if p.Lasts == nil {
+			return 0
+		}
+		return p.Lasts(r)
+	}
+	*s = schedule{part: parts[0].Name, until: time.Now().Add(lasts(parts[0]))}
+	if r.store == nil {
+		s.until = s.until.Add(setUp)
+	}
+	for _, p := range parts[1:] {
+		s.then += lasts(p)
+	}
+}
+
+// setUp is about how long it takes to start servers and make customers known.
+const setUp = 15 * time.Second
+
+// byFull chooses by whether everything is to be measured.
+func (r *Run) byFull(short, full time.Duration) time.Duration {
+	if r.Full {
+		return full
+	}
+	return short
+}
+
 // say tells what is being done.
 func (r *Run) say(what string, step, of int) {
 	if r.Tell != nil {
-		r.Tell(Progress{r.part, what, step, of})
+		r.Tell(Progress{r.progress.part, what, step, of, max(0, time.Until(r.progress.until)) + r.progress.then})
 	}
 }
 
@@ -213,17 +253,28 @@ const (
 
 // settle makes the customers known to the service, and sees how long its messages are.
 func (r *Run) settle(ctx context.Context) error {
+	before, err := r.store.usage(ctx)
+	if err != nil {
+		return err
+	}
 	batches := (r.Customers*goodTimes + batchSize - 1) / batchSize
-	for i := range batches {
+	err = r.inParallel(ctx, batches, func(ctx context.Context, i int) error {
 		r.say("making customers known to the service", i, batches)
 		body := r.work.batch(batchSize, func(n int) string { return r.work.customer((i*batchSize + n) % r.Customers) })
-		if _, err := r.service.invoke(ctx, recoveryv1.RecoveryService_RecordInteractions_FullMethodName, body); err != nil {
-			return fmt.Errorf("make customers known: %w", err)
-		}
+		_, err := r.service.invoke(ctx, recoveryv1.RecoveryService_RecordInteractions_FullMethodName, body)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("make customers known: %w", err)
 	}
 	if err := r.acquaint(ctx, r.service.target); err != nil {
 		return err
 	}
+	after, err := r.store.usage(ctx)
+	if err != nil {
+		return err
+	}
+	r.perCustomer = (after.memory - before.memory) / float64(r.Customers)
 	o := closed(ctx, fewCallers, r.Slice/4, r.reporting(r.service.target))
 	if o.done == 0 {
 		return errors.Join(errors.New("the service answers no report"), ctx.Err(), o.fault)
@@ -237,28 +288,42 @@ const fewCallers = 8
 
 // acquaint reports one failure of each known customer.
 func (r *Run) acquaint(ctx context.Context, t *target) error {
-	var next, failed atomic.Int64
-	var fault atomic.Value
+	err := r.inParallel(ctx, r.Customers, func(ctx context.Context, n int) error {
+		if n%100 == 0 {
+			r.say("a first failure of each customer at the "+t.name, n, r.Customers)
+		}
+		_, err := t.call(ctx, r.work.report(r.work.customer(n)))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("a first failure of each customer at the %s: %w", t.name, err)
+	}
+	return nil
+}
+
+// inParallel does something n times, some at a time, and again when it was refused
+// for load. It gives up at the first error.
+func (r *Run) inParallel(ctx context.Context, n int, do func(context.Context, int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
 	var wait sync.WaitGroup
 	for range fewCallers {
 		wait.Go(func() {
-			for n := int(next.Add(1)) - 1; n < r.Customers && ctx.Err() == nil; n = int(next.Add(1)) - 1 {
-				if n%100 == 0 {
-					r.say("a first failure of each customer at the "+t.name, n, r.Customers)
+			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				_, err := within(ctx, func(ctx context.Context) (int, error) { return 0, do(ctx, i) })
+				for status.Code(err) == codes.ResourceExhausted && ctx.Err() == nil {
+					time.Sleep(pause(err))
+					_, err = within(ctx, func(ctx context.Context) (int, error) { return 0, do(ctx, i) })
 				}
-				_, err := within(ctx, func(ctx context.Context) (int, error) { return t.call(ctx, r.work.report(r.work.customer(n))) })
 				if err != nil {
-					failed.Add(1)
-					fault.Store(err)
+					cancel(err)
 				}
 			}
 		})
 	}
 	wait.Wait()
-	if n := failed.Load(); n > int64(r.Customers)/100 {
-		return fmt.Errorf("the %s refused %d of %d first failures: %w", t.name, n, r.Customers, fault.Load().(error))
-	}
-	return ctx.Err()
+	return context.Cause(ctx)
 }
 
 // reporting reports new failures of known customers.

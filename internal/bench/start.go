@@ -10,7 +10,8 @@ import (
 )
 
 // Start is how soon a server serves, and how large it is.
-var Start = Part{Name: "start", About: "from the start of the process to the first call; size of the program and its memory", Run: start}
+var Start = Part{Name: "start", About: "from the start of the process to the first call; size of the program and its memory",
+	Lasts: func(r *Run) time.Duration { return time.Duration(3*r.Rounds) * time.Second }, Run: start}
 
 var aimStart = Aim{Most: 300}
 

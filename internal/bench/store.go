@@ -30,6 +30,7 @@ type usage struct {
 	reads    float64 // times that it read from a connection: a request or a pipeline, thus a round trip
 	commands float64 // those inside of scripts count as well
 	in, out  float64 // bytes
+	memory   float64 // bytes, now
 	byName   map[string]float64
 }
 
@@ -104,12 +105,13 @@ func (s *store) usage(ctx context.Context) (u usage, err error) {
 	u.cpu = time.Duration((known["used_cpu_user"] + known["used_cpu_sys"]) * float64(time.Second))
 	u.reads, u.commands = known["total_reads_processed"], known["total_commands_processed"]
 	u.in, u.out = known["total_net_input_bytes"], known["total_net_output_bytes"]
+	u.memory = known["used_memory"]
 	return u, nil
 }
 
 // since is what was done between two looks.
 func (u usage) since(before usage) usage {
-	d := usage{u.cpu - before.cpu, u.reads - before.reads, u.commands - before.commands, u.in - before.in, u.out - before.out, maps.Clone(u.byName)}
+	d := usage{u.cpu - before.cpu, u.reads - before.reads, u.commands - before.commands, u.in - before.in, u.out - before.out, u.memory, maps.Clone(u.byName)}
 	for name := range d.byName {
 		if d.byName[name] -= before.byName[name]; d.byName[name] == 0 {
 			delete(d.byName, name)

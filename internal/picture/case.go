@@ -3,9 +3,9 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/svg"
 )
 
 // Where things stand. The states stand below each other; arrows that skip one
@@ -54,7 +54,7 @@ var routes = []route{
 
 // diagram is the picture under way.
 type diagram struct {
-	svg  strings.Builder
+	svg.Picture
 	tops [recovery.FollowedUp + 2]int // of the boxes by state, and below the last
 }
 
@@ -80,7 +80,7 @@ func life() ([]byte, error) {
 		}
 	}
 	d.end()
-	return []byte(d.svg.String()), nil
+	return []byte(d.String()), nil
 }
 
 // serves reports whether a move goes this way.
@@ -135,14 +135,14 @@ func (d *diagram) bottom(s recovery.State) int { return d.tops[s+1] - boxGap }
 // box draws a state, with what leaves it as it is in small type.
 func (d *diagram) box(state recovery.State, moves []recovery.Move) {
 	top := d.tops[state]
-	d.print(`<rect class="box" x="%d" y="%d" width="%d" height="%d" rx="9"/>`,
+	d.Print(`<rect class="box" x="%d" y="%d" width="%d" height="%d" rx="9"/>`,
 		boxLeft, top, boxRight-boxLeft, d.bottom(state)-top)
 	y := top + 25
-	d.text("state", "middle", (boxLeft+boxRight)/2, y, state.String())
+	d.Text("state", "middle", (boxLeft+boxRight)/2, y, state.String())
 	for _, time := range []bool{false, true} {
 		for _, line := range kept(moves, state, time) {
 			y += lineHeight
-			d.text(class("stay", time), "middle", (boxLeft+boxRight)/2, y, line)
+			d.Text(class("stay", time), "middle", (boxLeft+boxRight)/2, y, line)
 		}
 	}
 }
@@ -190,6 +190,6 @@ func (d *diagram) straight(r route, labels []string) {
 // labels writes the steps of an arrow below each other, the last at y.
 func (d *diagram) labels(align string, x, y int, lines []string, time bool) {
 	for i, line := range lines {
-		d.text(class("label", time), align, x, y-labelSkip*(len(lines)-1-i), line)
+		d.Text(class("label", time), align, x, y-labelSkip*(len(lines)-1-i), line)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/makeamends/amends/internal/page"
 )
 
 func main() {
@@ -36,22 +38,10 @@ func draw(docs string) error {
 	if err := os.WriteFile(filepath.Join(docs, "pictures", "trace.svg"), picture, 0o644); err != nil {
 		return err
 	}
-	if err := write(filepath.Join(docs, "life-of-a-case.md"), part{"steps", steps()}, part{"numbers", numbers()}); err != nil {
+	if err := page.Write(filepath.Join(docs, "life-of-a-case.md"), part("steps", steps()), part("numbers", numbers())); err != nil {
 		return err
 	}
-	return write(filepath.Join(docs, "access.md"), part{"roles", roles()})
+	return page.Write(filepath.Join(docs, "access.md"), part("roles", roles()))
 }
 
-// write puts parts into a page.
-func write(page string, parts ...part) error {
-	text, err := os.ReadFile(page)
-	if err != nil {
-		return err
-	}
-	for _, part := range parts {
-		if text, err = part.into(text); err != nil {
-			return fmt.Errorf("%s: %w", page, err)
-		}
-	}
-	return os.WriteFile(page, text, 0o644)
-}
+func part(name, text string) page.Part { return page.Part{Name: name, Text: text, By: "make pictures"} }

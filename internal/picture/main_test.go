@@ -32,20 +32,6 @@ func TestTheDocsShowTheRules(t *testing.T) {
 	}
 }
 
-// A page whose markers were lost is not passed over in silence.
-func TestAPageWithoutMarkers(t *testing.T) {
-	const start, end = "<!-- x: made by `make pictures` -->\n", "<!-- end of x -->"
-	for _, page := range []string{"", start, end, end + start} {
-		if got, err := (part{"x", "text"}).into([]byte(page)); err == nil {
-			t.Errorf("into %q: %q", page, got)
-		}
-	}
-	got, err := part{"x", "new\n"}.into([]byte("a\n" + start + "\nold\n\n" + end + "\nb\n"))
-	if want := "a\n" + start + "\nnew\n\n" + end + "\nb\n"; err != nil || string(got) != want {
-		t.Errorf("got %q, %v; want %q", got, err, want)
-	}
-}
-
 func read(t *testing.T, dir, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))

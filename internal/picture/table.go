@@ -1,31 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"strings"
 
 	"github.com/makeamends/amends/internal/recovery"
 )
-
-// part is a piece of a page that stands between markers of its name.
-type part struct{ name, text string }
-
-// into puts the part into a page in place of what stood there.
-func (p part) into(page []byte) ([]byte, error) {
-	start := fmt.Appendf(nil, "<!-- %s: made by `make pictures` -->\n", p.name)
-	end := fmt.Appendf(nil, "<!-- end of %s -->", p.name)
-	i := bytes.Index(page, start)
-	if i < 0 {
-		return nil, fmt.Errorf("it lacks the line %s", bytes.TrimSpace(start))
-	}
-	i += len(start)
-	j := bytes.Index(page[i:], end)
-	if j < 0 {
-		return nil, fmt.Errorf("it lacks the line %s", end)
-	}
-	return bytes.Join([][]byte{page[:i], []byte("\n" + p.text + "\n"), page[i+j:]}, nil), nil
-}
 
 // steps is the life of a case as a table: in a row, the state to which a step
 // leads from each.

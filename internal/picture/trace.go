@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"html"
 	"os"
-	"strings"
 
 	"github.com/makeamends/amends/internal/jaeger"
+	"github.com/makeamends/amends/internal/svg"
 )
 
 // Where things stand in the picture of traces.
@@ -45,7 +45,7 @@ const traceStyle = `<style>
 
 // water is the picture of traces under way.
 type water struct {
-	svg  strings.Builder
+	svg.Picture
 	y    int
 	rows map[jaeger.Link]int // middle of the row of each span
 }
@@ -69,21 +69,17 @@ func traces(file string) ([]byte, error) {
 		d.links(&list[i])
 	}
 	height := d.y - 4
-	var out strings.Builder
-	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="title">`+"\n",
-		waterWidth, height, waterWidth, height)
-	out.WriteString(`<title id="title">A call from its client to its commit, and the missed deadline that leads back to it</title>` + "\n")
-	out.WriteString(style + "\n" + traceStyle + "\n")
-	out.WriteString(`<defs><marker id="clocktip" class="clocktip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="9" markerHeight="9"` +
-		` markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L10 5L0 10Z"/></marker></defs>` + "\n")
-	fmt.Fprintf(&out, `<rect class="ground" x="0.5" y="0.5" width="%d" height="%d" rx="8"/>`+"\n", waterWidth-1, height-1)
-	return []byte(out.String() + d.svg.String() + "</svg>\n"), nil
+	var out svg.Picture
+	out.Open(waterWidth, height, "A call from its client to its commit, and the missed deadline that leads back to it")
+	out.Print("%s", traceStyle)
+	out.Print(`<defs><marker id="clocktip" class="clocktip" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="9" markerHeight="9"` +
+		` markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L10 5L0 10Z"/></marker></defs>`)
+	out.Ground(waterWidth, height)
+	return []byte(out.String() + d.String() + "</svg>\n"), nil
 }
 
-func (d *water) print(format string, args ...any) { fmt.Fprintf(&d.svg, format+"\n", args...) }
-
 func (d *water) text(class string, x int, what string) {
-	d.print(`<text class="%s" x="%d" y="%d">%s</text>`, class, x, d.y, html.EscapeString(what))
+	d.Print(`<text class="%s" x="%d" y="%d">%s</text>`, class, x, d.y, html.EscapeString(what))
 }
 
 // trace draws one trace below what is there.
@@ -92,7 +88,7 @@ func (d *water) trace(t *jaeger.Trace) {
 	d.y += 14
 	d.text("head", waterNames, "trace "+t.ID)
 	d.y += 10
-	d.print(`<path class="grid" d="M%d %dH%d"/>`, waterNames, d.y, waterWidth-waterNames)
+	d.Print(`<path class="grid" d="M%d %dH%d"/>`, waterNames, d.y, waterWidth-waterNames)
 	scale := float64(waterEnd-waterBars) / float64(max(total, 1))
 	for i := range t.Spans {
 		s := &t.Spans[i]
@@ -102,7 +98,7 @@ func (d *water) trace(t *jaeger.Trace) {
 		d.text("maker", waterMakers, s.Service)
 		from := waterBars + float64(s.Start.Sub(begin))*scale
 		width := max(float64(s.Duration)*scale, 2)
-		d.print(`<rect class="%s" x="%.1f" y="%d" width="%.1f" height="12" rx="2"/>`, paint(s), from, d.y-11, width)
+		d.Print(`<rect class="%s" x="%.1f" y="%d" width="%.1f" height="12" rx="2"/>`, paint(s), from, d.y-11, width)
 		d.text("took", int(from+width)+6, jaeger.Short(s.Duration))
 		d.facts(s)
 	}
@@ -152,7 +148,7 @@ func (d *water) links(t *jaeger.Trace) {
 		for _, l := range s.Links {
 			if to, ok := d.rows[l]; ok {
 				x := waterWidth - 14
-				d.print(`<path class="link" marker-end="url(#clocktip)" d="M%d %dH%dV%dH%d"/>`,
+				d.Print(`<path class="link" marker-end="url(#clocktip)" d="M%d %dH%dV%dH%d"/>`,
 					waterEnd+66, d.rows[jaeger.Link{Trace: t.ID, Span: s.ID}], x, to, waterEnd+66)
 			}
 		}

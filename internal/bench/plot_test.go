@@ -1,0 +1,47 @@
+package bench
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestScales(t *testing.T) {
+	linear := scale{from: 0, to: 100}
+	linear.widen(50)
+	linear.widen(200)
+	linear.settle()
+	if linear.low != 0 || linear.at(linear.high) != 100 || !slices.Equal(linear.ticks(), []float64{0, 50, 100, 150, 200}) {
+		t.Errorf("%+v, ticks %v", linear, linear.ticks())
+	}
+	log := scale{log: true, low: math.Inf(1), from: 100, to: 0}
+	for _, v := range []float64{0, 1, 100} { // 0 has no place
+		log.widen(v)
+	}
+	log.settle()
+	if log.at(10) != 50 || !slices.Equal(log.ticks(), []float64{1, 2, 5, 10, 20, 50, 100}) {
+		t.Errorf("%+v at %v, ticks %v", log, log.at(10), log.ticks())
+	}
+}
+
+// A plot is a picture also of nothing, and of one point.
+func TestPlotsAreDrawn(t *testing.T) {
+	for _, points := range [][][2]float64{nil, {{10, 3}}, {{10, 3}, {20, 4}}} {
+		p := Plot{Title: "a < b", X: Axis{Log: true}, Y: Axis{Log: true}, Series: []Series{{Name: "one", Points: points}}}
+		text := string(p.SVG())
+		if strings.Contains(text, "NaN") || strings.Contains(text, "Inf") {
+			t.Errorf("of %v:\n%s", points, text)
+		}
+		for in := xml.NewDecoder(strings.NewReader(text)); ; {
+			if _, err := in.Token(); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				t.Fatalf("of %v: %v\n%s", points, err, text)
+			}
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/makeamends/amends/internal/bench"
+)
+
+// What is assumed of a business, and of how it runs the service. Whoever knows
+// better puts in other numbers: the page shows the arithmetic.
+const (
+	ordersAMonth   = 2.0    // of a customer, each a good experience unless it fails
+	failedShare    = 0.04   // of the orders
+	stepsOfCase    = 4.0    // acknowledge, contact, resolve, follow up; each counted as a report
+	peak           = 10.0   // busiest second, compared with the average one
+	busy           = 0.5    // of a processor at the peak
+	durable        = 1.5    // what an append-only file and a replica add to the work of Redis
+	memoryOfShard  = 16.0   // GiB
+	fragments      = 1.25   // memory of a Redis process, compared with what it holds
+	secondsOfMonth = 2.63e6 // 30.4 days
+)
+
+// capacity is what a number of customers needs.
+type capacity struct {
+	Date    string
+	Inputs  bench.Table
+	Assumed bench.Table
+	Lines   bench.Table
+}
+
+// plan works out what is needed from what was measured.
+func plan(report bench.Report) (capacity, error) {
+	found := map[string]bench.Figure{}
+	for _, s := range report.Sections {
+		for _, f := range s.Figures {
+			found[f.Name] = f
+		}
+	}
+	c := capacity{Date: report.Began.Format("2006-01-02"), Inputs: bench.Table{Columns: []string{"measured", "value"}}}
+	value := map[string]float64{}
+	for _, name := range []string{"service.cpu", "service.redis.cpu", "batches.cpu", "batches.redis.cpu", "customer"} {
+		f, ok := found[name]
+		if !ok || f.Value <= 0 {
+			return c, fmt.Errorf("nothing is known of %s", name)
+		}
+		value[name] = f.Value
+		c.Inputs.Rows = append(c.Inputs.Rows, []string{f.About, bench.With(f.Value, f.Unit)})
+	}
+	c.Assumed = assumed()
+	c.Lines = lines(value)
+	return c, nil
+}
+
+func assumed() bench.Table {
+	t := bench.Table{Columns: []string{"assumed", "value"}}
+	for _, row := range []struct {
+		what string
+		is   float64
+		unit string
+	}{
+		{"orders of a customer in a month, each recorded as a good experience", ordersAMonth, ""},
+		{"of 100 orders, how many fail and are reported", 100 * failedShare, ""},
+		{"steps of a case until it is closed, each counted as a report", stepsOfCase, ""},
+		{"the busiest second, compared with the average one", peak, "×"},
+		{"how busy a processor may be then", 100 * busy, "%"},
+		{"work of Redis with an append-only file and a replica, compared with the measured one without", durable, "×"},
+		{"memory of a Redis process, compared with what it holds", fragments, "×"},
+		{"memory of a shard", memoryOfShard, "GiB"},
+		{"seconds of a month", secondsOfMonth, ""},
+	} {
+		t.Rows = append(t.Rows, []string{row.what, bench.With(row.is, row.unit)})
+	}
+	return t
+}
+
+// lines is the arithmetic, one line a row, for each number of customers.
+func lines(m map[string]float64) bench.Table {
+	t := bench.Table{Columns: []string{"line", "how", "1 million", "10 million", "100 million", "1 billion"}}
+	sizes := []float64{1e6, 1e7, 1e8, 1e9}
+	all := make([]map[string]float64, len(sizes))
+	for i, n := range sizes {
+		all[i] = map[string]float64{"customers": n}
+	}
+	for _, line := range []struct {
+		name, how string
+		is        func(v map[string]float64) float64
+	}{
+		{"reports a second", fmt.Sprintf("customers × %g × %g ÷ %s × %g", ordersAMonth, failedShare, bench.Number(secondsOfMonth), peak),
+			func(v map[string]float64) float64 {
+				return v["customers"] * ordersAMonth * failedShare / secondsOfMonth * peak
+			}},
+		{"steps a second", fmt.Sprintf("reports × %g", stepsOfCase),
+			func(v map[string]float64) float64 { return v["reports a second"] * stepsOfCase }},
+		{"good experiences a second", fmt.Sprintf("customers × %g ÷ %s × %g", ordersAMonth, bench.Number(secondsOfMonth), peak),
+			func(v map[string]float64) float64 { return v["customers"] * ordersAMonth / secondsOfMonth * peak }},
+		{"calls a second at the peak", "reports + steps + good experiences",
+			func(v map[string]float64) float64 {
+				return v["reports a second"] + v["steps a second"] + v["good experiences a second"]
+			}},
+		{"processors of the service", fmt.Sprintf("((reports + steps) × %s µs + good experiences × %s µs) ÷ %g, rounded up", bench.Number(m["service.cpu"]), bench.Number(m["batches.cpu"]), busy),
+			func(v map[string]float64) float64 {
+				return math.Ceil(((v["reports a second"]+v["steps a second"])*m["service.cpu"] + v["good experiences a second"]*m["batches.cpu"]) / 1e6 / busy)
+			}},
+		{"processors of Redis", fmt.Sprintf("((reports + steps) × %s µs + good experiences × %s µs) × %g ÷ %g, rounded up", bench.Number(m["service.redis.cpu"]), bench.Number(m["batches.redis.cpu"]), durable, busy),
+			func(v map[string]float64) float64 {
+				return math.Ceil(((v["reports a second"]+v["steps a second"])*m["service.redis.cpu"] + v["good experiences a second"]*m["batches.redis.cpu"]) / 1e6 * durable / busy)
+			}},
+		{"memory of Redis, GiB", fmt.Sprintf("customers × %s B × %g ÷ 2³⁰", bench.Number(m["customer"]), fragments),
+			func(v map[string]float64) float64 { return v["customers"] * m["customer"] * fragments / (1 << 30) }},
+		{"shards", fmt.Sprintf("memory ÷ %g GiB or processors of Redis, whichever is more, rounded up", memoryOfShard),
+			func(v map[string]float64) float64 {
+				return max(math.Ceil(v["memory of Redis, GiB"]/memoryOfShard), v["processors of Redis"])
+			}},
+		{"replicas", "one a shard", func(v map[string]float64) float64 { return v["shards"] }},
+	} {
+		row := []string{line.name, line.how}
+		for _, v := range all {
+			v[line.name] = line.is(v)
+			row = append(row, bench.Number(v[line.name]))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
