@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -39,27 +40,36 @@ cheaper), and a plain read-modify-write in Redis (WATCH, HGETALL, MULTI, EXEC) w
 that the service promises. Look at the ratios: absolute figures are those of this machine,
 on which callers, servers and Redis share the processors.
 
-Sections:` + sections,
-		Example: `  amends bench                      # some minutes
-  amends bench --full               # everything
-  amends bench --only calls --rounds 3 -o json`,
+Without --full it is a short run of two to three minutes, on an idle machine. Sections:
+` + sections,
+		Example: `  # a short run, and one of everything (some ten minutes)
+  amends bench
+  amends bench --full
+
+  # what a report costs, for machines
+  amends bench --only calls --rounds 9 -o json
+
+  # with a Redis of your own, which must be empty
+  amends bench --redis redis://127.0.0.1:6379`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
 	flags.StringSliceVar(&only, "only", nil, "`SECTIONS` to measure, with commas; empty: all of "+strings.Join(names, ", "))
 	flags.BoolVar(&run.Full, "full", false, "measure everything, at more loads and sizes")
 	flags.IntVar(&run.Rounds, "rounds", 5, "`TURNS` of each that is compared; the result is their median")
-	run.Slice = 2 * time.Second
+	run.Slice = time.Second
 	flags.Var(spanValue{&run.Slice}, "turn", "how long a turn takes")
 	flags.IntVar(&run.Callers, "callers", 64, "`CALLERS` of a closed loop, each of whom calls again as soon as it is answered")
 	flags.IntVar(&run.Customers, "customers", 10_000, "`CUSTOMERS` who are known before the first turn")
 	flags.StringVar(&run.Redis, "redis", "", "`URL` of an empty Redis to measure with, redis://HOST:PORT; empty: one that is started for it\n(what is written to one that is named stays there)")
 	flags.BoolVar(&run.NotEmpty, "not-empty", false, "measure with a Redis that holds something already")
+	pictures := flags.String("pictures", "", "`FOLDER` for pictures (SVG): time by load, cost by history and by number of customers")
+	_ = cmd.MarkFlagDirname("pictures")
 	format := addFormat(cmd)
 	registerChoice(cmd, "only", names)
 	cmd.AddCommand(benchBaselineCommand())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		parts, err := chooseParts(run, only, names)
+		parts, err := chooseParts(run, only, names, *pictures)
 		if err != nil {
 			return &usageError{err: err, command: "amends bench"}
 		}
@@ -70,6 +80,9 @@ Sections:` + sections,
 		run.Tell = func(p bench.Progress) { line.say(toldProgress(p)) }
 		report, err := run.Measure(cmd.Context(), release, parts)
 		line.clear()
+		if *pictures != "" {
+			err = errors.Join(err, drawPlots(*pictures, report))
+		}
 		if errors.As(err, new(*bench.StoreError)) {
 			err = &usageError{err: err, command: "amends bench"}
 		}
@@ -88,8 +101,20 @@ Sections:` + sections,
 	return cmd
 }
 
+// drawPlots writes the pictures of a report into a folder.
+func drawPlots(folder string, report bench.Report) error {
+	for _, section := range report.Sections {
+		for _, plot := range section.Plots {
+			if err := os.WriteFile(filepath.Join(folder, plot.Name+".svg"), plot.SVG(), 0o644); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // chooseParts finds the sections by their names, and all faults of the settings.
-func chooseParts(run *bench.Run, only, names []string) (parts []bench.Part, err error) {
+func chooseParts(run *bench.Run, only, names []string, pictures string) (parts []bench.Part, err error) {
 	var faults []error
 	for _, name := range only {
 		if !slices.Contains(names, name) {
@@ -106,6 +131,9 @@ func chooseParts(run *bench.Run, only, names []string) (parts []bench.Part, err 
 	}
 	if run.Slice < 100*time.Millisecond {
 		faults = append(faults, fmt.Errorf("--turn is %v and must be 100ms at least", run.Slice))
+	}
+	if info, err := os.Stat(pictures); pictures != "" && (err != nil || !info.IsDir()) {
+		faults = append(faults, fmt.Errorf("--pictures: %s is no folder", pictures))
 	}
 	for _, part := range benchParts {
 		if len(only) == 0 || slices.Contains(only, part.Name) {

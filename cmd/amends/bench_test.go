@@ -1,13 +1,16 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/makeamends/amends/internal/bench"
 	"github.com/makeamends/amends/internal/redistest"
@@ -21,8 +24,9 @@ func shortBench(t *testing.T, sections string, rounds int) bench.Report {
 	t.Helper()
 	redistest.Server(t) // skips the test where there is no Redis; bench starts its own
 	t.Setenv(programVariable, "1")
+	before := children(t)
 	out := amends(t, "bench", "--only", sections, "--rounds", strconv.Itoa(rounds), "--turn", "200ms", "--customers", "50", "--callers", "4", "-o", "json")
-	noChildren(t)
+	noMoreChildren(t, before)
 	var report bench.Report
 	if err := json.Unmarshal([]byte(out.stdout), &report); err != nil {
 		t.Fatal(err)
@@ -78,8 +82,9 @@ func TestBenchOtherSections(t *testing.T) {
 	shortBench(t, "bulk,profile,history,start", 1)
 }
 
-// noChildren fails if a process that bench has started still runs.
-func noChildren(t *testing.T) {
+// children are the processes that this one has started and that still run, by
+// their ids.
+func children(t *testing.T) (found []string) {
 	t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*/status")
 	if err != nil {
@@ -87,13 +92,38 @@ func noChildren(t *testing.T) {
 	}
 	for _, file := range all {
 		status, err := os.ReadFile(file)
-		if err != nil || !strings.Contains(string(status), fmt.Sprintf("\nPPid:\t%d\n", os.Getpid())) {
-			continue // gone meanwhile, or not ours
+		if err == nil && strings.Contains(string(status), fmt.Sprintf("\nPPid:\t%d\n", os.Getpid())) {
+			command, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
+			found = append(found, filepath.Dir(file)+" "+strings.ReplaceAll(string(command), "\x00", " "))
 		}
-		command, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
-		if words := strings.ReplaceAll(string(command), "\x00", " "); strings.Contains(words, "baseline") || strings.Contains(words, "serve --listen") {
-			t.Errorf("still running: %s", words)
+	}
+	return found
+}
+
+// noMoreChildren fails if a process was started since then and still runs.
+func noMoreChildren(t *testing.T, before []string) {
+	t.Helper()
+	for _, child := range children(t) {
+		if !slices.Contains(before, child) {
+			t.Errorf("still running: %s", child)
 		}
+	}
+}
+
+// Whoever interrupts a run gets what was measured, and leaves nothing behind.
+func TestBenchIsInterrupted(t *testing.T) {
+	redistest.Server(t)
+	t.Setenv(programVariable, "1")
+	before := children(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+	defer cancel()
+	out := command{ctx: ctx}.works(t, "bench", "--only", "calls,bulk", "--rounds", "1000", "--turn", "100ms", "--customers", "10", "--callers", "2")
+	noMoreChildren(t, before)
+	if out.stdout == "" {
+		t.Skip("the machine is too busy for a single round in so short a time")
+	}
+	if !strings.Contains(out.stdout, "Not complete: interrupted") || !strings.Contains(out.stdout, "service : echo") {
+		t.Errorf("nothing is said of the interruption, or of what was measured:\n%s", out.stdout)
 	}
 }
 
@@ -106,9 +136,10 @@ func TestBenchRefusesWhatItCannotDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	command{}.fails(t, exitUsage, []string{"--not-empty"}, "bench", "--redis", store.URL())
+	before := children(t)
 	t.Setenv("PATH", t.TempDir())
 	command{}.fails(t, exitUsage, []string{"apt-get install redis-server", "--redis"}, "bench", "--only", "calls")
-	noChildren(t)
+	noMoreChildren(t, before)
 }
 
 // Reports go through a cluster, and no shard has much more to do than another.

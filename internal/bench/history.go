@@ -14,7 +14,7 @@ import (
 
 // History is whether a call costs more for a customer with a longer history, or
 // among more customers.
-var History = Part{Name: "history", About: "what a report costs by what the customer has been through, and by how many customers there are",
+var History = Part{Name: "history", About: "what a report costs by history, and by the number of customers",
 	Lasts: func(r *Run) time.Duration { return r.byFull(30*time.Second, 170*time.Second) }, Run: history}
 
 // lengths are the histories that are compared. The longer one is, the fewer
@@ -76,7 +76,7 @@ func (r *Run) byLength(ctx context.Context, s *Section) error {
 		of = of[:3]
 	}
 	for i := range of {
-		of[i].customers = min(of[i].customers, r.Customers)
+		of[i].customers = max(1, min(of[i].customers, r.Customers, 10*r.Customers/of[i].failures))
 	}
 	name := func(failures, n int) string { return r.work.customer(10_000_000*failures + n) }
 	for _, l := range of {

@@ -10,7 +10,7 @@ import (
 )
 
 // Start is how soon a server serves, and how large it is.
-var Start = Part{Name: "start", About: "from the start of the process to the first call; size of the program and its memory",
+var Start = Part{Name: "start", About: "how soon a server serves; size of the program, and its memory",
 	Lasts: func(r *Run) time.Duration { return time.Duration(3*r.Rounds) * time.Second }, Run: start}
 
 var aimStart = Aim{Most: 300}
