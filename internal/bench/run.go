@@ -301,8 +301,8 @@ func (r *Run) acquaint(ctx context.Context, t *target) error {
 	return nil
 }
 
-// inParallel does something n times, some at a time, and again when it was refused
-// for load. It gives up at the first error.
+// inParallel does something n times, some at a time, patiently. It gives up at the
+// first error.
 func (r *Run) inParallel(ctx context.Context, n int, do func(context.Context, int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -311,11 +311,7 @@ func (r *Run) inParallel(ctx context.Context, n int, do func(context.Context, in
 	for range fewCallers {
 		wait.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				_, err := within(ctx, func(ctx context.Context) (int, error) { return 0, do(ctx, i) })
-				for status.Code(err) == codes.ResourceExhausted && ctx.Err() == nil {
-					time.Sleep(pause(err))
-					_, err = within(ctx, func(ctx context.Context) (int, error) { return 0, do(ctx, i) })
-				}
+				err := patiently(ctx, func(ctx context.Context) error { return do(ctx, i) })
 				if err != nil {
 					cancel(err)
 				}
@@ -324,6 +320,20 @@ func (r *Run) inParallel(ctx context.Context, n int, do func(context.Context, in
 	}
 	wait.Wait()
 	return context.Cause(ctx)
+}
+
+// patiently does something again when it was refused for load, or took too long on
+// a machine that has other work.
+func patiently(ctx context.Context, do func(context.Context) error) (err error) {
+	const most = 20
+	for range most {
+		_, err = within(ctx, func(ctx context.Context) (int, error) { return 0, do(ctx) })
+		if code := status.Code(err); code != codes.ResourceExhausted && code != codes.DeadlineExceeded || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(pause(err))
+	}
+	return err
 }
 
 // reporting reports new failures of known customers.
