@@ -25,7 +25,11 @@ func benchCommand(app *app) *cobra.Command {
 	sections := ""
 	for _, part := range benchParts {
 		names = append(names, part.Name)
-		sections += fmt.Sprintf("\n  %-8s %s", part.Name, part.About)
+		mark := " "
+		if part.Long {
+			mark = "*"
+		}
+		sections += fmt.Sprintf("\n%s %-8s %s", mark, part.Name, part.About)
 	}
 	cmd := &cobra.Command{
 		Use:   "bench",
@@ -40,7 +44,8 @@ cheaper), and a plain read-modify-write in Redis (WATCH, HGETALL, MULTI, EXEC) w
 that the service promises. Look at the ratios: absolute figures are those of this machine,
 on which callers, servers and Redis share the processors.
 
-Without --full it is a short run of two to three minutes, on an idle machine. Sections:
+Without --full it is a short run of two to three minutes, without the sections marked with
+a star unless --only names them. Sections:
 ` + sections,
 		Example: `  # a short run, and one of everything (some ten minutes)
   amends bench
@@ -54,7 +59,7 @@ Without --full it is a short run of two to three minutes, on an idle machine. Se
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
-	flags.StringSliceVar(&only, "only", nil, "`SECTIONS` to measure, with commas; empty: all of "+strings.Join(names, ", "))
+	flags.StringSliceVar(&only, "only", nil, "`SECTIONS` to measure, with commas; of "+strings.Join(names, ", ")+";\nempty: all with --full, else those without a star")
 	flags.BoolVar(&run.Full, "full", false, "measure everything, at more loads and sizes")
 	flags.IntVar(&run.Rounds, "rounds", 5, "`TURNS` of each that is compared; the result is their median")
 	run.Slice = time.Second
@@ -136,7 +141,7 @@ func chooseParts(run *bench.Run, only, names []string, pictures string) (parts [
 		faults = append(faults, fmt.Errorf("--pictures: %s is no folder", pictures))
 	}
 	for _, part := range benchParts {
-		if len(only) == 0 || slices.Contains(only, part.Name) {
+		if slices.Contains(only, part.Name) || len(only) == 0 && (run.Full || !part.Long) {
 			parts = append(parts, part)
 		}
 	}

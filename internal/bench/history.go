@@ -15,7 +15,7 @@ import (
 // History is whether a call costs more for a customer with a longer history, or
 // among more customers.
 var History = Part{Name: "history", About: "what a report costs by history, and by the number of customers",
-	Lasts: func(r *Run) time.Duration { return r.byFull(30*time.Second, 170*time.Second) }, Run: history}
+	Long: true, Lasts: func(r *Run) time.Duration { return r.byFull(30*time.Second, 170*time.Second) }, Run: history}
 
 // lengths are the histories that are compared. The longer one is, the fewer
 // customers have it, so that all are filled in a bearable time; and the shorter

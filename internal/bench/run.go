@@ -50,6 +50,7 @@ type Run struct {
 type Part struct {
 	Name  string
 	About string                   // one line, for the help
+	Long  bool                     // only where everything is measured, or it is asked for by name
 	Lasts func(*Run) time.Duration // about; nil: a moment
 	Run   func(context.Context, *Run) (Section, error)
 }
