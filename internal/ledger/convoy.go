@@ -11,8 +11,8 @@ import (
 // returns when all are done. What they ask of Redis travels together: a pipeline
 // leaves when each of them waits for an answer, has ended, or has fallen behind.
 //
-// They take turns with the processor, so that much work in bulk hinders other calls
-// no more than one call does. Whoever has to wait for anything else must say so by
+// They take turns with the processor, so that many in bulk do not all stand in
+// line for it before other calls. Whoever has to wait for anything else must say so by
 // [FallBehind].
 func (l *Ledger) Together(ctx context.Context, n int, do func(ctx context.Context, i int)) {
 	if n == 1 {
