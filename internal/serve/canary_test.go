@@ -228,7 +228,9 @@ func (s *searched) loseStore(t *testing.T) {
 func (s *searched) damage(t *testing.T, kept string) {
 	t.Helper()
 	for _, spoil := range []func(key string) error{
-		func(key string) error { return s.store.Client().HSet(t.Context(), key, "v", "2.by hand", "s", "\xff\xff").Err() },
+		func(key string) error {
+			return s.store.Client().HSet(t.Context(), key, "v", "2.by hand", "s", "\xff\xff").Err()
+		},
 		func(key string) error {
 			c := s.store.Client()
 			return errors.Join(c.Rename(t.Context(), key, "before").Err(), c.RPush(t.Context(), key, "x").Err())
