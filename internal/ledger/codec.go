@@ -63,7 +63,7 @@ type state struct {
 	customer recovery.Customer
 }
 
-func (s state) encode() ([]byte, error) { return written(&s, stateFields, 1<<10) }
+func (s state) encode() ([]byte, error) { return written(&s, stateFields) }
 
 func decodeState(text string) (state, error) { return read(text, stateFields) }
 
@@ -125,7 +125,7 @@ func encodeTombstone(c recovery.Customer, erased []erasedDay) ([]byte, error) {
 	if bare(c) && len(erased) == 0 {
 		return nil, nil
 	}
-	return written(&state{customer: c, erased: erased}, tombstoneFields, 1<<7)
+	return written(&state{customer: c, erased: erased}, tombstoneFields)
 }
 
 // decodeTombstone gives the stranger who begins with what remains.

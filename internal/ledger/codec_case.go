@@ -2,7 +2,7 @@ package ledger
 
 import "github.com/makeamends/amends/internal/recovery"
 
-func encodeCase(k recovery.Case) ([]byte, error) { return written(&k, caseFields, 1<<10) }
+func encodeCase(k recovery.Case) ([]byte, error) { return written(&k, caseFields) }
 
 func decodeCase(text string) (recovery.Case, error) { return read(text, caseFields) }
 

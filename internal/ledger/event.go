@@ -68,7 +68,7 @@ func encodeEvent(at origin, k *recovery.Case, t recovery.Transition) ([]byte, er
 		RecordedAt: at.now,
 
 		TraceParent: at.trace,
-	}, eventFields, 1<<8)
+	}, eventFields)
 }
 
 func eventFields(r *record, e *Event) {

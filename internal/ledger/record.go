@@ -30,11 +30,11 @@ type record struct {
 	kind    protowire.Type // of the next field; with next 0 there is none
 }
 
-// written makes the record of a value, of which as many bytes are to be expected.
-func written[T any](value *T, fields func(*record, *T), bytes int) ([]byte, error) {
-	r := record{Writer: wire.Writer{Bytes: make([]byte, 0, bytes)}}
+// written makes the record of a value.
+func written[T any](value *T, fields func(*record, *T)) ([]byte, error) {
+	r := record{Writer: wire.New()}
 	fields(&r, value)
-	return r.Bytes, r.Err
+	return r.Take()
 }
 
 // read gives the value of a record. Fields that a newer binary wrote are skipped.

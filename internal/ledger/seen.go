@@ -74,16 +74,13 @@ func answeredFields(r *record, s *answered) {
 	r.bytes(6, &s.words)
 }
 
-// roomBeside holds all of a record but the answer.
-const roomBeside = 40
-
 // record makes the stored answer.
 func (r request) record(nonce, answer []byte, words *Words) ([]byte, error) {
 	s := answered{fingerprint: r.fingerprint[:], nonce: nonce[:nonceSize], answer: answer}
 	if packed := words.pack(answer); packed != nil {
 		s.answer, s.packed, s.words = nil, packed, []byte(words.id)
 	}
-	return written(&s, answeredFields, roomBeside+len(s.answer)+len(s.packed))
+	return written(&s, answeredFields)
 }
 
 // replay answers a request from its record.

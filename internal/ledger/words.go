@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -111,16 +112,22 @@ func (l *Ledger) wordsOf(ctx context.Context, id string) (*Words, error) {
 	return w, nil
 }
 
+// rooms are what answers are packed in, which takes more than the packed answer.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
 // pack takes the words out of an answer; nil when that would not make it shorter.
 func (w *Words) pack(answer []byte) []byte {
 	if w == nil || len(answer) > mostPacked {
 		return nil
 	}
-	packed := w.dict.Encode(nil, answer)
+	room := rooms.Get().(*[]byte)
+	defer rooms.Put(room)
+	packed := w.dict.Encode(*room, answer)
+	*room = packed[:0]
 	if len(packed)+len(w.id) >= len(answer) {
 		return nil
 	}
-	return packed
+	return slices.Clone(packed)
 }
 
 // unpack puts them in again.

@@ -27,18 +27,15 @@ type answer struct {
 	caseID string
 }
 
-// roomAtFirst holds an answer with the texts of a usual policy.
-const roomAtFirst = 2 << 10
-
 // written is a case without the customer's id: that is not known here.
 func written(at origin, k *recovery.Case, rules recovery.Rules) ([]byte, error) {
 	a := answer{
-		Writer: wire.Writer{Bytes: make([]byte, 0, roomAtFirst)},
+		Writer: wire.New(),
 		policy: rules.For(k.Policy),
 		caseID: ledger.CaseID(at.key, k.Number),
 	}
 	a.kase(at.tenant, k)
-	return a.Bytes, a.Err
+	return a.Take()
 }
 
 // encode is what is written, as a message. It panics if that is none, which says

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sync"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -20,6 +21,31 @@ var ErrText = errors.New("a text is not in UTF-8")
 type Writer struct {
 	Bytes []byte // what was written so far
 	Err   error  // the first fault; the bytes mean nothing then
+	room  *[]byte
+}
+
+// rooms are what messages are written in, one after the other: nobody knows
+// beforehand how long one gets.
+var rooms = sync.Pool{New: func() any { return new(make([]byte, 0, 4<<10)) }}
+
+// mostRoom is how much of a room is kept after a message that was very long.
+const mostRoom = 64 << 10
+
+// New begins a message. [Writer.Take] must follow.
+func New() Writer {
+	room := rooms.Get().(*[]byte)
+	return Writer{Bytes: (*room)[:0], room: room}
+}
+
+// Take gives the message, in as many bytes as it has, and ends the writer.
+func (w *Writer) Take() ([]byte, error) {
+	message := slices.Clone(w.Bytes)
+	if cap(w.Bytes) <= mostRoom {
+		*w.room = w.Bytes[:0]
+	}
+	rooms.Put(w.room)
+	w.Bytes, w.room = nil, nil
+	return message, w.Err
 }
 
 // Number writes an integer, an enumeration or a boolean; one that may be negative
