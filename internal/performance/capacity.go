@@ -39,7 +39,7 @@ func plan(report bench.Report) (capacity, error) {
 	}
 	c := capacity{Date: report.Began.Format("2006-01-02"), Inputs: bench.Table{Columns: []string{"measured", "value"}}}
 	value := map[string]float64{}
-	for _, name := range []string{"service.cpu", "service.redis.cpu", "batches.cpu", "batches.redis.cpu", "customer"} {
+	for _, name := range []string{"service.cpu", "service.redis.cpu", "batches.cpu", "batches.redis.cpu", "size.case"} {
 		f, ok := found[name]
 		if !ok || f.Value <= 0 {
 			return c, fmt.Errorf("nothing is known of %s", name)
@@ -106,8 +106,8 @@ func lines(m map[string]float64) bench.Table {
 			func(v map[string]float64) float64 {
 				return math.Ceil(((v["reports a second"]+v["steps a second"])*m["service.redis.cpu"] + v["good experiences a second"]*m["batches.redis.cpu"]) / 1e6 * durable / busy)
 			}},
-		{"memory of Redis, GiB", fmt.Sprintf("customers × %s B × %g ÷ 2³⁰", bench.Number(m["customer"]), fragments),
-			func(v map[string]float64) float64 { return v["customers"] * m["customer"] * fragments / (1 << 30) }},
+		{"memory of Redis, GiB", fmt.Sprintf("customers × %s B × %g ÷ 2³⁰", bench.Number(m["size.case"]), fragments),
+			func(v map[string]float64) float64 { return v["customers"] * m["size.case"] * fragments / (1 << 30) }},
 		{"shards", fmt.Sprintf("memory ÷ %g GiB or processors of Redis, whichever is more, rounded up", memoryOfShard),
 			func(v map[string]float64) float64 {
 				return max(math.Ceil(v["memory of Redis, GiB"]/memoryOfShard), v["processors of Redis"])

@@ -72,7 +72,7 @@ func TestAPartOfARunMakesNoPage(t *testing.T) {
 
 // The arithmetic with numbers that can be checked by head.
 func TestCapacity(t *testing.T) {
-	lines := lines(map[string]float64{"service.cpu": 1000, "service.redis.cpu": 100, "batches.cpu": 100, "batches.redis.cpu": 10, "customer": 1 << 10})
+	lines := lines(map[string]float64{"service.cpu": 1000, "service.redis.cpu": 100, "batches.cpu": 100, "batches.redis.cpu": 10, "size.case": 1 << 10})
 	const billion = 5 // the column
 	for name, want := range map[string]float64{
 		"reports a second":          1e9 * 2 * 0.04 / 2.63e6 * 10, // 304
