@@ -140,6 +140,8 @@ func (r *Run) byCustomers(ctx context.Context, s *Section) error {
 		}
 		c.add(n, all)
 	}
+	s.Notes = append(s.Notes, "The numbers of customers come one after the other, not in turns, since customers cannot be taken away: other work of the machine weighs more in that table. "+
+		"What goes on in the background counts in it, and the more customers there are, the fewer of them the service remembers, whom it can change in one round trip.")
 	c.into(s, fmt.Sprintf("among %s customers : among %s", Number(float64(of[len(of)-1])), Number(float64(of[0]))))
 	return nil
 }
