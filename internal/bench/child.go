@@ -71,7 +71,7 @@ func (c *child) kill() {
 
 // await returns when something holds of the process, or tells why it ended.
 func (c *child) await(ctx context.Context, holds func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
 		err := holds(ctx)
