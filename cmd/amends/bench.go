@@ -92,7 +92,7 @@ a star unless --only names them. Sections:
 			err = &usageError{err: err, command: "amends bench"}
 		}
 		if cmd.Context().Err() != nil {
-			err = nil // whoever interrupts it knows
+			err = &stopped{cmd.Context().Err()}
 		}
 		if len(report.Sections) > 0 {
 			if *format == "json" {

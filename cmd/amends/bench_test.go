@@ -17,7 +17,7 @@ import (
 )
 
 // programVariable makes this test binary the program, for the children of bench.
-const programVariable = "AMENDS_TEST_PROGRAM"
+const programVariable = "TEST_AMENDS_PROGRAM"
 
 // shortBench is a very short run of some sections.
 func shortBench(t *testing.T, sections string, rounds int) bench.Report {

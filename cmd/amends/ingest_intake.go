@@ -56,12 +56,11 @@ func (in *intake) open(ctx context.Context) error {
 		return err
 	}
 	if earlier == nil {
-		in.rejects.fresh = in.rejectsPath == ""
-		return in.rejects.check()
+		return in.beginAnew()
 	}
 	if !earlier.isOf(&in.note) {
 		in.tell("%s is of another server, tenant or format: beginning anew", in.notes)
-		return nil
+		return in.beginAnew()
 	}
 	if !in.skip(earlier) {
 		in.text.close()
@@ -69,11 +68,17 @@ func (in *intake) open(ctx context.Context) error {
 			return &usageError{err: fmt.Errorf("standard input does not begin with the %d records that %s is about: give the same again, or begin anew with --restart", earlier.Records, in.notes)}
 		}
 		in.tell("the file has changed in what an earlier run had taken in: beginning anew")
-		return in.begin(ctx)
+		return errors.Join(in.begin(ctx), in.beginAnew())
 	}
 	in.tell("going on after line %d: an earlier run came so far (--restart begins anew)", earlier.Line)
 	in.note, in.counts, in.bar.begun = *earlier, earlier.tally(), in.text.share()
 	return in.rejects.goOn(earlier.Rejects)
+}
+
+// beginAnew leaves alone what an earlier run has refused.
+func (in *intake) beginAnew() error {
+	in.rejects.fresh = in.rejectsPath == ""
+	return in.rejects.check()
 }
 
 // begin opens the file at its beginning.
@@ -203,18 +208,17 @@ func (in *intake) emit(it *item) error {
 		return nil
 	}
 	if broken := new(brokenOff); errors.As(it.err, &broken) {
-		in.isWhole = false
 		return &usageError{err: fmt.Errorf("%s:%d: %w", in.text.name, it.line, broken)}
+	}
+	if it.err != nil {
+		if err := in.refused(it); err != nil {
+			return err // it is not dealt with, and comes again
+		}
 	}
 	in.counts.add(it)
 	in.read.add(it.record)
 	in.note.Records++
 	in.note.Line = it.line
-	if it.err != nil {
-		if err := in.refused(it); err != nil {
-			return err
-		}
-	}
 	in.bar.draw(in.counts)
 	if now := in.now(); now.Sub(in.noted) >= noted || in.note.Records%notedEach == 0 {
 		in.noted = now

@@ -86,7 +86,9 @@ func (r *rejects) add(entry reject) error {
 		return err
 	}
 	n, err := r.file.Write(line.Bytes())
-	r.written += int64(n)
+	if err == nil { // half a line is cut off by who goes on
+		r.written += int64(n)
+	}
 	return err
 }
 

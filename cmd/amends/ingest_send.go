@@ -49,7 +49,7 @@ func (in *intake) send(ctx context.Context, c *client.Client) error {
 
 // carry sends the units of a lane, and gives each its answer.
 func (s *sending) carry(ctx context.Context, lane <-chan *unit) {
-	sent := make(chan *unit, ahead)
+	sent := make(chan *unit, ahead+1) // all that can be under way, and the one that is waited for
 	over := make(chan struct{})
 	items := func(yield func(*recoveryv1.IngestRequest) bool) {
 		for {
@@ -60,7 +60,12 @@ func (s *sending) carry(ctx context.Context, lane <-chan *unit) {
 				if !ok {
 					return
 				}
-				sent <- u
+				select {
+				case sent <- u:
+				case <-over:
+					u.giveUp()
+					return
+				}
 				if !yield(u.items[0].message.(*recoveryv1.IngestRequest)) {
 					return
 				}

@@ -45,6 +45,9 @@ func (a *app) openText(ctx context.Context, path, format string) (_ *text, err e
 	}
 	if err != nil {
 		t.close()
+		if ctx.Err() != nil {
+			return nil, &stopped{ctx.Err()}
+		}
 		return nil, &usageError{err: fmt.Errorf("%s: %w", t.name, err)}
 	}
 	return t, nil

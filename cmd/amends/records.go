@@ -197,6 +197,11 @@ func array(in io.Reader, before int, yield func(record) bool) {
 	}
 	if _, err := decoder.Token(); err != nil {
 		yield(record{line: before + counter.lineOf(err), err: &brokenOff{noJSON(fmt.Errorf("the array is not closed: %w", err))}})
+		return
+	}
+	end := decoder.InputOffset()
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		yield(record{line: before + counter.lineAt(end), err: &brokenOff{noJSON(errors.New("something follows the array"))}})
 	}
 }
 

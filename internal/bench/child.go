@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -29,7 +31,7 @@ func startChild(dir, name, program string, env []string, args ...string) (*child
 	if err != nil {
 		return nil, err
 	}
-	c.cmd.Dir, c.cmd.Env, c.cmd.Stdout, c.cmd.Stderr = dir, append(os.Environ(), env...), log, log
+	c.cmd.Dir, c.cmd.Env, c.cmd.Stdout, c.cmd.Stderr = dir, append(environment(), env...), log, log
 	c.cmd.SysProcAttr = ofItsOwn()
 	started := make(chan error)
 	go func() {
@@ -49,6 +51,14 @@ func startChild(dir, name, program string, env []string, args ...string) (*child
 		return nil, fmt.Errorf("start the %s: %w", name, err)
 	}
 	return c, nil
+}
+
+// environment is that of this process without settings that are meant for another
+// service, and would change what is measured.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(v string) bool {
+		return strings.HasPrefix(v, "AMENDS_") || strings.HasPrefix(v, "OTEL_")
+	})
 }
 
 func (c *child) pid() int { return c.cmd.Process.Pid }

@@ -154,17 +154,31 @@ func (l *load) refuse(ctx context.Context, i *item, err error) {
 	ctx, span := spans.Items(ctx, l.service.tracer, 1)
 	defer span.End()
 	spans.Failed(span)
-	i.answer <- i.respond(ctx, ledger.Result{Err: refuseCall(ctx, err)})
+	i.settle(ctx, ledger.Result{Err: refuseCall(ctx, err)})
+}
+
+// settle makes the answer to what became of the item. There is one in any case:
+// those behind it wait for it.
+func (i *item) settle(ctx context.Context, result ledger.Result) {
+	var answer *recoveryv1.IngestResponse
+	err := panics.Caught(func() error {
+		answer = i.respond(ctx, result)
+		return nil
+	})
+	if err != nil {
+		answer = refusedItem(ctx, refuseCall(ctx, err))
+	}
+	i.answer <- answer
 }
 
 // work carries items out, as many at a time as wait for it and a turn allows.
 func (l *load) work(ctx context.Context) {
 	for l.backlog.wait(ctx) {
-		done, err := l.service.admit(ctx)
+		turn, done, err := l.service.admit(ctx)
 		if err != nil {
 			return // the stream has ended
 		}
-		l.carryOut(ctx, l.backlog.take(MostTogether))
+		l.carryOut(turn, l.backlog.take(MostTogether))
 		done()
 	}
 }
@@ -204,7 +218,7 @@ func (l *load) change(ctx context.Context, items []*item) {
 			result.Err = refuseCall(ctx, result.Err)
 			spans.Failed(span)
 		}
-		i.answer <- i.respond(ctx, result)
+		i.settle(ctx, result)
 	}
 }
 

@@ -74,7 +74,7 @@ type Service struct {
 	tracer   trace.Tracer
 	inspect  *inspector
 	watching Watching
-	admit    func(context.Context) (done func(), err error)
+	admit    func(context.Context) (turn context.Context, done func(), err error)
 	ahead    *semaphore.Weighted // what all streams of Ingest together have read ahead
 }
 
@@ -89,9 +89,9 @@ type Config struct {
 	Tracer trace.Tracer
 	// Watching follows transitions.
 	Watching Watching
-	// Admit waits until items of a stream may be carried out, and fails only when
-	// the context ends; nil: they may at once.
-	Admit func(ctx context.Context) (done func(), err error)
+	// Admit waits until items of a stream may be carried out, with the context that
+	// it gives, and fails only when the context ends; nil: they may at once.
+	Admit func(ctx context.Context) (turn context.Context, done func(), err error)
 }
 
 // New makes the service. It fails when the rules of the contract do not
@@ -100,7 +100,7 @@ func New(c Config) (*Service, error) {
 	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer,
 		watching: c.Watching, admit: c.Admit, ahead: semaphore.NewWeighted(AllWindowBytes)}
 	if s.admit == nil {
-		s.admit = func(context.Context) (func(), error) { return func() {}, nil }
+		s.admit = func(ctx context.Context) (context.Context, func(), error) { return ctx, func() {}, nil }
 	}
 	rules, err := contractRules()
 	if err != nil {

@@ -109,12 +109,12 @@ func (s *Server) admitUnary(ctx context.Context, req any, info *grpc.UnaryServer
 }
 
 // admitItem lets an item of a stream wait for its turn.
-func (s *Server) admitItem(ctx context.Context) (done func(), err error) {
+func (s *Server) admitItem(ctx context.Context) (turn context.Context, done func(), err error) {
 	p, err := s.admission.enter(ctx, request{kind: kind{bulk, unpaced}, patient: true})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return func() { p.end(true) }, nil
+	return context.WithValue(ctx, placeKey{}, p), func() { p.end(true) }, nil
 }
 
 // tellEvery is how often the log says at most that calls are refused: those that
