@@ -103,12 +103,12 @@ func (m *member) send(command redis.Cmder) {
 	last := c.complete() != nil
 	c.mu.Unlock()
 	c.turn.Unlock()
+	defer c.turn.Lock()
 	if last {
 		t.travel(c)
 	} else {
 		<-t.back
 	}
-	c.turn.Lock()
 }
 
 // complete gives the trip that nobody is missing from, and prepares the next one;
@@ -134,6 +134,7 @@ func (t *trip) travel(c *convoy) {
 
 // process sends a command, together with others if it has company.
 func (l *Ledger) process(ctx context.Context, command redis.Cmder) {
+	command = unrepeated{command}
 	if m, ok := ctx.Value(memberKey{}).(*member); ok && !m.left {
 		m.send(command)
 		return
@@ -141,32 +142,40 @@ func (l *Ledger) process(ctx context.Context, command redis.Cmder) {
 	_ = l.client.Process(ctx, command) // the command keeps the error
 }
 
-// scripter is where a script is run: alone, or together with others.
+// unrepeated is a command that the driver sends once. In a cluster it would repeat
+// what was not answered, whatever its settings say, and tell of the last attempt
+// alone: a commit that was made, and could then not be asked about, would pass for
+// one that was not sent. The ledger repeats by itself.
+type unrepeated struct{ redis.Cmder }
+
+// NoRetry says so to the driver.
+func (unrepeated) NoRetry() bool { return true }
+
+// scripter is where a script that changes a customer is run: alone, or together
+// with others.
 func (l *Ledger) scripter(ctx context.Context) redis.Scripter {
-	if m, ok := ctx.Value(memberKey{}).(*member); ok && !m.left {
-		return travelling{l.client, m}
-	}
-	return l.client
+	return scripts{l.client, l, ctx}
 }
 
-// travelling runs scripts in the pipelines of a convoy.
-type travelling struct {
+// scripts runs scripts by process.
+type scripts struct {
 	redis.UniversalClient
-	member *member
+	ledger *Ledger
+	ctx    context.Context
 }
 
 // EvalSha runs the script of that hash.
-func (t travelling) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	return t.run(t.Pipeline().EvalSha(ctx, sha, keys, args...))
+func (s scripts) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	return s.run(s.Pipeline().EvalSha(ctx, sha, keys, args...))
 }
 
 // Eval runs that script.
-func (t travelling) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
-	return t.run(t.Pipeline().Eval(ctx, script, keys, args...))
+func (s scripts) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
+	return s.run(s.Pipeline().Eval(ctx, script, keys, args...))
 }
 
 // run sends what a pipeline of its own has only made.
-func (t travelling) run(command *redis.Cmd) *redis.Cmd {
-	t.member.send(command)
+func (s scripts) run(command *redis.Cmd) *redis.Cmd {
+	s.ledger.process(s.ctx, command)
 	return command
 }

@@ -50,6 +50,11 @@ func (u *update) admit(at loaded) {
 	for _, d := range kept {
 		room -= int(d.lists)*listLength + len(d.hashes)/requestSize
 	}
+	for _, d := range at.state.erased {
+		if !forgotten(d.day, day(now)) { // erasing makes no room: it would push out what is refused
+			room -= len(d.hashes) / requestSize
+		}
+	}
 	room = max(0, room)
 	if len(u.fresh) <= room {
 		return

@@ -159,9 +159,9 @@ func (u *update) carryOut(ctx context.Context, at loaded) error {
 	if err != nil {
 		return err
 	}
-	if len(u.requests) > 0 && len(u.fresh) == 0 {
+	if u.settled(at) { // judge has refused the rest
 		u.twins()
-		return nil
+		return u.ledger.confirm(ctx, u.names)
 	}
 	c, err := u.change(at, j)
 	if err != nil {

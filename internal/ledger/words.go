@@ -66,7 +66,7 @@ func (l *Ledger) Words(ctx context.Context, name string, samples func() []byte) 
 		w = l.newWords(samples())
 	}
 	if w == nil || l.keepWords(ctx, w) != nil {
-		return kept.words
+		w = kept.words // the shard of the words may be lost: others must not wait for it time and again
 	}
 	used.now.Store(&keptWords{w, l.clock().Add(wordsAgain)})
 	return w
@@ -84,9 +84,9 @@ func (l *Ledger) newWords(text []byte) *Words {
 
 func (l *Ledger) keepWords(ctx context.Context, w *Words) error {
 	l.words.byID.Store(w.id, w)
-	return l.persist(ctx, func(ctx context.Context) error {
-		return l.client.HSetNX(ctx, wordsKey, w.id, w.text).Err()
-	})
+	ctx, cancel := context.WithTimeout(ctx, ioTimeout)
+	defer cancel()
+	return l.client.HSetNX(ctx, wordsKey, w.id, w.text).Err()
 }
 
 var errWords = errors.New("the words of a stored answer are not in the store")
