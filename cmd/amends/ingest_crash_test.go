@@ -195,11 +195,21 @@ func TestIngestInterrupted(t *testing.T) {
 
 	put(path+".progress", string(note))
 	put(path, strings.Replace(string(text), `"i-5"`, `"j-5"`, 1))
+	command{}.fails(t, exitUsage, []string{"has changed", "is there from an earlier run"}, "ingest", "--server", server, path)
+	mended := func() {
+		t.Helper()
+		if err := os.Remove(path + ".rejects.ndjson"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mended()
+	put(path+".progress", string(note))
 	o = command{}.fails(t, exitUsage, []string{"has changed", "beginning anew"}, "ingest", "--server", server, "-o", "json", path)
 	if l := summary(t, o); counts(l) != [4]int{1501, 1, 1499, 1} || l.Earlier != 0 {
 		t.Errorf("of a file that has changed: %+v\n%s", l, o.stderr)
 	}
 	for _, args := range [][]string{{"--tenant", "other"}, {"--restart"}} {
+		mended()
 		put(path+".progress", string(note))
 		o = command{}.fails(t, exitUsage, []string{"beginning anew"}, append([]string{"ingest", "--server", server, "-o", "json", path}, args...)...)
 		if l := summary(t, o); l.Earlier != 0 || l.Read != 1501 {
