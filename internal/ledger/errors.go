@@ -33,6 +33,10 @@ var (
 	// ErrBroken that concerns nobody else; the cause names the key. Only erasing
 	// the customer, or somebody who repairs the key, helps.
 	ErrDamaged = errors.New("customer damaged; nothing was changed")
+	// ErrUnreadable: the request was carried out by an earlier call, and what that
+	// was answered cannot be read. It is an ErrBroken that concerns this request
+	// alone; the cause names what is wrong.
+	ErrUnreadable = errors.New("request was carried out before; its stored answer cannot be read")
 )
 
 // Unavailable says that the store cannot be reached or cannot write just now.
@@ -73,7 +77,7 @@ type fault struct{ kind, cause error }
 
 func (f *fault) Error() string { return f.kind.Error() }
 func (f *fault) Is(target error) bool {
-	return target == f.kind || f.kind == ErrDamaged && target == ErrBroken
+	return target == f.kind || target == ErrBroken && (f.kind == ErrDamaged || f.kind == ErrUnreadable)
 }
 func (f *fault) Unwrap() error { return f.cause }
 
@@ -93,6 +97,11 @@ func Cause(err error) error {
 // way to the log, and [Cause] gives what is innermost alone.
 func damaged(name string, err error) error {
 	return &fault{kind: ErrDamaged, cause: fmt.Errorf("%s: %v", name, err)}
+}
+
+// unreadable is ErrUnreadable of what has that name.
+func unreadable(name string, err error) error {
+	return &fault{kind: ErrUnreadable, cause: fmt.Errorf("%s: %v", name, err)}
 }
 
 // mistyped is an answer of Redis that names the key which is not what the ledger

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -83,28 +84,32 @@ func (r request) record(nonce, answer []byte, words *Words) ([]byte, error) {
 	return written(&s, answeredFields)
 }
 
-// replay answers a request from its record.
+// replay answers a request from its record. What cannot be read is the error of this
+// request alone: it was carried out, and must not be once more.
 func (l *Ledger) replay(ctx context.Context, r request, record string, nonce []byte) (Result, error) {
 	s, err := read(record, answeredFields)
 	if err != nil {
-		return Result{}, r.damaged(err)
+		return Result{Err: r.unreadable(err)}, nil
 	}
 	if !bytes.Equal(s.fingerprint, r.fingerprint[:]) {
 		return Result{Err: ErrReused}, nil
 	}
 	if len(s.packed) > 0 {
 		words, err := l.wordsOf(ctx, string(s.words))
-		if err != nil {
-			return Result{}, err
+		if err != nil && !errors.Is(err, errWords) && classify(err) != classBroken {
+			return Result{}, err // the store is away, and may come back
 		}
-		if s.answer, err = words.unpack(s.packed); err != nil {
-			return Result{}, r.damaged(err)
+		if err == nil {
+			s.answer, err = words.unpack(s.packed)
+		}
+		if err != nil {
+			return Result{Err: r.unreadable(err)}, nil
 		}
 	}
 	// Our own nonce: the commit succeeded although its reply was lost.
 	return Result{Answer: s.answer, Replayed: !bytes.Equal(s.nonce, nonce[:nonceSize])}, nil
 }
 
-func (r request) damaged(err error) error {
-	return damaged(fmt.Sprintf("stored answer r:%x", r.hash()), err)
+func (r request) unreadable(err error) error {
+	return unreadable(fmt.Sprintf("stored answer r:%x", r.hash()), err)
 }

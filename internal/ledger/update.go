@@ -56,7 +56,7 @@ type Judge func(c recovery.Customer, fresh []int) (Judgement, error)
 type Result struct {
 	Answer   []byte
 	Replayed bool  // carried out by an earlier call; the answer is that call's, byte for byte
-	Err      error // ErrReused, ErrErased, *LimitError or why judge refused it; the other requests are carried out all the same
+	Err      error // ErrReused, ErrErased, ErrUnreadable, *LimitError or why judge refused it; the other requests are carried out all the same
 	Tenant   string
 }
 

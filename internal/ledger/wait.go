@@ -52,7 +52,8 @@ func (l *Ledger) confirm(ctx context.Context, n names) error {
 		return nil
 	}
 	FallBehind(ctx)
-	if err := l.writeAndWait(ctx, n); err != nil {
+	err := l.writeAndWait(ctx, n.customer, func(pipe redis.Pipeliner) { pipe.Set(ctx, n.wait(), "", time.Second) })
+	if err != nil {
 		return &unconfirmedError{err}
 	}
 	return nil
@@ -70,13 +71,15 @@ func isUnconfirmed(err error) bool {
 	return errors.As(err, &u)
 }
 
-func (l *Ledger) writeAndWait(ctx context.Context, n names) error {
-	node, err := l.owner(ctx, n.customer)
+// writeAndWait writes, all in the slot of that key, and waits until enough
+// replicas have what was written.
+func (l *Ledger) writeAndWait(ctx context.Context, key string, write func(redis.Pipeliner)) error {
+	node, err := l.owner(ctx, key)
 	if err != nil {
 		return err
 	}
 	pipe := node.Pipeline()
-	pipe.Set(ctx, n.wait(), "", time.Second)
+	write(pipe)
 	wait := l.waitOn(ctx, pipe)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return err

@@ -23,6 +23,8 @@ type Words struct {
 
 const (
 	wordsKey = "amends:words"
+	// wordsWait is a field that is written for WAIT to have something to wait for.
+	wordsWait = ""
 	// wordsAgain is how often words in use are put into the store again: it may have
 	// lost them in a failover, or have been restored from an old copy.
 	wordsAgain = time.Minute
@@ -82,16 +84,27 @@ func (l *Ledger) newWords(text []byte) *Words {
 	return &Words{string(id[:requestSize]), text, dict}
 }
 
+// keepWords puts words into the store, and makes sure of them as of a commit:
+// answers that were confirmed must not lose their words in a failover.
 func (l *Ledger) keepWords(ctx context.Context, w *Words) error {
 	l.words.byID.Store(w.id, w)
 	ctx, cancel := context.WithTimeout(ctx, ioTimeout)
 	defer cancel()
-	return l.client.HSetNX(ctx, wordsKey, w.id, w.text).Err()
+	if l.opts.Wait == 0 {
+		return l.client.HSetNX(ctx, wordsKey, w.id, w.text).Err()
+	}
+	return l.writeAndWait(ctx, wordsKey, func(pipe redis.Pipeliner) {
+		pipe.HSetNX(ctx, wordsKey, w.id, w.text)
+		// Another process may have put them there, and nobody knows whether it was
+		// confirmed to: so there must be a write of ours in any case.
+		pipe.HSet(ctx, wordsKey, wordsWait, "")
+	})
 }
 
 var errWords = errors.New("the words of a stored answer are not in the store")
 
-// wordsOf finds the words of an answer that is stored.
+// wordsOf finds the words of an answer that is stored. It is errWords when the
+// store does not have them.
 func (l *Ledger) wordsOf(ctx context.Context, id string) (*Words, error) {
 	if w, ok := l.words.byID.Load(id); ok {
 		return w.(*Words), nil
@@ -99,14 +112,14 @@ func (l *Ledger) wordsOf(ctx context.Context, id string) (*Words, error) {
 	FallBehind(ctx)
 	text, err := l.client.HGet(ctx, wordsKey, id).Bytes()
 	if errors.Is(err, redis.Nil) {
-		return nil, damaged(wordsKey, errWords)
+		return nil, errWords
 	}
 	if err != nil {
-		return nil, err
+		return nil, naming(wordsKey, err)
 	}
 	w := l.newWords(text)
 	if w == nil || w.id != id {
-		return nil, damaged(wordsKey, errWords)
+		return nil, errWords
 	}
 	l.words.byID.Store(id, w)
 	return w, nil

@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/redistest"
 )
 
 // packedAnswers: what is kept without its words is answered byte for byte, by a
@@ -38,6 +42,13 @@ func packedAnswers(t *testing.T, open opener) {
 		return results[0], nil
 	}
 	forget := func(l *Ledger) { l.words.byID.Clear() }
+	unreadable := func(when string) {
+		t.Helper()
+		r, err := replay(l)
+		if err != nil || !errors.Is(r.Err, ErrUnreadable) || !errors.Is(r.Err, ErrBroken) || !strings.Contains(Cause(r.Err).Error(), errWords.Error()) {
+			t.Errorf("%s: %+v, %v", when, r, err)
+		}
+	}
 	for range 2 {
 		if r, err := replay(l); err != nil || !bytes.Equal(r.Answer, answer) || !r.Replayed {
 			t.Errorf("again: %+v, %v", r, err)
@@ -49,14 +60,24 @@ func packedAnswers(t *testing.T, open opener) {
 	kept := admin.HGetAll(t.Context(), wordsKey).Val()
 	admin.Del(t.Context(), wordsKey)
 	forget(l)
-	if _, err := replay(l); !errors.Is(err, ErrDamaged) {
-		t.Errorf("without the words: %v", err)
+	unreadable("without the words")
+	// Others that are asked for together with it are carried out, once.
+	both := w
+	both.Requests = append(slices.Clone(w.Requests), Request{ID: "b"})
+	for _, replayed := range []bool{false, true} {
+		results, err := l.Update(t.Context(), both, count)
+		if err != nil || !errors.Is(results[0].Err, ErrUnreadable) || results[1].Err != nil || string(results[1].Answer) != "order 1" || results[1].Replayed != replayed {
+			t.Errorf("beside an answer without words: %+v, %v", results, err)
+		}
 	}
 	for id := range kept {
 		admin.HSet(t.Context(), wordsKey, id, "other words, long enough to be some")
 	}
-	if _, err := replay(l); !errors.Is(err, ErrDamaged) {
-		t.Errorf("with other words: %v", err)
+	unreadable("with other words")
+	admin.Del(t.Context(), wordsKey)
+	admin.Set(t.Context(), wordsKey, "", 0)
+	if r, err := replay(l); err != nil || !errors.Is(r.Err, ErrUnreadable) || !strings.Contains(Cause(r.Err).Error(), wordsKey) {
+		t.Errorf("with something else than words: %+v, %v", r, err)
 	}
 	admin.Del(t.Context(), wordsKey)
 	words(l)
@@ -90,5 +111,40 @@ func TestAnswersWithoutWords(t *testing.T) {
 	}
 	if _, err := some.unpack(some.dict.Encode(nil, long)); err == nil {
 		t.Error("more is unpacked than was ever packed")
+	}
+}
+
+// Answers are kept without words only when those are on as many replicas as the
+// answers must be: whoever is promoted can then read them.
+func TestReplicasConfirmWords(t *testing.T) {
+	t.Parallel()
+	s := redistest.Sentinel(t)
+	at := newClock()
+	words := func(l *Ledger) *Words {
+		return l.Words(t.Context(), "policy", func() []byte { return bytes.Repeat([]byte("what is said in every answer. "), 50) })
+	}
+	open := func() *Ledger {
+		l := openAt(t, s.URL(), func(o *Options) { o.Wait = 1 })
+		l.clock = at.Now
+		return l
+	}
+	first, second := open(), open()
+	s.Replica().Pause()
+	if words(first) != nil {
+		t.Error("words that no replica has are used")
+	}
+	if words(second) != nil {
+		t.Error("words that another process has put there are used, and no replica has them")
+	}
+	s.Replica().Resume()
+	var w *Words
+	for end := time.Now().Add(20 * time.Second); w == nil; w = words(second) { // the replica has to catch up
+		if time.Now().After(end) {
+			t.Fatal("words that a replica has are not used")
+		}
+		at.add(wordsAgain)
+	}
+	if !s.Replica().Client().HExists(t.Context(), wordsKey, w.id).Val() {
+		t.Error("confirmed, but not on the replica")
 	}
 }

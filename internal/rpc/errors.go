@@ -109,6 +109,8 @@ var refusals = []struct {
 		"too many changes of this customer at once; nothing changed: repeat with the same id", time.Second}},
 	{ledger.ErrOverloaded, refusal{codes.ResourceExhausted, recoveryv1.ErrorReason_ERROR_REASON_OVERLOADED,
 		"too much work just now; nothing changed: repeat with the same id", time.Second}},
+	{ledger.ErrUnreadable, refusal{codes.Internal, recoveryv1.ErrorReason_ERROR_REASON_INTERNAL,
+		"this was carried out before, but what was answered then cannot be read; nothing changed now: look at the customer instead, and tell the operator the trace id", 0}},
 	{ledger.ErrBroken, internal},
 	{watch.ErrResync, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_RESYNC_REQUIRED,
 		"events after the resume token are no longer kept, or it is of another store; read the cases anew, then watch without a token", 0}},

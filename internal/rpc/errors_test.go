@@ -57,6 +57,7 @@ func TestErrors(t *testing.T) {
 		"overloaded":         {ledger.ErrOverloaded, codes.ResourceExhausted, "OVERLOADED", "nothing changed", true},
 		"store gone":         {&ledger.Unavailable{RetryAfter: time.Second}, codes.Unavailable, "STORE_UNAVAILABLE", "nothing changed", true},
 		"store silent":       {&ledger.Unavailable{Unknown: true, RetryAfter: time.Second}, codes.Unavailable, "STATE_UNKNOWN", "repeat with the same id", true},
+		"answer unreadable":  {ledger.ErrUnreadable, codes.Internal, "INTERNAL", "carried out before", false},
 		"store broken":       {ledger.ErrBroken, codes.Internal, "INTERNAL", "fault of the service", false},
 		"resync":             {watch.ErrResync, codes.FailedPrecondition, "RESYNC_REQUIRED", "without a token", false},
 		"slow watcher":       {watch.ErrSlow, codes.ResourceExhausted, "OVERLOADED", "with the last token", true},
