@@ -44,7 +44,7 @@ func bulk(ctx context.Context, r *Run) (Section, error) {
 		}},
 		{"ingest.failures", fmt.Sprintf("Ingest of failures, %d streams", streams), func() *outcome {
 			return r.stream(ctx, func() []byte {
-				return bytesOf(recoveryv1.IngestRequest_builder{Failure: r.work.failure(r.work.known())}.Build())
+				return bytesOf(recoveryv1.IngestRequest_builder{Failure: r.work.failure(r.work.fresh())}.Build())
 			})
 		}},
 		{"batches", fmt.Sprintf("RecordInteractions, %d callers with batches of %d", streams, batchSize), func() *outcome { return r.batches(ctx) }},
@@ -97,7 +97,7 @@ func (r *Run) bulkFigures(s *Section, all []samples, way func(int) (name, about 
 		}
 	}
 	s.Tables = append(s.Tables, t)
-	s.Notes = append(s.Notes, "All events are of known customers, chosen at random. A failure that comes by Ingest is decided and answered as one that comes by ReportFailure.")
+	s.Notes = append(s.Notes, "All events are of known customers: good experiences of some chosen at random, failures as in the section on one report. A failure that comes by Ingest is decided and answered as one that comes by ReportFailure.")
 }
 
 // batches keeps some callers busy with full batches.

@@ -258,15 +258,8 @@ func (r *Run) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	batches := (r.Customers*goodTimes + batchSize - 1) / batchSize
-	err = r.inParallel(ctx, batches, func(ctx context.Context, i int) error {
-		r.say("making customers known to the service", i, batches)
-		body := r.work.batch(batchSize, func(n int) string { return r.work.customer((i*batchSize + n) % r.Customers) })
-		_, err := r.service.invoke(ctx, recoveryv1.RecoveryService_RecordInteractions_FullMethodName, body)
+	if err := r.makeKnown(ctx, 0, r.Customers); err != nil {
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("make customers known: %w", err)
 	}
 	if err := r.acquaint(ctx, r.service.target); err != nil {
 		return err
@@ -276,11 +269,46 @@ func (r *Run) settle(ctx context.Context) error {
 		return err
 	}
 	r.perCustomer = (after.memory - before.memory) / float64(r.Customers)
+	if err := r.stock(ctx); err != nil {
+		return err
+	}
 	o := closed(ctx, fewCallers, r.Slice/4, r.reporting(r.service.target))
 	if o.done == 0 {
 		return errors.Join(errors.New("the service answers no report"), ctx.Err(), o.fault)
 	}
 	r.answer, r.request = int(o.answered/o.done), len(r.work.report(r.work.known()))
+	return nil
+}
+
+// makeKnown records the good experiences of n customers from a number on.
+func (r *Run) makeKnown(ctx context.Context, from, n int) error {
+	batches := (n*goodTimes + batchSize - 1) / batchSize
+	err := r.inParallel(ctx, batches, func(ctx context.Context, i int) error {
+		r.say("making customers known to the service", i, batches)
+		body := r.work.batch(batchSize, func(at int) string { return r.work.customer(from + (i*batchSize+at)%n) })
+		_, err := r.service.invoke(ctx, recoveryv1.RecoveryService_RecordInteractions_FullMethodName, body)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("make customers known: %w", err)
+	}
+	return nil
+}
+
+// stock sees to it that there are enough customers who can report failures in the
+// longest of turns.
+func (r *Run) stock(ctx context.Context) error {
+	const perSecond, longest = 8000, 3 // failures; slices
+	want := int(perSecond * longest * r.Slice.Seconds())
+	if r.work.inStock() >= want {
+		return nil
+	}
+	from := int(r.work.stocked.Load())
+	n := (want/failuresEach/freshBlock + 1) * freshBlock
+	if err := r.makeKnown(ctx, firstFresh+from, n); err != nil {
+		return err
+	}
+	r.work.stocked.Add(int64(n))
 	return nil
 }
 
@@ -337,7 +365,12 @@ func patiently(ctx context.Context, do func(context.Context) error) (err error) 
 	return err
 }
 
-// reporting reports new failures of known customers.
+// reporting reports new failures of known customers. What a baseline does for one
+// does not depend on what was reported before.
 func (r *Run) reporting(t *target) calling {
-	return func(ctx context.Context) (int, error) { return t.call(ctx, r.work.report(r.work.known())) }
+	who := r.work.known
+	if t == r.serviceTarget() {
+		who = r.work.fresh
+	}
+	return func(ctx context.Context) (int, error) { return t.call(ctx, r.work.report(who())) }
 }

@@ -18,6 +18,11 @@ type sample struct {
 
 // take measures a turn.
 func (r *Run) take(ctx context.Context, t *target, turn func() *outcome) (s sample, err error) {
+	if t == r.service.target {
+		if err := r.stock(ctx); err != nil {
+			return s, err
+		}
+	}
 	before, err := r.look(ctx, t)
 	if err != nil {
 		return s, err

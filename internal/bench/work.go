@@ -20,6 +20,8 @@ type work struct {
 	customers int    // who are known
 	run       string // keeps the ids of runs apart
 	made      atomic.Int64
+	told      atomic.Int64 // failures of customers who are to report some
+	stocked   atomic.Int64 // how many such customers are known
 }
 
 func newWork(customers int) *work {
@@ -28,6 +30,24 @@ func newWork(customers int) *work {
 
 // known names one of the known customers, at random.
 func (w *work) known() string { return w.customer(mathrand.IntN(w.customers)) }
+
+// Who reports failures in a turn reports so many, each of another order. So a
+// call costs the same in the first round and in the last.
+const (
+	failuresEach = 2
+	firstFresh   = 900_000_000 // their numbers are nobody else's
+	freshBlock   = 500         // of them report in turn, all the first failure and then all the second
+)
+
+// fresh names who reports the next failure: a customer with good experiences and,
+// half of the time, one failure before.
+func (w *work) fresh() string {
+	n := int(w.told.Add(1) - 1)
+	return w.customer(firstFresh + n/(failuresEach*freshBlock)*freshBlock + n%freshBlock)
+}
+
+// inStock is how many failures are left of customers who are known.
+func (w *work) inStock() int { return int(w.stocked.Load())*failuresEach - int(w.told.Load()) }
 
 func (w *work) customer(n int) string { return fmt.Sprintf("customer-%s-%08d", w.run, n) }
 
