@@ -67,6 +67,16 @@ func (s state) encode() ([]byte, error) { return written(&s, stateFields) }
 
 func decodeState(text string) (state, error) { return read(text, stateFields) }
 
+// decodeOutline reads only the tenant and the numbers of the open cases.
+func decodeOutline(text string) (state, error) { return read(text, outlineFields) }
+
+func outlineFields(r *record, s *state) {
+	text(r, 1, &s.tenant)
+	part(r, 4, &s.customer, func(r *record, c *recovery.Customer) {
+		parts(r, 15, &c.Open, func(r *record, k *recovery.Case) { number(r, 1, &k.Number) })
+	})
+}
+
 func stateFields(r *record, s *state) {
 	text(r, 1, &s.tenant)
 	numbers(r, 2, &s.closed)

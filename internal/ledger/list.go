@@ -103,7 +103,7 @@ func (l *Ledger) List(ctx context.Context, q Query) (Page, error) {
 	for i, p := range places {
 		wanted[i], _, _ = parseOpenMember(p.member)
 	}
-	customers, err := l.loadMany(ctx, wanted)
+	customers, err := l.loadMany(ctx, wanted, whole)
 	if err != nil {
 		return Page{}, err
 	}
@@ -145,9 +145,25 @@ func due(k *recovery.Case, before time.Time) bool {
 // connection in the time that an answer may take.
 const mostLoaded = 200
 
+// extent is how much of a customer is read, of several at a time.
+type extent struct {
+	fields []string                                  // "v" first
+	decode func(at *loaded, name, body string) error // of the field "s"
+}
+
+var (
+	// whole is all that there is.
+	whole = extent{[]string{"v", "s"}, (*loaded).decode}
+	// outlined is only whose customer it is, and the numbers of the open cases:
+	// most of a state is passed over.
+	outlined = extent{[]string{"v", "s"}, (*loaded).outline}
+	// present is only whether there is one.
+	present = extent{[]string{"v"}, func(*loaded, string, string) error { return nil }}
+)
+
 // loadMany reads customers, each once. A stranger has no token, and one who
 // cannot be read has a fault, which keeps no other from being read.
-func (l *Ledger) loadMany(ctx context.Context, wanted []Key) (map[Key]*loaded, error) {
+func (l *Ledger) loadMany(ctx context.Context, wanted []Key, r extent) (map[Key]*loaded, error) {
 	all := make(map[Key]*loaded, len(wanted))
 	var batch []Key
 	for i, key := range wanted {
@@ -158,7 +174,7 @@ func (l *Ledger) loadMany(ctx context.Context, wanted []Key) (map[Key]*loaded, e
 		if len(batch) < mostLoaded && i < len(wanted)-1 || len(batch) == 0 {
 			continue
 		}
-		err := l.persist(ctx, func(ctx context.Context) error { return l.loadBatch(ctx, batch, all) })
+		err := l.persist(ctx, func(ctx context.Context) error { return l.loadBatch(ctx, batch, r, all) })
 		if err != nil {
 			return nil, err
 		}
@@ -168,7 +184,7 @@ func (l *Ledger) loadMany(ctx context.Context, wanted []Key) (map[Key]*loaded, e
 }
 
 // loadBatch reads customers in one round trip.
-func (l *Ledger) loadBatch(ctx context.Context, batch []Key, into map[Key]*loaded) (err error) {
+func (l *Ledger) loadBatch(ctx context.Context, batch []Key, r extent, into map[Key]*loaded) (err error) {
 	done := l.opts.Observe(ctx, "list", "")
 	defer func() { done(err) }()
 	pipe := l.client.Pipeline()
@@ -178,12 +194,12 @@ func (l *Ledger) loadBatch(ctx context.Context, batch []Key, into map[Key]*loade
 		if err != nil {
 			return &fault{kind: ErrNotFound, cause: err}
 		}
-		answers[i] = pipe.HMGet(ctx, n.customer, "v", "s")
+		answers[i] = pipe.HMGet(ctx, n.customer, r.fields...)
 	}
 	_, _ = pipe.Exec(ctx) // the commands keep their errors
 	for i, key := range batch {
 		n, _ := l.buckets.of(key)
-		if err := l.take(into[key], n.customer, answers[i]); err != nil {
+		if err := l.take(into[key], n.customer, answers[i], r); err != nil {
 			return err
 		}
 	}
@@ -191,7 +207,7 @@ func (l *Ledger) loadBatch(ctx context.Context, batch []Key, into map[Key]*loade
 }
 
 // take takes in the answer that speaks of one customer.
-func (l *Ledger) take(at *loaded, name string, answer *redis.SliceCmd) error {
+func (l *Ledger) take(at *loaded, name string, answer *redis.SliceCmd, r extent) error {
 	values, err := answer.Result()
 	if redis.HasErrorPrefix(err, "WRONGTYPE") { // of this key alone
 		at.fault = l.failed(naming(name, err), false)
@@ -201,9 +217,9 @@ func (l *Ledger) take(at *loaded, name string, answer *redis.SliceCmd) error {
 		return err
 	}
 	if token, ok := values[0].(string); ok {
-		body, _ := values[1].(string)
+		body, _ := values[len(values)-1].(string) // what is only present has none, and needs none
 		at.token = token
-		at.fault = at.decode(name, body)
+		at.fault = r.decode(at, name, body)
 	}
 	return nil
 }

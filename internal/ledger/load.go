@@ -170,6 +170,14 @@ func (at *loaded) decode(name, body string) (err error) {
 	return nil
 }
 
+// outline takes in as much of the state as tells which cases are open.
+func (at *loaded) outline(name, body string) (err error) {
+	if at.state, err = decodeOutline(body); err != nil {
+		return damaged(name, err)
+	}
+	return nil
+}
+
 // stands is what a commit must find for this to be what was judged: the version
 // or, without one, the tombstone, so that nobody commits on top of an erasure
 // that came between.

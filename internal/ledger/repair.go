@@ -12,10 +12,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// repairBatch is about how many keys, or entries of an index, Repair looks at
-// at once. After each batch it rests for as long as the batch took, so that it
-// never takes more than half of the time of one connection.
-const repairBatch = 200
+const (
+	// repairBatch is about how many keys, or entries of an index, Repair looks at
+	// at once.
+	repairBatch = 200
+	// repairRest is how many times as long as a batch took Repair rests after it, so
+	// that it takes a quarter of the time of one connection and of one processor at
+	// most. Among very many customers it goes on nearly all the time, and calls
+	// should not feel it.
+	repairRest = 3
+)
 
 // Repaired is what Repair found.
 type Repaired struct {
@@ -77,6 +83,7 @@ type repair struct {
 	byTag  map[string]names // buckets
 	found  Repaired
 	errs   []error
+	over   time.Duration // batches and the rests after them
 }
 
 // mostErrs is how many errors are told of one walk.
@@ -96,7 +103,7 @@ func passedOver(err error) bool { return err != nil && classify(err) == classBro
 // walk calls step with the cursor of SCAN or ZSCAN until it comes back to 0.
 func (r *repair) walk(ctx context.Context, step func(ctx context.Context, cursor uint64) (uint64, error)) error {
 	for cursor := uint64(0); ; {
-		begin := time.Now()
+		begin, before := time.Now(), r.over
 		var next uint64
 		err := r.ledger.persist(ctx, func(ctx context.Context) (err error) {
 			next, err = step(ctx, cursor)
@@ -106,9 +113,11 @@ func (r *repair) walk(ctx context.Context, step func(ctx context.Context, cursor
 			return err
 		}
 		cursor = next
-		if !pause(ctx, time.Since(begin)) {
+		busy := time.Since(begin) - (r.over - before) // a walk within this one has rested by itself
+		if !pause(ctx, repairRest*busy) {
 			return r.ledger.failed(cmp.Or(ctx.Err(), context.DeadlineExceeded), false)
 		}
+		r.over = before + time.Since(begin)
 	}
 }
 
@@ -146,31 +155,36 @@ func (r *repair) customers(ctx context.Context, keys []Key) error {
 	if err != nil || len(open) == 0 {
 		return err
 	}
-	all, err := r.ledger.loadMany(ctx, open)
+	all, err := r.ledger.loadMany(ctx, open, whole)
 	if err != nil {
 		return err
 	}
+	var look []*placing
 	for _, key := range open {
 		at := all[key]
 		if at.fault != nil {
 			r.note(at.fault)
 			continue
 		}
-		if at.token == "" || len(at.state.customer.Open) == 0 {
-			continue
+		if at.token != "" && len(at.state.customer.Open) > 0 {
+			n, _ := r.ledger.buckets.of(key) // whom loadMany has found
+			look = append(look, &placing{key: key, names: n, at: at})
 		}
-		r.found.Customers++
-		right, err := r.right(ctx, key, at)
-		if passedOver(err) {
-			r.note(err)
-			continue
+	}
+	r.found.Customers += len(look)
+	if err := r.ledger.persist(ctx, func(ctx context.Context) error { return r.place(ctx, look) }); err != nil {
+		return err
+	}
+	for _, p := range look {
+		if err := ctx.Err(); err != nil {
+			return r.ledger.failed(err, false)
 		}
+		right, err := p.right(r.due(p.at.snapshot(p.key)))
 		if err != nil {
-			return err
-		}
-		if !right {
+			r.note(r.ledger.failed(err, false))
+		} else if !right {
 			r.found.Wrong++
-			r.each(key)
+			r.each(p.key)
 		}
 	}
 	return nil
@@ -198,30 +212,55 @@ func (r *repair) endless(ctx context.Context, keys []Key) (open []Key, err error
 	return open, err
 }
 
-// right reports whether all index entries of a customer are as they should be.
-func (r *repair) right(ctx context.Context, key Key, at *loaded) (right bool, err error) {
-	n, err := r.ledger.buckets.of(key)
-	if err != nil {
-		return false, err
+// placing is where a customer stands in the indexes.
+type placing struct {
+	key   Key
+	names names
+	at    *loaded
+	due   *redis.FloatCmd
+	open  []*redis.FloatCmd // of the open cases
+}
+
+// place looks customers up in the indexes, in one round trip. What is wrong with an
+// index is left to those who stand in it.
+func (r *repair) place(ctx context.Context, look []*placing) error {
+	if len(look) == 0 {
+		return nil
 	}
-	open := at.state.customer.Open
-	err = r.ledger.persist(ctx, func(ctx context.Context) error {
-		pipe := r.ledger.client.Pipeline()
-		due := pipe.ZScore(ctx, n.due, string(key))
-		places := make([]*redis.FloatCmd, len(open))
-		for i := range open {
-			places[i] = pipe.ZScore(ctx, n.open(at.state.tenant), openMember(key, open[i].Number))
+	pipe := r.ledger.client.Pipeline()
+	for _, p := range look {
+		p.due, p.open = pipe.ZScore(ctx, p.names.due, string(p.key)), nil
+		for i := range p.at.state.customer.Open {
+			member := openMember(p.key, p.at.state.customer.Open[i].Number)
+			p.open = append(p.open, pipe.ZScore(ctx, p.names.open(p.at.state.tenant), member))
 		}
-		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+	}
+	_, _ = pipe.Exec(ctx) // each command keeps its error
+	for _, p := range look {
+		if err := p.fault(); err != nil && !passedOver(err) {
 			return err
 		}
-		right = scoreText(due) == score(r.due(at.snapshot(key)))
-		for i := range open {
-			right = right && scoreText(places[i]) == strconv.FormatInt(openScore(&open[i]), 10)
+	}
+	return nil
+}
+
+// fault is why it is not known where the customer stands.
+func (p *placing) fault() error {
+	for _, score := range append(p.open[:len(p.open):len(p.open)], p.due) {
+		if err := score.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			return err
 		}
-		return nil
-	})
-	return right, err
+	}
+	return nil
+}
+
+// right reports whether all index entries of the customer are as they should be.
+func (p *placing) right(due time.Time) (bool, error) {
+	right := scoreText(p.due) == score(due)
+	for i := range p.open {
+		right = right && scoreText(p.open[i]) == strconv.FormatInt(openScore(&p.at.state.customer.Open[i]), 10)
+	}
+	return right, p.fault()
 }
 
 // scoreText gives a score as it was written; "" for none.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -141,4 +142,56 @@ func TestRepairEnds(t *testing.T) {
 	if err == nil || n == 0 || n == 250 {
 		t.Errorf("%d customers were told of, %v", n, err)
 	}
+}
+
+// A walk asks Redis for many customers at once, also where they stand in the indexes.
+func TestRepairTravelsTogether(t *testing.T) {
+	m := newCounts()
+	l := openAt(t, Embedded, func(o *Options) { o.Buckets, o.Meter = 1, m })
+	const customers = 400
+	for i := range customers {
+		keep(t, l, "shop", fmt.Sprint(i), at(1, 7), at(2, 0))
+	}
+	sent := func() (all int) {
+		for _, n := range m.commands {
+			all += n
+		}
+		return all
+	}
+	before := sent()
+	found, err := l.Repair(t.Context(), soon, func(Key) {})
+	if err != nil || found.Customers < customers {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	if trips := sent() - before; trips > customers/10 {
+		t.Errorf("%d round trips for %d customers", trips, customers)
+	}
+}
+
+// A walk rests three times as long as it was busy, and only once for what a walk
+// within it was busy with. After its last batch it need not.
+func TestRepairRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &repair{ledger: &Ledger{}}
+		var step func(inner bool) func(context.Context, uint64) (uint64, error)
+		step = func(inner bool) func(context.Context, uint64) (uint64, error) {
+			return func(_ context.Context, cursor uint64) (uint64, error) {
+				time.Sleep(time.Second)
+				if !inner && cursor == 1 {
+					if err := r.walk(t.Context(), step(true)); err != nil {
+						t.Error(err)
+					}
+				}
+				return (cursor + 1) % 3, nil
+			}
+		}
+		begin := time.Now()
+		if err := r.walk(t.Context(), step(false)); err != nil {
+			t.Error(err)
+		}
+		const batches, rests = 6, 5 * repairRest
+		if took := time.Since(begin); took != (batches+rests)*time.Second {
+			t.Errorf("six batches of a second took %v with their rests", took)
+		}
+	})
 }
