@@ -296,6 +296,14 @@ func refuseCall(ctx context.Context, err error) *RefusedError {
 	return refused
 }
 
+// FailedItems are items of a bulk load or a batch that were refused for one reason.
+type FailedItems struct {
+	Method string // in full
+	// Numbers are those of the items in their stream or batch, from 0.
+	Numbers []int
+	Err     *RefusedError
+}
+
 // UnknownMethod answers calls of services and methods that are not offered.
 func UnknownMethod(any, grpc.ServerStream) error {
 	return status.Error(codes.Unimplemented, "unknown method")

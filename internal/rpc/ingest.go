@@ -55,6 +55,7 @@ type load struct {
 
 // item is one thing that came in a stream.
 type item struct {
+	number  int // in the stream, from 0
 	at      origin
 	request ledger.Request
 	entry   entry
@@ -68,7 +69,7 @@ type item struct {
 // must not keep the server from ending. It ends with the stream.
 func (l *load) receive(ctx context.Context, stream grpc.BidiStreamingServer[recoveryv1.IngestRequest, recoveryv1.IngestResponse]) {
 	defer close(l.order)
-	for {
+	for number := 0; ; number++ {
 		var request *recoveryv1.IngestRequest
 		l.end = panics.Caught(func() (err error) {
 			request, err = stream.Recv()
@@ -77,7 +78,7 @@ func (l *load) receive(ctx context.Context, stream grpc.BidiStreamingServer[reco
 		if l.end != nil {
 			return
 		}
-		next := &item{answer: make(chan *recoveryv1.IngestResponse, 1)}
+		next := &item{number: number, answer: make(chan *recoveryv1.IngestResponse, 1)}
 		if next.release, l.end = l.window.hold(ctx, weigh(request)); l.end != nil {
 			return
 		}
@@ -154,19 +155,26 @@ func (l *load) refuse(ctx context.Context, i *item, err error) {
 	ctx, span := spans.Items(ctx, l.service.tracer, 1)
 	defer span.End()
 	spans.Failed(span)
-	i.settle(ctx, ledger.Result{Err: refuseCall(ctx, err)})
+	l.settle(ctx, i, ledger.Result{Err: l.failed(ctx, err, i.number)})
+}
+
+// failed says on the span, and to whoever wants to know, why items were refused.
+func (l *load) failed(ctx context.Context, err error, numbers ...int) *RefusedError {
+	refused := refuseCall(ctx, err)
+	l.service.failed(ctx, FailedItems{recoveryv1.RecoveryService_Ingest_FullMethodName, numbers, refused})
+	return refused
 }
 
 // settle makes the answer to what became of the item. There is one in any case:
 // those behind it wait for it.
-func (i *item) settle(ctx context.Context, result ledger.Result) {
+func (l *load) settle(ctx context.Context, i *item, result ledger.Result) {
 	var answer *recoveryv1.IngestResponse
 	err := panics.Caught(func() error {
 		answer = i.respond(ctx, result)
 		return nil
 	})
 	if err != nil {
-		answer = refusedItem(ctx, refuseCall(ctx, err))
+		answer = refusedItem(ctx, l.failed(ctx, err, i.number))
 	}
 	i.answer <- answer
 }
@@ -198,7 +206,9 @@ func (l *load) change(ctx context.Context, items []*item) {
 	ctx, span := spans.Items(ctx, l.service.tracer, len(items))
 	defer span.End()
 	f := &fold{service: l.service, at: items[0].at}
-	for _, i := range items {
+	numbers := make([]int, len(items))
+	for n, i := range items {
+		numbers[n] = i.number
 		f.requests, f.entries = append(f.requests, i.request), append(f.entries, i.entry)
 	}
 	var results []ledger.Result
@@ -207,18 +217,19 @@ func (l *load) change(ctx context.Context, items []*item) {
 		return err
 	})
 	if err != nil {
-		err = refuseCall(ctx, err)
+		spans.Failed(span)
+		err = l.failed(ctx, err, numbers...)
 	}
 	for n, i := range items {
 		result := ledger.Result{Err: err}
 		if err == nil {
 			result = results[n]
 		}
-		if result.Err != nil {
-			result.Err = refuseCall(ctx, result.Err)
+		if err == nil && result.Err != nil {
 			spans.Failed(span)
+			result.Err = l.failed(ctx, result.Err, i.number)
 		}
-		i.settle(ctx, result)
+		l.settle(ctx, i, result)
 	}
 }
 

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/makeamends/amends/internal/ledger"
@@ -18,7 +19,7 @@ func (s *Service) RecordInteractions(ctx context.Context, req *recoveryv1.Record
 	}
 	b := &batch{service: s, items: req.GetInteractions(), results: make([]*recoveryv1.InteractionResult, len(req.GetInteractions()))}
 	for i, faults := range rejected {
-		b.reject(ctx, i, invalid(faults))
+		b.reject(ctx, invalid(faults), i)
 	}
 	if err := b.record(ctx); err != nil {
 		return nil, err
@@ -77,17 +78,13 @@ type group struct {
 func (b *batch) record(ctx context.Context) error {
 	groups := b.groups(ctx)
 	errs := b.service.together(ctx, len(groups), func(ctx context.Context, i int) error { return b.update(ctx, groups[i]) })
-	failed := 0
+	all := len(errs) > 0 && !slices.Contains(errs, nil)
 	for n, err := range errs {
-		if err == nil {
-			continue
-		}
-		failed++
-		for _, i := range groups[n].indices {
-			b.reject(ctx, i, err)
+		if err != nil && (n > 0 || !all) { // else it is the error of the call
+			b.reject(ctx, err, groups[n].indices...)
 		}
 	}
-	if failed > 0 && failed == len(groups) {
+	if all {
 		return errs[0]
 	}
 	return nil
@@ -103,7 +100,7 @@ func (b *batch) groups(ctx context.Context) []*group {
 		}
 		at, request, err := b.service.newPositive(ctx, item)
 		if err != nil {
-			b.reject(ctx, i, err)
+			b.reject(ctx, err, i)
 			continue
 		}
 		g, ok := byKey[at.key]
@@ -133,11 +130,20 @@ func (b *batch) update(ctx context.Context, g *group) (err error) {
 	}
 	for n, result := range results {
 		i := g.indices[n]
+		if result.Err != nil {
+			b.reject(ctx, result.Err, i)
+			continue
+		}
 		b.results[i] = positive{b.items[i]}.result(ctx, result)
 	}
 	return nil
 }
 
-func (b *batch) reject(ctx context.Context, i int, err error) {
-	b.results[i] = positive{b.items[i]}.reject(ctx, err)
+// reject refuses items, and says so to whoever wants to know.
+func (b *batch) reject(ctx context.Context, err error, items ...int) {
+	refused := Refuse(ctx, err)
+	b.service.failed(ctx, FailedItems{recoveryv1.RecoveryService_RecordInteractions_FullMethodName, items, refused})
+	for _, i := range items {
+		b.results[i] = positive{b.items[i]}.reject(ctx, refused)
+	}
 }

@@ -75,6 +75,7 @@ type Service struct {
 	inspect  *inspector
 	watching Watching
 	admit    func(context.Context) (turn context.Context, done func(), err error)
+	failed   func(context.Context, FailedItems)
 	ahead    *semaphore.Weighted // what all streams of Ingest together have read ahead
 }
 
@@ -92,15 +93,21 @@ type Config struct {
 	// Admit waits until items of a stream may be carried out, with the context that
 	// it gives, and fails only when the context ends; nil: they may at once.
 	Admit func(ctx context.Context) (turn context.Context, done func(), err error)
+	// Failed is told of items that were refused although their call was not; nil:
+	// nobody is. The context is that of the trace that the error names.
+	Failed func(ctx context.Context, items FailedItems)
 }
 
 // New makes the service. It fails when the rules of the contract do not
 // compile, which a test of the contract excludes.
 func New(c Config) (*Service, error) {
 	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer,
-		watching: c.Watching, admit: c.Admit, ahead: semaphore.NewWeighted(AllWindowBytes)}
+		watching: c.Watching, admit: c.Admit, failed: c.Failed, ahead: semaphore.NewWeighted(AllWindowBytes)}
 	if s.admit == nil {
 		s.admit = func(ctx context.Context) (context.Context, func(), error) { return ctx, func() {}, nil }
+	}
+	if s.failed == nil {
+		s.failed = func(context.Context, FailedItems) {}
 	}
 	rules, err := contractRules()
 	if err != nil {

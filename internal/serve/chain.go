@@ -2,18 +2,13 @@ package serve
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/status"
 
 	"github.com/makeamends/amends/internal/auth"
-	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/panics"
 	"github.com/makeamends/amends/internal/rpc"
 	"github.com/makeamends/amends/internal/telemetry"
@@ -103,53 +98,6 @@ func (s *Server) begin(method string) call {
 	c := call{s.method(method), time.Now()}
 	c.method.Begun()
 	return c
-}
-
-// end counts the call and logs it: which method, how it ended and why, and how
-// long it took.
-func (s *Server) end(ctx context.Context, c call, err error) {
-	code, reason := status.Code(err), ""
-	var refused *rpc.RefusedError
-	if errors.As(err, &refused) {
-		reason = refused.Reason()
-	}
-	c.method.Ended(code, reason)
-	level := levelOf(c.method, code)
-	if !s.config.Logger.Enabled(ctx, level) {
-		return
-	}
-	attrs := make([]slog.Attr, 0, 6)
-	attrs = append(attrs,
-		slog.String("method", c.method.Name),
-		slog.String("code", code.String()),
-		slog.Float64("ms", float64(time.Since(c.start).Microseconds())/1000),
-	)
-	if caller := auth.CallerOf(ctx).Name; caller != "" {
-		attrs = append(attrs, slog.String("caller", caller))
-	}
-	if refused != nil {
-		attrs = append(attrs, slog.String("reason", reason))
-		if level >= slog.LevelWarn {
-			attrs = append(attrs, slog.String("cause", ledger.Cause(refused).Error()))
-		}
-	}
-	s.config.Logger.LogAttrs(ctx, level, "call", attrs...)
-}
-
-// levelOf: what operators must look at stands out, and health checks stay
-// below what is usually shown.
-func levelOf(method *telemetry.Method, code codes.Code) slog.Level {
-	switch {
-	case code == codes.Internal || code == codes.Unknown || code == codes.DataLoss:
-		return slog.LevelError
-	case code == codes.Unavailable || code == codes.ResourceExhausted || code == codes.DeadlineExceeded ||
-		code == codes.Unauthenticated || code == codes.PermissionDenied:
-		return slog.LevelWarn
-	case strings.HasPrefix(method.Name, "grpc."):
-		return slog.LevelDebug
-	default:
-		return slog.LevelInfo
-	}
 }
 
 // catchUnary makes a panic of a handler end one call, not the process.

@@ -164,4 +164,8 @@ func TestPanicInABatch(t *testing.T) {
 	if want := []string{"RECORDED", "REJECTED INTERNAL"}; !slices.Equal(got, want) {
 		t.Errorf("results %v, want %v", got, want)
 	}
+	lines := s.loggedItems(t, "RecordInteractions")
+	if len(lines) != 1 || len(lines[0].Items) != 1 || !strings.Contains(lines[0].Cause, "boom") {
+		t.Errorf("the log tells of it as %+v", lines)
+	}
 }

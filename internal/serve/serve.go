@@ -116,6 +116,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 		Tracer:   s.telemetry.Tracer(),
 		Watching: s.hub,
 		Admit:    s.admitItem,
+		Failed:   s.logItems,
 	})
 	if err != nil {
 		return err
