@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -249,7 +250,7 @@ func (l *load) answer(ctx context.Context, stream grpc.BidiStreamingServer[recov
 		}
 		answer.SetSequence(sequence)
 		if err := stream.Send(answer); err != nil {
-			return err
+			return cmp.Or(context.Cause(ctx), gone(err)) // it may have waited until the end
 		}
 		next.release()
 	}

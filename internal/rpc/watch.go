@@ -146,7 +146,7 @@ func (d *delivery) send(m *recoveryv1.WatchCasesResponse) error {
 	d.out <- m
 	select {
 	case err := <-d.sent:
-		return d.gone(err)
+		return gone(err)
 	case <-d.watcher.Ended():
 	case <-d.ctx.Done():
 	}
@@ -154,7 +154,7 @@ func (d *delivery) send(m *recoveryv1.WatchCasesResponse) error {
 	defer limit.Stop()
 	select {
 	case err := <-d.sent:
-		return d.gone(err)
+		return gone(err)
 	case <-limit.C:
 		_, err := d.watcher.Next(d.ctx) // tells why
 		return cmp.Or(context.Cause(d.ctx), err)
@@ -162,7 +162,7 @@ func (d *delivery) send(m *recoveryv1.WatchCasesResponse) error {
 }
 
 // gone is how a message fails: nobody is there to take it.
-func (d *delivery) gone(err error) error {
+func gone(err error) error {
 	if err == nil {
 		return nil
 	}
