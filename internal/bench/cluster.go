@@ -134,19 +134,10 @@ func (r *Run) setUp(ctx context.Context) (setups []*setup, stop func(), err erro
 
 // turn measures one turn of one setup.
 func (r *Run) turn(ctx context.Context, of *setup) error {
-	before, err := of.look(ctx)
+	s, before, after, err := of.take(ctx, func() *outcome { return closed(ctx, r.Callers, r.Slice, r.reporting(of.service.target)) })
 	if err != nil {
 		return err
 	}
-	outcome := closed(ctx, r.Callers, r.Slice, r.reporting(of.service.target))
-	after, err := of.look(ctx)
-	if err != nil || ctx.Err() != nil {
-		return err
-	}
-	if outcome.done == 0 {
-		return fmt.Errorf("%s: no call was carried out: %w", of.about, outcome.fault)
-	}
-	s := sample{outcome: outcome, cpu: after.service - before.service, redis: after.together().since(before.together())}
 	most, sum := 0.0, 0.0
 	for i := range of.masters {
 		commits := after.masters[i].byName["evalsha"] - before.masters[i].byName["evalsha"]
@@ -154,8 +145,24 @@ func (r *Run) turn(ctx context.Context, of *setup) error {
 	}
 	of.all = append(of.all, s)
 	of.shares = append(of.shares, most*float64(len(of.masters))/sum)
-	of.copies = append(of.copies, micros(after.replicas-before.replicas)/float64(outcome.done))
+	of.copies = append(of.copies, micros(after.replicas-before.replicas)/float64(s.done))
 	return nil
+}
+
+// take measures a turn of calls, and tells what the meters were before and after.
+func (of *setup) take(ctx context.Context, turn func() *outcome) (s sample, before, after meters, err error) {
+	if before, err = of.look(ctx); err != nil {
+		return s, before, after, err
+	}
+	s.outcome = turn()
+	if after, err = of.look(ctx); err == nil {
+		err = ctx.Err()
+	}
+	if err == nil && s.done == 0 {
+		err = fmt.Errorf("%s: no call was carried out: %w", of.about, s.fault)
+	}
+	s.cpu, s.redis = after.service-before.service, after.together().since(before.together())
+	return s, before, after, err
 }
 
 // meters is what all processes of a setup have done so far.

@@ -76,6 +76,15 @@ func (all samples) perCall(name, about, unit string, of func(sample) float64) Fi
 	return all.each(name, about, unit, func(s sample) float64 { return of(s) / float64(s.done) })
 }
 
+// add takes in a further turn, of which no allocations were counted.
+func (s *sample) add(other sample) {
+	s.outcome.add(other.outcome)
+	s.took += other.took
+	s.cpu += other.cpu
+	s.redis.cpu += other.redis.cpu
+	s.redis.reads += other.redis.reads
+}
+
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
 // together is what became of the calls of all rounds.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
@@ -48,8 +50,9 @@ func (r *Run) startService(ctx context.Context, redis string, more ...string) (*
 	return s, nil
 }
 
-// counted reads one of the metrics, the sum of all its series.
-func (s *service) counted(ctx context.Context, name string) (float64, error) {
+// counted reads one of the metrics, the sum of all its series or of those with a
+// label of that value.
+func (s *service) counted(ctx context.Context, name string, label ...string) (float64, error) {
 	body, err := s.ask(ctx, "/metrics", 5*time.Second)
 	if err != nil {
 		return 0, err
@@ -62,7 +65,13 @@ func (s *service) counted(ctx context.Context, name string) (float64, error) {
 	}
 	var sum float64
 	for _, m := range families[name].GetMetric() {
-		sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue()
+		if len(label) == 0 || labelled(m, label[0], label[1]) {
+			sum += m.GetCounter().GetValue() + m.GetGauge().GetValue() + m.GetUntyped().GetValue()
+		}
 	}
 	return sum, nil
+}
+
+func labelled(m *dto.Metric, name, value string) bool {
+	return slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetName() == name && l.GetValue() == value })
 }
