@@ -21,9 +21,10 @@ func (l *Ledger) Together(ctx context.Context, n int, do func(ctx context.Contex
 	}
 	c := &convoy{ctx: ctx, client: l.client, members: n, next: newTrip()}
 	var all sync.WaitGroup
+	all.Add(n)
 	for i := range n {
-		all.Go(func() {
-			growStack(0)
+		l.crew.do(func() {
+			defer all.Done()
 			c.turn.Lock()
 			m := &member{convoy: c}
 			defer m.leave()
@@ -31,15 +32,6 @@ func (l *Ledger) Together(ctx context.Context, n int, do func(ctx context.Contex
 		})
 	}
 	all.Wait()
-}
-
-// growStack makes the stack of a new goroutine as large as a change needs, at once:
-// to double it step by step costs a tenth of the change.
-//
-//go:noinline
-func growStack(at int) byte {
-	var room [24 << 10]byte
-	return room[at]
 }
 
 // FallBehind says that what is done with this context goes on alone, since it waits

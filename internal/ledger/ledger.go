@@ -58,6 +58,7 @@ type Ledger struct {
 	cache    *cache
 	guesses  struct{ known, strangers odds } // of customers who are remembered, and of those who are not
 	words    wordbook
+	crew     *crew
 	trouble  trouble
 	warnOnce sync.Once              // about a store that is not durable
 	agreed   atomic.Bool            // the record of the ledger was read and found right
@@ -89,8 +90,10 @@ func Open(ctx context.Context, opts Options) (*Ledger, error) {
 		orphan:  newScript(orphanSource, store.mode == embedded),
 		store:   store,
 		cache:   newCache(opts.Cache),
+		crew:    newCrew(),
 		clock:   time.Now,
 	}
+	l.closers = append(l.closers, l.crew)
 	if l.opts.Now == nil {
 		l.opts.Now = l.time.Now
 	}

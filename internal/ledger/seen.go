@@ -63,23 +63,23 @@ func (r request) hash() string { return r.field[2:] }
 type answered struct {
 	fingerprint, nonce []byte
 	answer             []byte // whole, or
-	packed             []byte // without the words
-	words              []byte // which have this id
+	words              []byte // id of those without which
+	short              []byte // it is kept
 }
 
 func answeredFields(r *record, s *answered) {
 	r.bytes(2, &s.fingerprint)
 	r.bytes(3, &s.nonce)
 	r.bytes(4, &s.answer)
-	r.bytes(5, &s.packed)
 	r.bytes(6, &s.words)
+	r.bytes(7, &s.short)
 }
 
 // record makes the stored answer.
 func (r request) record(nonce, answer []byte, words *Words) ([]byte, error) {
 	s := answered{fingerprint: r.fingerprint[:], nonce: nonce[:nonceSize], answer: answer}
-	if packed := words.pack(answer); packed != nil {
-		s.answer, s.packed, s.words = nil, packed, []byte(words.id)
+	if short := words.shorten(answer); short != nil {
+		s.answer, s.short, s.words = nil, short, []byte(words.id)
 	}
 	return written(&s, answeredFields)
 }
@@ -94,13 +94,13 @@ func (l *Ledger) replay(ctx context.Context, r request, record string, nonce []b
 	if !bytes.Equal(s.fingerprint, r.fingerprint[:]) {
 		return Result{Err: ErrReused}, nil
 	}
-	if len(s.packed) > 0 {
+	if len(s.short) > 0 {
 		words, err := l.wordsOf(ctx, string(s.words))
 		if err != nil && !errors.Is(err, errWords) && classify(err) != classBroken {
 			return Result{}, err // the store is away, and may come back
 		}
 		if err == nil {
-			s.answer, err = words.unpack(s.packed)
+			s.answer, err = words.restore(s.short)
 		}
 		if err != nil {
 			return Result{Err: r.unreadable(err)}, nil

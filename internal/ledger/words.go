@@ -3,13 +3,13 @@ package ledger
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/klauspost/compress/s2"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/makeamends/amends/internal/dictionary"
 )
 
 // Words are what answers have in common: sentences of a policy, and the bytes
@@ -18,7 +18,7 @@ import (
 type Words struct {
 	id   string // hash of the text
 	text []byte
-	dict *s2.Dict
+	dict *dictionary.Dictionary
 }
 
 const (
@@ -28,8 +28,8 @@ const (
 	// wordsAgain is how often words in use are put into the store again: it may have
 	// lost them in a failover, or have been restored from an old copy.
 	wordsAgain = time.Minute
-	// mostPacked bounds what a damaged record can make the service allocate.
-	mostPacked = 1 << 20
+	// mostAnswer bounds what a damaged record can make the service allocate.
+	mostAnswer = 1 << 20
 )
 
 // wordbook has the words that this process knows.
@@ -76,7 +76,7 @@ func (l *Ledger) Words(ctx context.Context, name string, samples func() []byte) 
 
 // newWords is nil when there is nothing to learn from.
 func (l *Ledger) newWords(text []byte) *Words {
-	dict := s2.MakeDict(text, nil)
+	dict := dictionary.New(text)
 	if dict == nil {
 		return nil
 	}
@@ -125,28 +125,20 @@ func (l *Ledger) wordsOf(ctx context.Context, id string) (*Words, error) {
 	return w, nil
 }
 
-// rooms are what answers are packed in, which takes more than the packed answer.
-var rooms = sync.Pool{New: func() any { return new([]byte) }}
-
-// pack takes the words out of an answer; nil when that would not make it shorter.
-func (w *Words) pack(answer []byte) []byte {
-	if w == nil || len(answer) > mostPacked {
+// shorten takes the words out of an answer; nil when that would not make it shorter.
+func (w *Words) shorten(answer []byte) []byte {
+	if w == nil || len(answer) > mostAnswer {
 		return nil
 	}
-	room := rooms.Get().(*[]byte)
-	defer rooms.Put(room)
-	packed := w.dict.Encode(*room, answer)
-	*room = packed[:0]
-	if len(packed)+len(w.id) >= len(answer) {
+	const mostly = 5 // times shorter
+	short := w.dict.Shorten(make([]byte, 0, len(answer)/mostly), answer)
+	if len(short)+len(w.id) >= len(answer) {
 		return nil
 	}
-	return slices.Clone(packed)
+	return short
 }
 
-// unpack puts them in again.
-func (w *Words) unpack(packed []byte) ([]byte, error) {
-	if n, err := s2.DecodedLen(packed); err != nil || n > mostPacked {
-		return nil, errors.Join(err, errors.New("a stored answer is larger than any"))
-	}
-	return w.dict.Decode(nil, packed)
+// restore puts them in again.
+func (w *Words) restore(short []byte) ([]byte, error) {
+	return w.dict.Restore(short, mostAnswer)
 }

@@ -102,15 +102,15 @@ func TestAnswersWithoutWords(t *testing.T) {
 	if w := l.Words(t.Context(), "nothing", func() []byte { return nil }); w != nil {
 		t.Error("words of nothing")
 	}
-	long := bytes.Repeat([]byte("x"), mostPacked+1)
+	long := bytes.Repeat([]byte("x"), mostAnswer+1)
 	some := l.Words(t.Context(), "x", func() []byte { return long[:1000] })
 	for _, answer := range [][]byte{nil, []byte("short"), long} {
-		if some.pack(answer) != nil {
-			t.Errorf("%d bytes are packed", len(answer))
+		if some.shorten(answer) != nil {
+			t.Errorf("%d bytes are shortened", len(answer))
 		}
 	}
-	if _, err := some.unpack(some.dict.Encode(nil, long)); err == nil {
-		t.Error("more is unpacked than was ever packed")
+	if _, err := some.restore(some.dict.Shorten(nil, long)); err == nil {
+		t.Error("more is restored than was ever shortened")
 	}
 }
 

@@ -2,15 +2,15 @@ package rpc
 
 import (
 	"context"
+	"strconv"
 	"time"
 
-	"github.com/klauspost/compress/s2"
-
+	"github.com/makeamends/amends/internal/dictionary"
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/recovery"
 )
 
-// mostWords bounds the samples: a dictionary is 64 KiB at most.
+// mostWords bounds the samples, which must fit into a dictionary.
 const mostWords = 48 << 10
 
 // newToUs is how long an answer is, packed with the samples before it, that has
@@ -22,27 +22,37 @@ func (s *Service) words(ctx context.Context, policy *recovery.Policy) *ledger.Wo
 	return s.ledger.Words(ctx, policy.Version, func() []byte { return samples(policy) })
 }
 
-// samples are answers to failures of every kind, as far as each says something
-// that those before it do not.
+// samples are answers to failures of every kind, to the first and to later ones of a
+// customer, as far as each says something that those before it do not.
 func samples(policy *recovery.Policy) (text []byte) {
 	rules := recovery.Rules{Active: policy}
 	at := origin{DefaultTenant, "AAAAAAAAAAAAAAAAAAAAAA"}
 	for _, event := range madeUp(policy) {
-		_, k, err := recovery.Report(recovery.Customer{}, event, rules, event.OccurredAt)
-		if err != nil {
-			continue
-		}
-		answer, err := written(at, &k, rules)
-		if err != nil || len(text)+len(answer) > mostWords {
-			continue
-		}
-		known := s2.MakeDict(text, nil)
-		if known == nil || len(known.Encode(nil, answer)) > newToUs {
-			text = append(text, answer...)
+		var c recovery.Customer
+		for order := range failuresEach {
+			event.Order = strconv.Itoa(order)
+			event.OccurredAt = event.OccurredAt.Add(24 * time.Hour)
+			var k recovery.Case
+			var err error
+			if c, k, err = recovery.Report(c, event, rules, event.OccurredAt); err != nil {
+				break
+			}
+			answer, err := written(at, &k, rules)
+			if err != nil || len(text)+len(answer) > mostWords {
+				continue
+			}
+			known := dictionary.New(text)
+			if known == nil || len(known.Shorten(nil, answer)) > newToUs {
+				text = append(text, answer...)
+			}
 		}
 	}
 	return text
 }
+
+// failuresEach is how many failures a customer has who is made up: by the last of
+// them, all that a policy says about repeated failures has been said.
+const failuresEach = 4
 
 // madeUp are failures that nobody has met.
 func madeUp(policy *recovery.Policy) (events []recovery.Event) {

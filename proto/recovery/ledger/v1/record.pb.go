@@ -29,6 +29,7 @@ type Seen struct {
 	xxx_hidden_Answer      []byte                 `protobuf:"bytes,4,opt,name=answer,proto3"`
 	xxx_hidden_Packed      []byte                 `protobuf:"bytes,5,opt,name=packed,proto3"`
 	xxx_hidden_Words       []byte                 `protobuf:"bytes,6,opt,name=words,proto3"`
+	xxx_hidden_Short       []byte                 `protobuf:"bytes,7,opt,name=short,proto3"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
 }
@@ -87,6 +88,7 @@ func (x *Seen) GetAnswer() []byte {
 	return nil
 }
 
+// Deprecated: Marked as deprecated in recovery/ledger/v1/record.proto.
 func (x *Seen) GetPacked() []byte {
 	if x != nil {
 		return x.xxx_hidden_Packed
@@ -97,6 +99,13 @@ func (x *Seen) GetPacked() []byte {
 func (x *Seen) GetWords() []byte {
 	if x != nil {
 		return x.xxx_hidden_Words
+	}
+	return nil
+}
+
+func (x *Seen) GetShort() []byte {
+	if x != nil {
+		return x.xxx_hidden_Short
 	}
 	return nil
 }
@@ -127,6 +136,7 @@ func (x *Seen) SetAnswer(v []byte) {
 	x.xxx_hidden_Answer = v
 }
 
+// Deprecated: Marked as deprecated in recovery/ledger/v1/record.proto.
 func (x *Seen) SetPacked(v []byte) {
 	if v == nil {
 		v = []byte{}
@@ -141,6 +151,13 @@ func (x *Seen) SetWords(v []byte) {
 	x.xxx_hidden_Words = v
 }
 
+func (x *Seen) SetShort(v []byte) {
+	if v == nil {
+		v = []byte{}
+	}
+	x.xxx_hidden_Short = v
+}
+
 type Seen_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -152,12 +169,20 @@ type Seen_builder struct {
 	Fingerprint []byte
 	// Nonce of the commit, 4 bytes: tells our own commit from another's.
 	Nonce []byte
-	// The answer, byte for byte; empty when it is packed.
+	// The answer, byte for byte; empty when it is shortened.
 	Answer []byte
-	// The answer as an S2 block that was made with a dictionary.
+	// Not written any more: the answer as a block of another format.
+	//
+	// Deprecated: Marked as deprecated in recovery/ledger/v1/record.proto.
 	Packed []byte
 	// Id of the dictionary, 8 bytes: a field of amends:words.
 	Words []byte
+	// The answer in short, as the words say it: its length as a varint; then, in turns,
+	// the length of what is new as a varint and that itself, and, unless that was the
+	// end, how many bytes follow that stand elsewhere, as a varint, and where, as a
+	// zigzag varint: in the words, or, from their length on, in the answer itself.
+	// Where is counted from where it was last, as many bytes on.
+	Short []byte
 }
 
 func (b0 Seen_builder) Build() *Seen {
@@ -170,6 +195,7 @@ func (b0 Seen_builder) Build() *Seen {
 	x.xxx_hidden_Answer = b.Answer
 	x.xxx_hidden_Packed = b.Packed
 	x.xxx_hidden_Words = b.Words
+	x.xxx_hidden_Short = b.Short
 	return m0
 }
 
@@ -540,14 +566,15 @@ var File_recovery_ledger_v1_record_proto protoreflect.FileDescriptor
 
 const file_recovery_ledger_v1_record_proto_rawDesc = "" +
 	"\n" +
-	"\x1frecovery/ledger/v1/record.proto\x12\x12recovery.ledger.v1\x1a\x1erecovery/ledger/v1/state.proto\"\x98\x01\n" +
+	"\x1frecovery/ledger/v1/record.proto\x12\x12recovery.ledger.v1\x1a\x1erecovery/ledger/v1/state.proto\"\xb2\x01\n" +
 	"\x04Seen\x12\x12\n" +
 	"\x02at\x18\x01 \x01(\x10B\x02\x18\x01R\x02at\x12 \n" +
 	"\vfingerprint\x18\x02 \x01(\fR\vfingerprint\x12\x14\n" +
 	"\x05nonce\x18\x03 \x01(\fR\x05nonce\x12\x16\n" +
-	"\x06answer\x18\x04 \x01(\fR\x06answer\x12\x16\n" +
-	"\x06packed\x18\x05 \x01(\fR\x06packed\x12\x14\n" +
-	"\x05words\x18\x06 \x01(\fR\x05words\"\xbb\x01\n" +
+	"\x06answer\x18\x04 \x01(\fR\x06answer\x12\x1a\n" +
+	"\x06packed\x18\x05 \x01(\fB\x02\x18\x01R\x06packed\x12\x14\n" +
+	"\x05words\x18\x06 \x01(\fR\x05words\x12\x14\n" +
+	"\x05short\x18\a \x01(\fR\x05short\"\xbb\x01\n" +
 	"\tTombstone\x12\x14\n" +
 	"\x05cases\x18\x01 \x01(\x03R\x05cases\x12\x16\n" +
 	"\x06orders\x18\x02 \x01(\x03R\x06orders\x12\x16\n" +
