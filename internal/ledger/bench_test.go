@@ -180,7 +180,7 @@ func BenchmarkGuess(b *testing.B) {
 func BenchmarkSharedConnections(b *testing.B) {
 	server := redistest.Server(b)
 	l := openAt(b, server.URL())
-	shared := func(fullDuplex bool) redis.Scripter {
+	shared := func(fullDuplex bool) processor {
 		client := redis.NewClient(l.serverOptions(server.Addr()))
 		b.Cleanup(func() { _ = client.Close() })
 		options := redis.DefaultBlockingAutoPipelineOptions()
@@ -198,7 +198,7 @@ func BenchmarkSharedConnections(b *testing.B) {
 		b.Run(fmt.Sprint(lanes), func(b *testing.B) {
 			sides := make([]side, 3)
 			for b.Loop() {
-				for i, on := range []redis.Scripter{l.client, half, full} {
+				for i, on := range []processor{l.client, half, full} {
 					sides[i].measure(server, lanes, func(int64) { commitStranger(b, l, on, fmt.Sprint("stranger ", n.Add(1))) })
 				}
 			}
@@ -210,16 +210,23 @@ func BenchmarkSharedConnections(b *testing.B) {
 	}
 }
 
-// commitStranger sends a commit by whatever runs scripts.
-func commitStranger(b *testing.B, l *Ledger, on redis.Scripter, customer string) {
+// processor is whatever sends a command and returns when it is answered.
+type processor interface {
+	Process(ctx context.Context, command redis.Cmder) error
+}
+
+// commitStranger sends a commit.
+func commitStranger(b *testing.B, l *Ledger, on processor, customer string) {
 	w := one(l, customer, "request")
 	u := &update{ledger: l, write: w, names: mustNames(b, l, w.Key), requests: l.requests(w.Requests), fresh: []int{0}}
 	j, _ := typically(recovery.Customer{}, nil)
-	c, err := u.change(loaded{}, j)
+	c, err := u.change(&loaded{}, j)
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := l.commit.run(b.Context(), on, []string{u.names.customer, u.names.due, u.names.events, c.open}, c.args()).Err(); err != nil {
+	send := func(command redis.Cmder) { _ = on.Process(b.Context(), command) } // the command keeps the error
+	keys := []string{u.names.customer, u.names.due, u.names.events, c.open}
+	if err := l.commit.run(b.Context(), send, keys, c.head(), c.pairs, c.drops, c.lists, c.listed, c.unlisted, c.events).Err(); err != nil {
 		b.Error(err)
 	}
 }

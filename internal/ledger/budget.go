@@ -111,7 +111,7 @@ func (l *Ledger) account(ctx context.Context, b Booking, e entry) (held int64, e
 	done := l.opts.Observe(ctx, "budget", "")
 	defer func() { done(err) }()
 	err = l.persist(ctx, func(ctx context.Context) error {
-		held, err = l.budget.run(ctx, l.client, keys, args).Int64()
+		held, err = l.run(ctx, l.budget, keys, args).Int64()
 		if err != nil {
 			return err
 		}

@@ -63,8 +63,6 @@ type state struct {
 	customer recovery.Customer
 }
 
-func (s state) encode() ([]byte, error) { return written(&s, stateFields) }
-
 func decodeState(text string) (state, error) { return read(text, stateFields) }
 
 // decodeOutline reads only the tenant and the numbers of the open cases.

@@ -114,6 +114,8 @@ func fill(t *rapid.T, path string, v reflect.Value) {
 	}
 }
 
+func (s state) encode() ([]byte, error) { return written(&s, stateFields) }
+
 func TestFieldsOfANewerBinaryAreSkipped(t *testing.T) {
 	body, err := state{tenant: "shop"}.encode()
 	if err != nil {

@@ -7,10 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/makeamends/amends/internal/recovery"
 )
@@ -28,12 +25,15 @@ const (
 
 var lifetimeMS = strconv.FormatInt(lifetime.Milliseconds(), 10)
 
+// asBefore leaves something as it is.
+const asBefore = "-"
+
 // change is what one commit writes.
 type change struct {
 	from, to string
-	lifetime string
+	lifetime string // in ms from now; "": no end, [asBefore]
 	member   string
-	score    string
+	score    string // "": nothing is due, [asBefore]
 	pairs    []any  // field, value, ...; version and state first, then the answers
 	drops    []any  // fields
 	lists    []any  // fields that list requests to be forgotten
@@ -48,7 +48,7 @@ type change struct {
 }
 
 // change turns a judgement on what was loaded into what is to be written.
-func (u *update) change(at loaded, j Judgement) (change, error) {
+func (u *update) change(at *loaded, j Judgement) (*change, error) {
 	now := u.ledger.opts.Now()
 	today := day(now)
 	next := state{tenant: at.state.tenant, erased: stillErased(at.state.erased, today), customer: j.Customer}
@@ -57,7 +57,7 @@ func (u *update) change(at loaded, j Judgement) (change, error) {
 	if u.write.Tenant != "" {
 		next.tenant = u.write.Tenant
 	}
-	c := change{
+	c := &change{
 		from:   at.stands(),
 		to:     u.version(at.version() + 1),
 		member: string(u.write.Key),
@@ -65,29 +65,40 @@ func (u *update) change(at loaded, j Judgement) (change, error) {
 
 		answers: j.Answers,
 	}
-	if len(j.Customer.Open) == 0 {
+	hadCases := len(at.state.customer.Open) > 0
+	switch hasCases := len(j.Customer.Open) > 0; {
+	case !hasCases:
 		c.lifetime = lifetimeMS
+	case hadCases && !u.write.Reindex:
+		c.lifetime = asBefore // none
+	}
+	if !hadCases && j.Due.IsZero() && !u.write.Reindex {
+		c.score = asBefore // only cases make anything due
 	}
 	if at.tomb != "" {
 		c.drops = append(c.drops, tombField)
 	}
-	c.pairs = append(make([]any, 0, 2*len(u.fresh)+8), "v", c.to, "s", nil)
-	if err := u.answers(&c, j); err != nil {
-		return change{}, err
+	c.pairs = append(make([]any, 0, 2*len(u.fresh)+8), "v", &c.to, "s", nil)
+	if err := u.answers(c, j); err != nil {
+		return nil, err
 	}
 	if err := c.file(&next, at.state.closed); err != nil {
-		return change{}, err
+		return nil, err
 	}
 	next.seen = c.remember(at.state.seen, today, u.hashes())
-	body, err := next.encode()
-	if err != nil {
-		return change{}, err
+	if err := c.encode(&next); err != nil {
+		return nil, err
 	}
-	c.body = string(body)
-	c.pairs[3] = c.body
 	c.open = u.names.open(next.tenant)
 	c.list(u.write, at.state.customer.Open, j.Customer)
-	return c, c.stream(origin{u.write.Key, next.tenant, now, u.write.TraceParent}, next)
+	return c, c.stream(origin{u.write.Key, next.tenant, now, u.write.TraceParent}, &next)
+}
+
+// encode makes the state that is to be written.
+func (c *change) encode(next *state) (err error) {
+	c.body, err = writtenText(next, stateFields)
+	c.pairs[3] = &c.body
+	return err
 }
 
 // version names what one attempt writes. No two have the same name, not even of one
@@ -115,12 +126,12 @@ func (u *update) sign(cases []recovery.Case) {
 // answers records what the fresh requests are answered.
 func (u *update) answers(c *change, j Judgement) error {
 	for i, n := range u.fresh {
-		r := u.requests[n]
+		r := &u.requests[n]
 		record, err := r.record(u.nonce[:], j.Answers[i], j.Words)
 		if err != nil {
 			return err
 		}
-		c.pairs = append(c.pairs, r.field, record)
+		c.pairs = append(c.pairs, &r.field, record)
 	}
 	return nil
 }
@@ -162,7 +173,7 @@ func (c *change) file(next *state, kept []int64) error {
 }
 
 // stream adds one event for each transition of this change, case by case.
-func (c *change) stream(at origin, next state) error {
+func (c *change) stream(at origin, next *state) error {
 	for _, list := range [][]recovery.Case{next.customer.Open, next.customer.Closed} {
 		for i := range list {
 			for _, t := range list[i].Fresh {
@@ -177,31 +188,25 @@ func (c *change) stream(at origin, next state) error {
 	return nil
 }
 
-// args are the arguments of commit.lua.
-func (c change) args() []any {
+// head are the arguments of commit.lua before the lists. What is a text is given by
+// where it is, which takes no room.
+func (c *change) head() []any {
 	guess := ""
 	if c.guess {
 		guess = "1"
 	}
-	args := make([]any, 0, 12+len(c.pairs)+len(c.drops)+len(c.lists)+len(c.listed)+len(c.unlisted)+len(c.events))
-	args = append(args, c.from, c.to, c.lifetime, c.member, c.score, len(c.answers),
-		len(c.pairs)/2, len(c.drops), len(c.lists), len(c.listed)/2, len(c.unlisted), guess)
-	args = append(args, c.pairs...)
-	args = append(args, c.drops...)
-	args = append(args, c.lists...)
-	args = append(args, c.listed...)
-	args = append(args, c.unlisted...)
-	return append(args, c.events...)
+	return []any{&c.from, &c.to, &c.lifetime, &c.member, &c.score, len(c.answers),
+		len(c.pairs) / 2, len(c.drops), len(c.lists), len(c.listed) / 2, len(c.unlisted), guess}
 }
 
 // send runs the script and gives what stands after it: the version and, when a
 // guess was wrong, the customer.
-func (l *Ledger) send(ctx context.Context, n names, c change) (loaded, error) {
+func (l *Ledger) send(ctx context.Context, n names, c *change) (loaded, error) {
 	keys := append(make([]string, 0, 4), n.customer, n.due, n.events)
 	if len(c.listed)+len(c.unlisted) > 0 {
 		keys = append(keys, c.open)
 	}
-	reply, err := l.sendAndWait(ctx, keys, c.args())
+	reply, err := l.sendAndWait(ctx, keys, c.head(), c.pairs, c.drops, c.lists, c.listed, c.unlisted, c.events)
 	if values, ok := reply.([]any); ok && len(values) >= 3 {
 		return l.meet(n, values)
 	}
@@ -225,23 +230,3 @@ func score(due time.Time) string {
 }
 
 func nonceText(nonce []byte) string { return base64.RawURLEncoding.EncodeToString(nonce) }
-
-// script is a Lua script that is sent by its hash once Redis knows it.
-type script struct{ *redis.Script }
-
-// newScript takes the first line off for miniredis, which does not know it;
-// nowhere else: it is what makes a full Redis refuse the script as a whole.
-func newScript(source string, forMiniredis bool) *script {
-	if forMiniredis {
-		source = strings.TrimPrefix(source, "#!lua")
-	}
-	return &script{redis.NewScript(source)}
-}
-
-func (s *script) run(ctx context.Context, on redis.Scripter, keys []string, args []any) *redis.Cmd {
-	cmd := s.EvalSha(ctx, on, keys, args...)
-	if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-		return s.Eval(ctx, on, keys, args...)
-	}
-	return cmd
-}

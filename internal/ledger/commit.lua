@@ -20,9 +20,9 @@
 -- when something in it changes
 -- ARGV[1] -> version that was loaded or, without one, the tombstone; "" for neither
 -- ARGV[2] -> version to write; it ends in a nonce, so no two are the same
--- ARGV[3] -> lifetime in ms from now, "" for no end
+-- ARGV[3] -> lifetime in ms from now, "" for no end, "-" for the one it has
 -- ARGV[4] -> member of the due index
--- ARGV[5] -> its score, "" for nothing due
+-- ARGV[5] -> its score, "" for nothing due, "-" for the one it has
 -- ARGV[6] -> k: number of requests that are answered
 -- ARGV[7] -> n: number of pairs to write
 -- ARGV[8] -> m: number of fields to remove
@@ -57,9 +57,8 @@ local listed_at = lists_at + ARGV[9]
 local unlisted_at = listed_at + 2 * ARGV[10]
 local events_at = unlisted_at + ARGV[11]
 
--- What stands, to one who does not know it.
-local function stands()
-  local fields = {'v', 's', 't'}
+-- The fields of these names and those of the requests, as they stand.
+local function standing(fields)
   for i = answers_at, answers_at + 2 * requests - 2, 2 do
     fields[#fields + 1] = ARGV[i]
   end
@@ -67,30 +66,40 @@ local function stands()
 end
 
 -- Read and check.
-local version = redis.call('HGET', customer, 'v') or redis.call('HGET', customer, 't') or ''
+local known
+local version
+if guess then
+  known = standing({'v'})
+  version = known[1]
+else
+  version = redis.call('HGET', customer, 'v')
+end
+version = version or redis.call('HGET', customer, 't') or ''
 if version ~= ARGV[1] then
   -- This may be the second sending: then ARGV[2] stands, or, when others have
   -- gone on from it, the answer does, which holds the nonce too.
   -- All of them: attempts of one call may agree on some.
-  local standing = 0
+  local ours = 0
   for i = answers_at, answers_at + 2 * requests - 2, 2 do
     if redis.call('HGET', customer, ARGV[i]) == ARGV[i + 1] then
-      standing = standing + 1
+      ours = ours + 1
     end
   end
-  if requests > 0 and standing == requests then
+  if requests > 0 and ours == requests then
     return ARGV[2]
   end
-  return guess and stands() or version
+  return guess and standing({'v', 's', 't'}) or version
 end
 if guess then
-  for i = answers_at, answers_at + 2 * requests - 2, 2 do
-    if redis.call('HGET', customer, ARGV[i]) then
-      return stands()
+  for i = 2, 1 + requests do
+    if known[i] then
+      return standing({'v', 's', 't'})
     end
   end
 end
-redis.call('ZCARD', due)
+if ARGV[5] ~= '-' then
+  redis.call('ZCARD', due)
+end
 if open then
   redis.call('ZCARD', open)
 end
@@ -118,12 +127,12 @@ for i = 1, #forget, 1000 do
 end
 if ARGV[3] == '' then
   redis.call('PERSIST', customer)
-else
+elseif ARGV[3] ~= '-' then
   redis.call('PEXPIRE', customer, ARGV[3])
 end
 if ARGV[5] == '' then
   redis.call('ZREM', due, ARGV[4])
-else
+elseif ARGV[5] ~= '-' then
   redis.call('ZADD', due, ARGV[5], ARGV[4])
 end
 for i = listed_at, unlisted_at - 1, 1000 do

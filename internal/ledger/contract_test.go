@@ -270,7 +270,7 @@ func wrongType(t *testing.T, open opener) {
 			t.Fatal(err)
 		}
 		before := dump(t, l)
-		_, err = l.Update(t.Context(), one(l, customer, "a"), opens)
+		_, err = l.Update(t.Context(), one(l, customer, "a"), opensDue)
 		if !errors.Is(err, ErrBroken) {
 			t.Errorf("%s: got %v (%v)", planted, err, Cause(err))
 		}
@@ -281,8 +281,15 @@ func wrongType(t *testing.T, open opener) {
 		if err := asAdmin(t, l).client.Del(t.Context(), planted).Err(); err != nil {
 			t.Fatal(err)
 		}
-		mustUpdate(t, l, one(l, customer, "a"), opens)
+		mustUpdate(t, l, one(l, customer, "a"), opensDue)
 	}
+}
+
+// opensDue is a judge that opens a case with something due.
+func opensDue(c recovery.Customer, fresh []int) (Judgement, error) {
+	j, err := opens(c, fresh)
+	j.Due = time.Now().Add(time.Hour)
+	return j, err
 }
 
 // A driver, a proxy or a network may deliver a command twice, and others may
@@ -296,7 +303,7 @@ func sentAgain(t *testing.T, open opener) {
 			u.fresh = append(u.fresh, i)
 		}
 		j, _ := opens(recovery.Customer{}, []int{0})
-		c, err := u.change(loaded{}, j)
+		c, err := u.change(&loaded{}, j)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -142,32 +142,3 @@ type unrepeated struct{ redis.Cmder }
 
 // NoRetry says so to the driver.
 func (unrepeated) NoRetry() bool { return true }
-
-// scripter is where a script that changes a customer is run: alone, or together
-// with others.
-func (l *Ledger) scripter(ctx context.Context) redis.Scripter {
-	return scripts{l.client, l, ctx}
-}
-
-// scripts runs scripts by process.
-type scripts struct {
-	redis.UniversalClient
-	ledger *Ledger
-	ctx    context.Context
-}
-
-// EvalSha runs the script of that hash.
-func (s scripts) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	return s.run(s.Pipeline().EvalSha(ctx, sha, keys, args...))
-}
-
-// Eval runs that script.
-func (s scripts) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
-	return s.run(s.Pipeline().Eval(ctx, script, keys, args...))
-}
-
-// run sends what a pipeline of its own has only made.
-func (s scripts) run(command *redis.Cmd) *redis.Cmd {
-	s.ledger.process(s.ctx, command)
-	return command
-}

@@ -143,6 +143,6 @@ func (l *Ledger) Undue(ctx context.Context, key Key) error {
 		return err
 	}
 	return l.persist(ctx, func(ctx context.Context) error {
-		return l.orphan.run(ctx, l.client, []string{n.customer, n.due}, []any{at.token, string(key)}).Err()
+		return l.run(ctx, l.orphan, []string{n.customer, n.due}, []any{at.token, string(key)}).Err()
 	})
 }

@@ -251,7 +251,7 @@ func (e *erasure) remove(ctx context.Context, found estate) error {
 		args = append(args, member)
 	}
 	done := e.ledger.opts.Observe(ctx, "erase", e.key)
-	stands, err := e.ledger.erase.run(ctx, e.ledger.scripter(ctx), keys, args).Text()
+	stands, err := e.ledger.run(ctx, e.ledger.erase, keys, args).Text()
 	done(err)
 	if err == nil && stands != tomb {
 		e.conflicted = true

@@ -20,8 +20,8 @@ const mostGuessed = 100
 //
 // It gives what stands; nil when that must be read, or the change was made.
 func (u *update) guess(ctx context.Context) (stands *loaded, err error) {
-	was, odds, ok := u.remembered()
-	if !ok {
+	was, odds := u.remembered()
+	if was == nil {
 		return nil, nil
 	}
 	c, ok := u.foresee(ctx, was)
@@ -48,10 +48,10 @@ func (u *update) guess(ctx context.Context) (stands *loaded, err error) {
 }
 
 // remembered is the customer as it was when this process met it last; who is not
-// known is taken for a stranger. It is not ok when a guess is not worth while.
-func (u *update) remembered() (was loaded, o *odds, ok bool) {
+// known is taken for a stranger. It is nil when a guess is not worth while.
+func (u *update) remembered() (was *loaded, o *odds) {
 	if u.guessed || len(u.requests) > mostGuessed || u.ledger.cache.room < 0 {
-		return loaded{}, nil, false
+		return nil, nil
 	}
 	u.guessed = true
 	token, body := u.ledger.cache.get(u.write.Key)
@@ -60,32 +60,32 @@ func (u *update) remembered() (was loaded, o *odds, ok bool) {
 		o = &u.ledger.guesses.strangers
 	}
 	if !o.good() || token == "" && len(u.requests) == 0 {
-		return loaded{}, nil, false
+		return nil, nil
 	}
-	was = loaded{token: token}
+	was = &loaded{token: token}
 	if was.decode(u.names.customer, body) != nil {
-		return loaded{}, nil, false
+		return nil, nil
 	}
-	return was, o, u.complete(&was) != nil
+	return u.complete(was), o
 }
 
 // foresee judges on what is remembered. It is not ok when that is no plain commit
 // of all requests, none of which is known to have been carried out before.
-func (u *update) foresee(ctx context.Context, was loaded) (change, bool) {
+func (u *update) foresee(ctx context.Context, was *loaded) (*change, bool) {
 	u.tenant = cmp.Or(u.write.Tenant, was.state.tenant)
 	if u.write.Owned != nil && u.write.Owned(u.tenant) != nil {
-		return change{}, false
+		return nil, false
 	}
 	if u.replay(ctx, was) != nil || slices.ContainsFunc(u.requests, was.state.hasAnswered) {
-		return change{}, false
+		return nil, false
 	}
 	u.admit(was)
 	if len(u.fresh) != len(u.requests) {
-		return change{}, false
+		return nil, false
 	}
 	j, err := u.decide(was)
 	if err != nil || len(u.fresh) != len(u.requests) {
-		return change{}, false
+		return nil, false
 	}
 	c, err := u.change(was, j)
 	return c, err == nil

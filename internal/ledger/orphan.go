@@ -83,7 +83,7 @@ func (r *repair) remove(ctx context.Context, name, member string, key Key, versi
 	tag, _, _ := strings.Cut(name, ":")
 	customer := r.byTag[tag+":"].customer + string(key)
 	err = r.ledger.persist(ctx, func(ctx context.Context) error {
-		gone, err = r.ledger.orphan.run(ctx, r.ledger.client, []string{customer, name}, []any{version, member}).Int()
+		gone, err = r.ledger.run(ctx, r.ledger.orphan, []string{customer, name}, []any{version, member}).Int()
 		return err
 	})
 	return gone, err

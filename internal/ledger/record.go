@@ -37,6 +37,13 @@ func written[T any](value *T, fields func(*record, *T)) ([]byte, error) {
 	return r.Take()
 }
 
+// writtenText makes it as a text.
+func writtenText[T any](value *T, fields func(*record, *T)) (string, error) {
+	r := record{Writer: wire.New()}
+	fields(&r, value)
+	return r.TakeText()
+}
+
 // read gives the value of a record. Fields that a newer binary wrote are skipped.
 func read[T any](text string, fields func(*record, *T)) (value T, err error) {
 	r := record{reading: true, text: text, in: []byte(text), end: len(text)}

@@ -35,7 +35,7 @@ func TestRecordsAreWrittenAsTheSchemaSays(t *testing.T) {
 		sameAs(t, &ledgerv1.Tombstone{}, body, err)
 
 		answer := []byte(rapid.String().Draw(t, "answer"))
-		body, err = written(&answered{[]byte("finger"), []byte("once"), answer, answer, []byte("id")}, answeredFields)
+		body, err = written(&answered{[]byte("finger"), []byte("once"), answer, []byte("id"), answer}, answeredFields)
 		sameAs(t, &ledgerv1.Seen{}, body, err)
 
 		var k recovery.Case

@@ -40,7 +40,7 @@ type seenDay struct {
 
 // admit refuses the fresh requests for which there is no room. Time has none: what
 // it does to a case is always done.
-func (u *update) admit(at loaded) {
+func (u *update) admit(at *loaded) {
 	now := u.ledger.opts.Now()
 	kept, _ := forget(at.state.seen, day(now))
 	room := mostRequests

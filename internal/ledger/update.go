@@ -135,12 +135,12 @@ func (u *update) try(ctx context.Context) error {
 		}
 		at = &read
 	}
-	return u.carryOut(ctx, *at)
+	return u.carryOut(ctx, at)
 }
 
 // carryOut answers from the records what was carried out before, and judges and
 // commits the rest.
-func (u *update) carryOut(ctx context.Context, at loaded) error {
+func (u *update) carryOut(ctx context.Context, at *loaded) error {
 	u.tenant = cmp.Or(u.write.Tenant, at.state.tenant)
 	if u.write.Owned != nil {
 		if err := u.write.Owned(u.tenant); err != nil {
@@ -173,7 +173,7 @@ func (u *update) carryOut(ctx context.Context, at loaded) error {
 }
 
 // decide has judge decide on the customer. What judge refused is fresh no more.
-func (u *update) decide(at loaded) (Judgement, error) {
+func (u *update) decide(at *loaded) (Judgement, error) {
 	customer, err := u.recall(at)
 	if err != nil {
 		return Judgement{}, err
@@ -204,7 +204,7 @@ func (u *update) fields() []string {
 }
 
 // recall is the customer as it was loaded, with the filed case asked for.
-func (u *update) recall(at loaded) (recovery.Customer, error) {
+func (u *update) recall(at *loaded) (recovery.Customer, error) {
 	c := at.state.customer
 	if u.write.Case == 0 {
 		return c, nil
@@ -222,7 +222,7 @@ func (u *update) recall(at loaded) (recovery.Customer, error) {
 }
 
 // replay answers what was carried out before and notes what was not.
-func (u *update) replay(ctx context.Context, at loaded) error {
+func (u *update) replay(ctx context.Context, at *loaded) error {
 	u.results = make([]Result, len(u.requests))
 	u.fresh = make([]int, 0, len(u.requests))
 	today := day(u.ledger.opts.Now())
@@ -245,7 +245,7 @@ func (u *update) replay(ctx context.Context, at loaded) error {
 
 // settled reports whether nothing is left to do: all requests were carried out
 // or, without requests, our own commit stands and only its reply was lost.
-func (u *update) settled(at loaded) bool {
+func (u *update) settled(at *loaded) bool {
 	if len(u.requests) > 0 {
 		return len(u.fresh) == 0
 	}
@@ -276,7 +276,7 @@ func (u *update) twins() {
 
 // commit sends the change, and notes when it was made or its fate is unknown. With
 // errConflict after a guess it gives what stands.
-func (u *update) commit(ctx context.Context, c change) (stands *loaded, err error) {
+func (u *update) commit(ctx context.Context, c *change) (stands *loaded, err error) {
 	done := u.ledger.opts.Observe(ctx, "commit", u.write.Key)
 	defer func() { done(err) }()
 	if err := ctx.Err(); err != nil {

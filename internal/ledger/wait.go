@@ -16,24 +16,22 @@ const waitTime = 200 * time.Millisecond
 // pipeline on one connection of the owning server: WAIT speaks of the writes of
 // its own connection alone. A reply beside an error is what Redis said to the
 // commit before too few replicas confirmed it.
-func (l *Ledger) sendAndWait(ctx context.Context, keys []string, args []any) (any, error) {
+func (l *Ledger) sendAndWait(ctx context.Context, keys []string, args ...[]any) (any, error) {
 	if l.opts.Wait == 0 {
-		return l.commit.run(ctx, l.scripter(ctx), keys, args).Result()
+		return l.run(ctx, l.commit, keys, args...).Result()
 	}
 	FallBehind(ctx)
 	node, err := l.owner(ctx, keys[0])
 	if err != nil {
 		return nil, err
 	}
-	pipe := node.Pipeline()
-	commit := l.commit.EvalSha(ctx, pipe, keys, args...)
-	wait := l.waitOn(ctx, pipe)
-	_, err = pipe.Exec(ctx)
-	if redis.HasErrorPrefix(commit.Err(), "NOSCRIPT") {
-		commit = l.commit.Eval(ctx, pipe, keys, args...)
+	var wait *redis.IntCmd
+	commit := l.commit.run(ctx, func(commit redis.Cmder) {
+		pipe := node.Pipeline()
+		_ = pipe.Process(ctx, commit) // queued
 		wait = l.waitOn(ctx, pipe)
 		_, err = pipe.Exec(ctx)
-	}
+	}, keys, args...)
 	if err != nil {
 		return nil, err
 	}

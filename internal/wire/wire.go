@@ -31,7 +31,7 @@ var rooms = sync.Pool{New: func() any { return new(make([]byte, 0, 4<<10)) }}
 // mostRoom is how much of a room is kept after a message that was very long.
 const mostRoom = 64 << 10
 
-// New begins a message. [Writer.Take] must follow.
+// New begins a message. One of the Take methods must follow.
 func New() Writer {
 	room := rooms.Get().(*[]byte)
 	return Writer{Bytes: (*room)[:0], room: room}
@@ -39,13 +39,23 @@ func New() Writer {
 
 // Take gives the message, in as many bytes as it has, and ends the writer.
 func (w *Writer) Take() ([]byte, error) {
-	message := slices.Clone(w.Bytes)
+	defer w.leave()
+	return slices.Clone(w.Bytes), w.Err
+}
+
+// TakeText gives the message as a text, and ends the writer.
+func (w *Writer) TakeText() (string, error) {
+	defer w.leave()
+	return string(w.Bytes), w.Err
+}
+
+// leave makes room for the next one.
+func (w *Writer) leave() {
 	if cap(w.Bytes) <= mostRoom {
 		*w.room = w.Bytes[:0]
 	}
 	rooms.Put(w.room)
 	w.Bytes, w.room = nil, nil
-	return message, w.Err
 }
 
 // Number writes an integer, an enumeration or a boolean; one that may be negative
