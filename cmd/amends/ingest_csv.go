@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -26,6 +27,7 @@ type table struct {
 	typed    int  // the column of the type; -1: there is none
 	currency int  // the column of the currency of amounts that have none; -1: there is none
 	columns  map[kind][]*column
+	doubles  map[kind]map[int]int // columns that say of such records what another one does, which counts
 	comma    rune
 }
 
@@ -68,7 +70,7 @@ func columnOf(k kind, name string) *column {
 
 // newTable understands a header, or names all that it does not understand.
 func newTable(header []string) (*table, error) {
-	t := &table{header: header, typed: -1, currency: -1, columns: map[kind][]*column{}}
+	t := &table{header: header, typed: -1, currency: -1, columns: map[kind][]*column{}, doubles: map[kind]map[int]int{}}
 	seen := map[string]bool{}
 	var faults []error
 	for i, written := range header {
@@ -91,11 +93,38 @@ func newTable(header []string) (*table, error) {
 			t.columns[k] = append(t.columns[k], columnOf(k, name))
 		}
 	}
-	if t.kind = t.tellKind(seen); t.kind == unknown && t.typed < 0 && len(faults) == 0 {
+	t.kind = t.tellKind(seen)
+	faults = append(faults, t.findDoubles()...)
+	if t.kind == unknown && t.typed < 0 && len(faults) == 0 {
 		faults = append(faults, errors.New("the header does not tell whether these are failures (event_id, kinds) or interactions (interaction_id, kind); "+
 			"where both are in one file, add a column type with failure or interaction"))
 	}
 	return t, errors.Join(faults...)
+}
+
+// findDoubles has each field come from one column, the one that has its name. The other is a fault where it says nothing else: id beside
+// event_id is of use where interactions are in the file too.
+func (t *table) findDoubles() (faults []error) {
+	kinds := []kind{t.kind}
+	if t.kind == unknown {
+		kinds = []kind{failure, interaction}
+	}
+	of := map[int]int{} // useless columns, and what says the same
+	for _, k := range kinds {
+		t.doubles[k] = map[int]int{}
+		for i, c := range t.columns[k] {
+			named := slices.IndexFunc(t.header, func(other string) bool { return c != nil && columnNames[k][plainly(other)] == c })
+			if named >= 0 && plainly(t.header[named]) != plainly(t.header[i]) {
+				t.doubles[k][i], t.columns[k][i], of[i] = named, nil, named
+			}
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(of)) {
+		if !slices.ContainsFunc(kinds, func(k kind) bool { return t.columns[k][i] != nil }) {
+			faults = append(faults, fmt.Errorf("the columns %q and %q say the same; leave one of them out", t.header[i], t.header[of[i]]))
+		}
+	}
+	return faults
 }
 
 // tellKind says what all rows are; unknown if each says it for itself.
@@ -244,6 +273,10 @@ func (t *table) message(row []string) (proto.Message, error) {
 			continue
 		}
 		c := t.columns[k][i]
+		if other, doubled := t.doubles[k][i]; doubled {
+			faults = append(faults, fmt.Errorf("%s: the column %q says that of records of type %s; leave the cell empty", t.header[i], t.header[other], k))
+			continue
+		}
 		if c == nil {
 			faults = append(faults, fmt.Errorf("%s: records of type %s have no such column; leave the cell empty", t.header[i], k))
 			continue

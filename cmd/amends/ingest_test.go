@@ -166,6 +166,8 @@ func TestIngestRefusesFiles(t *testing.T) {
 		"UTF-16":           {"a.csv", "\xff\xfee\x00v\x00", []string{"UTF-16", "iconv"}},
 		"no such column":   {"a.csv", "event_id,custmer_id,colour\n", []string{"a.csv:1:", `"custmer_id" is not known (did you mean customer_id?)`, `"colour"`, "--help"}},
 		"a column twice":   {"a.csv", "event_id,Event ID\n", []string{"there twice"}},
+		"a field twice":    {"a.csv", "id,customer_id,event_id,kinds,customer\n", []string{"a.csv:1:", `"id" and "event_id" say the same`, `"customer" and "customer_id" say the same`, "leave one of them out"}},
+		"twice for both":   {"a.csv", "type,id,event_id,interaction_id,order,order_id\n", []string{`"id" and "`, `"order" and "order_id" say the same`}},
 		"nobody can tell":  {"a.csv", "customer_id,occurred_at\n", []string{"column type"}},
 		"JSON named table": {"a.csv", "hello\n", []string{`"hello" is not known`}},
 		"half a pack":      {"a.gz", string(packed(t, positives(0, 5))[:8]), []string{"a.gz: ", "EOF"}},
@@ -287,6 +289,23 @@ func TestIngestRows(t *testing.T) {
 	o = command{stdin: strings.NewReader(mended)}.fails(t, exitUsage, nil, "ingest", "--server", server, "-o", "json", "-")
 	if got := counts(summary(t, o)); got != [4]int{8, 3, 0, 5} {
 		t.Errorf("mended, %v\n%s", got, o.stderr)
+	}
+}
+
+// Where both kinds are in one table, a column may be of use to one of them alone.
+func TestIngestTwoColumnsOfAField(t *testing.T) {
+	server := service(t)
+	path := history(t, "both.csv", strings.Join([]string{
+		"type,id,event_id,customer_id,occurred_at,kind,kinds",
+		"failure,,e-1,c-1,2025-05-02T18:40:00Z,,LATE",
+		"interaction,i-1,,c-1,2025-05-02T18:40:00Z,PRAISE,",
+		"failure,x-1,e-2,c-1,2025-05-02T18:40:00Z,RUDE,LATE",
+	}, "\n"))
+	o := command{}.fails(t, exitUsage, []string{
+		path + `:4: id: the column "event_id" says that of records of type failure; leave the cell empty`, path + `:4: kind: the column "kinds" says that`,
+	}, "ingest", "--server", server, "-o", "json", path)
+	if got := counts(summary(t, o)); got != [4]int{3, 2, 0, 1} {
+		t.Errorf("%v\n%s", got, o.stderr)
 	}
 }
 
