@@ -60,11 +60,16 @@ func (f *fileFlags) open(ctx context.Context, app *app) (io.Reader, string, func
 
 // interruptible ends with ctx even while in has nothing to say, as a terminal may.
 func interruptible(ctx context.Context, in io.Reader) io.Reader {
-	out, pump := io.Pipe()
-	go func() {
-		_, err := io.Copy(pump, in)
-		_ = pump.CloseWithError(err)
-	}()
+	return pumped(ctx, func(out io.Writer) error {
+		_, err := io.Copy(out, in)
+		return err
+	})
+}
+
+// pumped gives what is pumped, until ctx ends or it is closed.
+func pumped(ctx context.Context, pump func(io.Writer) error) io.ReadCloser {
+	out, in := io.Pipe()
+	go func() { _ = in.CloseWithError(pump(in)) }()
 	context.AfterFunc(ctx, func() { _ = out.CloseWithError(ctx.Err()) })
 	return out
 }

@@ -156,9 +156,9 @@ func isSame(one, other string) bool {
 	return one == other || errA == nil && errB == nil && os.SameFile(a, b)
 }
 
-// besides is a file that belongs to the one of the path; standard input has none of its own.
+// besides is a file that belongs to the one of the path; a pipe has none of its own.
 func (i *ingesting) besides(path, named, ending string) string {
-	if named != "" || path == "-" {
+	if named != "" || isPipe(path) {
 		return named
 	}
 	return path + ending

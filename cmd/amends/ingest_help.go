@@ -39,10 +39,12 @@ stands, so that two equal lines count once. What differs, if only in a second, c
 
 WHAT IS REFUSED goes to FILE.rejects.ndjson, with line, reasons and the record itself: mend
 it there, then take in that file. It holds customer data in clear; only its owner may read
-it. Remove it when it is done. Records of standard input are kept with --rejects only.
+it. Remove it when it is done. Records of standard input and of pipes, such as <(program),
+are kept with --rejects only.
 
 WHAT IS INTERRUPTED goes on. FILE.progress remembers how far the file has come, by count and
 hash; the same command goes on there, and removes it at the end. A file that has changed
-before that place begins anew. Standard input needs --progress, and must be the same again.
+before that place begins anew. Standard input and pipes need --progress, and must be the
+same again.
 A connection that is lost is opened again, and what was not answered is sent again;
 --timeout is how long to try. Ctrl-C waits some seconds for the answers under way.`

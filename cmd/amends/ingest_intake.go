@@ -64,8 +64,8 @@ func (in *intake) open(ctx context.Context) error {
 	}
 	if !in.skip(earlier) {
 		in.text.close()
-		if in.path == "-" {
-			return &usageError{err: fmt.Errorf("standard input does not begin with the %d records that %s is about: give the same again, or begin anew with --restart", earlier.Records, in.notes)}
+		if isPipe(in.path) {
+			return &usageError{err: fmt.Errorf("%s does not begin with the %d records that %s is about: give the same again, or begin anew with --restart", in.text.name, earlier.Records, in.notes)}
 		}
 		in.tell("the file has changed in what an earlier run had taken in: beginning anew")
 		return errors.Join(in.begin(ctx), in.beginAnew())

@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -346,4 +349,66 @@ func TestIngestOfHalfAPack(t *testing.T) {
 		t.Errorf("of the whole pack: %+v\n%s", all, o.stderr)
 	}
 	gone(t, path+".progress", path+".rejects.ndjson")
+}
+
+// A pipe with a name has nothing beside it, as standard input has not.
+func TestIngestOfAPipe(t *testing.T) {
+	server := service(t)
+	text := positives(300, 302) + "no JSON\n"
+	feed := func(path string) {
+		file, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, err = file.WriteString(text)
+		if err := errors.Join(err, file.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "pipe")
+	if out, err := exec.Command("mkfifo", path).CombinedOutput(); err != nil {
+		t.Skipf("there are no named pipes here: %v %s", err, out)
+	}
+	for name, flags := range map[string][]string{"nothing is kept": nil, "rejects are": {"--rejects", path + ".kept"}} {
+		t.Run(name, func(t *testing.T) {
+			go feed(path)
+			o := command{}.fails(t, exitUsage, []string{path + ":3: no JSON", "1 of 3 records were refused"},
+				append([]string{"ingest", "--server", server, "--format", "ndjson", "-o", "json", path}, flags...)...)
+			if l := summary(t, o); counts(l)[0] != 3 || l.Refused != 1 {
+				t.Errorf("%+v\n%s", l, o.stderr)
+			}
+			if strings.Contains(o.stderr, "cannot be kept") {
+				t.Error(o.stderr)
+			}
+			gone(t, path+".progress", path+".rejects.ndjson")
+		})
+	}
+	if list := entries(t, path+".kept"); len(list) != 1 {
+		t.Errorf("kept are %v", list)
+	}
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	go func() {
+		_, _ = out.WriteString(text)
+		_ = out.Close()
+	}()
+	// As the shell names what <(program) writes.
+	command{}.fails(t, exitUsage, []string{"1 of 3 records were refused"}, "ingest", "--server", server, "--format", "ndjson", fmt.Sprint("/dev/fd/", in.Fd()))
+
+	ctx, interrupt := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer interrupt()
+	if o := (command{ctx: ctx}).run("ingest", "--server", server, path); o.code != exitUnavailable || !strings.Contains(o.stderr, "interrupted") {
+		t.Errorf("into which nobody writes: left with %d: %s", o.code, o.stderr)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0) // nobody waits for a writer any more
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Error(err)
+	}
 }

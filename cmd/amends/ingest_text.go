@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 )
@@ -29,6 +31,9 @@ func (a *app) openText(ctx context.Context, path, format string) (_ *text, err e
 	var stored io.Reader
 	if path == "-" {
 		t.name, stored = "standard input", interruptible(ctx, a.stdin)
+	} else if isPipe(path) {
+		pipe := piped(ctx, path)
+		t.close, stored = func() { _ = pipe.Close() }, pipe
 	} else {
 		file, err := os.Open(path)
 		if err != nil {
@@ -51,6 +56,26 @@ func (a *app) openText(ctx context.Context, path, format string) (_ *text, err e
 		return nil, &usageError{err: fmt.Errorf("%s: %w", t.name, err)}
 	}
 	return t, nil
+}
+
+// isPipe tells what is read once: standard input, a named pipe, and what a shell makes of <(program). Nothing can be kept beside it.
+func isPipe(path string) bool {
+	info, err := os.Stat(path)
+	const special = fs.ModeNamedPipe | fs.ModeSocket | fs.ModeDevice
+	return path == "-" || strings.HasPrefix(filepath.Clean(path), "/dev/") || err == nil && info.Mode()&special != 0
+}
+
+// piped reads a named pipe. It opens when somebody writes into it, which may never be.
+func piped(ctx context.Context, path string) io.ReadCloser {
+	return pumped(ctx, func(out io.Writer) error {
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		_, err = io.Copy(out, file)
+		return err
+	})
 }
 
 // share is how much of the file has been read, 0 to 1.
