@@ -134,6 +134,26 @@ func TestIngestBesideAServerThatIsKilled(t *testing.T) {
 	}
 }
 
+// interruptedLoad is a load of standard input, with what belongs beside the path, that is interrupted in the middle of what comes.
+func interruptedLoad(t *testing.T, server, path, text string, when func() bool) outcome {
+	t.Helper()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	in, out := io.Pipe()
+	defer in.Close()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		_, _ = io.WriteString(out, text)
+		until(t, "the load is under way", when, &notes{})
+		interrupt()
+	}()
+	o := command{ctx: ctx, stdin: in}.run("ingest", "--server", server, "--format", "ndjson", "-o", "json",
+		"--progress", path+".progress", "--rejects", path+".rejects.ndjson", "-")
+	<-watched
+	return o
+}
+
 // An interruption waits for the answers under way and says how to go on; the same command does, unless the file or the server is another.
 func TestIngestInterrupted(t *testing.T) {
 	server := service(t)
@@ -142,24 +162,7 @@ func TestIngestInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	interrupted := func() outcome { // in the middle of what comes
-		ctx, interrupt := context.WithCancel(t.Context())
-		defer interrupt()
-		in, out := io.Pipe()
-		defer in.Close()
-		watched := make(chan struct{})
-		go func() {
-			defer close(watched)
-			_, _ = out.Write(text[:len(text)*4/5])
-			until(t, "the load is under way", func() bool { return far(path, 1000) }, &notes{})
-			interrupt()
-		}()
-		o := command{ctx: ctx, stdin: in}.run("ingest", "--server", server, "--format", "ndjson", "-o", "json",
-			"--progress", path+".progress", "--rejects", path+".rejects.ndjson", "-")
-		<-watched
-		return o
-	}
-	o := interrupted()
+	o := interruptedLoad(t, server, path, string(text[:len(text)*4/5]), func() bool { return far(path, 1000) })
 	if o.code != exitUnavailable || !strings.Contains(o.stderr, "the same command goes on from there") {
 		t.Fatalf("it left with %d: %s%s", o.code, o.stdout, o.stderr)
 	}
@@ -228,6 +231,30 @@ func TestIngestInterrupted(t *testing.T) {
 	o = piped(string(text)).fails(t, exitUsage, []string{"standard input: going on"}, "ingest", "--server", server, "--format", "ndjson", "-o", "json", "-", "--progress", path+".progress")
 	if l := summary(t, o); l.Read != 1501 || l.Earlier != first.Read {
 		t.Errorf("standard input: %+v\n%s", l, o.stderr)
+	}
+}
+
+// Who interrupts a load that passes over what an earlier run did loses nothing of it.
+func TestIngestInterruptedWhileItGoesOn(t *testing.T) {
+	server, text := service(t), fulfilled(1500, 20)
+	path := filepath.Join(t.TempDir(), "day.ndjson")
+	first := summary(t, interruptedLoad(t, server, path, text[:len(text)*4/5], func() bool { return far(path, 1000) }))
+	note, err := os.ReadFile(path + ".progress")
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	o := interruptedLoad(t, server, path, text[:len(text)/10], func() bool { return time.Since(began) > 300*time.Millisecond })
+	after, err := os.ReadFile(path + ".progress")
+	if err != nil || string(after) != string(note) {
+		t.Errorf("the note has become %s (%v), was %s", after, err, note)
+	}
+	if o.code != exitUnavailable || !strings.Contains(o.stderr, fmt.Sprintf("the same command goes on after line %d", first.Line)) || strings.Contains(o.stderr, "does not begin") {
+		t.Errorf("left with %d: %s", o.code, o.stderr)
+	}
+	o = command{stdin: strings.NewReader(text)}.works(t, "ingest", "--server", server, "--format", "ndjson", "-o", "json", "--progress", path+".progress", "-")
+	if l := summary(t, o); counts(l) != [4]int{1500, 1500, 0, 0} || l.Earlier != first.Read {
+		t.Errorf("%+v\n%s", l, o.stderr)
 	}
 }
 

@@ -38,8 +38,18 @@ type intake struct {
 	halted  bool // at the first record without an answer
 }
 
-// open makes the file ready to be read from where an earlier run has come.
+// open makes the file ready to be read from where an earlier run has come, unless it is interrupted: then that place stays noted.
 func (in *intake) open(ctx context.Context) error {
+	err := in.goTo(ctx)
+	if errors.As(err, new(*stopped)) && !in.dryRun && !in.restart {
+		if earlier, _ := readNote(in.notes); earlier != nil {
+			in.tell("nothing was sent; the same command goes on after line %d", earlier.Line)
+		}
+	}
+	return err
+}
+
+func (in *intake) goTo(ctx context.Context) error {
 	if err := in.begin(ctx); err != nil {
 		return err
 	}
@@ -62,7 +72,12 @@ func (in *intake) open(ctx context.Context) error {
 		in.tell("%s is of another server, tenant or format: beginning anew", in.notes)
 		return in.beginAnew()
 	}
-	if !in.skip(earlier) {
+	same, err := in.skip(ctx, earlier)
+	if err != nil {
+		in.text.close()
+		return err
+	}
+	if !same {
 		in.text.close()
 		if isPipe(in.path) {
 			return &usageError{err: fmt.Errorf("%s does not begin with the %d records that %s is about: give the same again, or begin anew with --restart", in.text.name, earlier.Records, in.notes)}
@@ -104,14 +119,22 @@ func (in *intake) begin(ctx context.Context) (err error) {
 	return nil
 }
 
-// skip passes over the records that the note is about, and is false if these are others.
-func (in *intake) skip(earlier *note) bool {
+// skip passes over the records that the note is about, and tells whether these are the same. It fails where that cannot be told, and then
+// the note stays as it is.
+func (in *intake) skip(ctx context.Context, earlier *note) (same bool, err error) {
 	next, stop := iter.Pull(in.source)
 	for range earlier.Records {
 		r, ok := next()
-		if !ok {
+		broken := new(brokenOff)
+		switch {
+		case ctx.Err() != nil:
+			err = &stopped{ctx.Err()}
+		case errors.As(r.err, &broken):
+			err = &usageError{err: fmt.Errorf("%s:%d: %w", in.text.name, r.line, broken)}
+		}
+		if err != nil || !ok {
 			stop()
-			return false
+			return false, err
 		}
 		in.read.add(r)
 	}
@@ -121,10 +144,10 @@ func (in *intake) skip(earlier *note) bool {
 		}
 	}
 	if in.read.String() == earlier.Hash {
-		return true
+		return true, nil
 	}
 	stop()
-	return false
+	return false, nil
 }
 
 // untilStopped are the records up to the moment in which nothing more is to be read.
