@@ -234,6 +234,64 @@ func TestIngestInterrupted(t *testing.T) {
 	}
 }
 
+// What was mended among the rejects of a load that was interrupted stays, whether it is longer or shorter now; and what was written after the
+// last note is not written twice.
+func TestIngestGoesOnBesideMendedRejects(t *testing.T) {
+	server, text := service(t), "no JSON\n"+fulfilled(1300, 20)+"nor this\n"+"nor that\n"
+	interruptedAt := len(text) * 4 / 5
+	path := history(t, "day.ndjson", text)
+	kept := path + ".rejects.ndjson"
+	first := summary(t, interruptedLoad(t, server, path, text[:interruptedAt], func() bool { return far(path, 1000) }))
+	note, err := os.ReadFile(path + ".progress")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := os.ReadFile(kept)
+	if err != nil || first.Refused != 1 {
+		t.Fatal(err, first)
+	}
+	later := `{"file":"` + path + `","line":1302,"reasons":["of another day"],"text":"nor this"}` + "\n"
+	for name, row := range map[string]struct {
+		rejects string
+		changed bool
+		texts   []string
+	}{
+		"as it was":               {string(own), false, []string{"no JSON", "nor this", "nor that"}},
+		"killed after the note":   {string(own) + later + `{"line":13`, false, []string{"no JSON", "nor this", "nor that"}},
+		"mended, and longer":      {strings.Replace(string(own), `"text":"no JSON"`, `"record":`+strings.TrimSpace(positives(900, 901)), 1), true, []string{"", "nor this", "nor that"}},
+		"mended, shorter, no end": {`{"line":1,"reasons":[],"text":"x"}`, true, []string{"x", "nor this", "nor that"}},
+		"emptied":                 {"", true, []string{"nor this", "nor that"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for path, text := range map[string]string{kept: row.rejects, path + ".progress": string(note)} {
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			o := command{}.fails(t, exitUsage, []string{"going on after"}, "ingest", "--server", server, "-o", "json", path)
+			if got := strings.Contains(o.stderr, kept+" was changed meanwhile"); got != row.changed {
+				t.Errorf("it says %s", o.stderr)
+			}
+			var texts []string
+			for _, e := range entries(t, kept) {
+				texts = append(texts, e.Text)
+			}
+			if !slices.Equal(texts, row.texts) {
+				t.Errorf("kept are %q, want %q", texts, row.texts)
+			}
+			if now, err := os.ReadFile(kept); err != nil || !strings.HasPrefix(string(now), strings.TrimSuffix(row.rejects, `{"line":13`)) {
+				t.Errorf("the rejects are\n%s (%v), were\n%s", now, err, row.rejects)
+			}
+			gone(t, path+".progress")
+		})
+	}
+	// And to begin at the beginning is no reason to write over them.
+	if err := os.WriteFile(path+".progress", note, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command{}.fails(t, exitUsage, []string{"is there from an earlier run"}, "ingest", "--server", server, "--restart", path)
+}
+
 // Who interrupts a load that passes over what an earlier run did loses nothing of it.
 func TestIngestInterruptedWhileItGoesOn(t *testing.T) {
 	server, text := service(t), fulfilled(1500, 20)

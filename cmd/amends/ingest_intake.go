@@ -60,7 +60,7 @@ func (in *intake) goTo(ctx context.Context) error {
 	earlier, err := readNote(in.notes)
 	if in.restart && (err != nil || earlier != nil) {
 		in.tell("beginning anew, as --restart says")
-		return nil
+		return in.beginAnew()
 	}
 	if err != nil {
 		return err
@@ -87,7 +87,11 @@ func (in *intake) goTo(ctx context.Context) error {
 	}
 	in.tell("going on after line %d: an earlier run came so far (--restart begins anew)", earlier.Line)
 	in.note, in.counts, in.bar.begun = *earlier, earlier.tally(), in.text.share()
-	return in.rejects.goOn(earlier.Rejects)
+	changed, err := in.rejects.goOn(earlier)
+	if changed {
+		in.tell("%s was changed meanwhile: it is left as it is, and what is refused from here on is added", in.rejects.path)
+	}
+	return err
 }
 
 // beginAnew leaves alone what an earlier run has refused.
@@ -275,7 +279,7 @@ func (in *intake) keep() {
 		return
 	}
 	n := &in.note
-	n.Hash, n.Rejects = in.read.String(), in.rejects.written
+	n.Hash, n.Rejects, n.RejectsHash = in.read.String(), in.rejects.written, in.rejects.hash()
 	n.Recorded, n.Replayed, n.Failed = in.counts.recorded, in.counts.replayed, in.counts.failed
 	if err := errors.Join(in.rejects.sync(), n.write(in.notes)); err != nil {
 		in.tell("how far it is cannot be kept, so that a later run would begin anew: %v", err)

@@ -26,6 +26,8 @@ type note struct {
 	Replayed int    `json:"replayed"`
 	Failed   int    `json:"failed"`
 	Rejects  int64  `json:"rejectsBytes"`
+
+	RejectsHash string `json:"rejectsHash"` // of so many bytes of the rejects
 }
 
 // isOf tells whether the note was made by the same command.

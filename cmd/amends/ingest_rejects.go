@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"strings"
@@ -17,6 +21,8 @@ type rejects struct {
 	fresh   bool   // a file that is there already must not be touched
 	file    *os.File
 	written int64
+	sum     hash.Hash       // of what is written; see hashed
+	kept    map[string]bool // contents of entries that were written after the last note of an interrupted run
 }
 
 // reject is one line of it. It is made so that it can be mended and sent again as it is.
@@ -40,26 +46,65 @@ func (r *rejects) check() error {
 	return nil
 }
 
-// goOn takes up the file of an interrupted run, as far as that run has noted it.
-func (r *rejects) goOn(written int64) error {
-	if r.path == "" || written == 0 {
-		return nil
+// goOn takes up the file of an interrupted run. It tells whether that was changed since; then nothing of it is cut.
+func (r *rejects) goOn(n *note) (changed bool, err error) {
+	if r.path == "" {
+		return false, nil
 	}
-	file, err := os.OpenFile(r.path, os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(r.path, os.O_RDWR, 0o600)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil // somebody has taken it away, to mend it
+		return false, nil // somebody has taken it away, to mend it
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	if info, err := file.Stat(); err == nil {
-		written = min(written, info.Size())
+	r.file = file
+	read, err := io.CopyN(r.hashed(), file, n.Rejects)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
 	}
-	if err := errors.Join(file.Truncate(written), seekTo(file, written)); err != nil {
-		return errors.Join(err, file.Close())
+	if changed = r.hash() != n.RejectsHash; changed {
+		r.sum, read = nil, 0
+		if err := seekTo(file, 0); err != nil {
+			return true, err
+		}
 	}
-	r.file, r.written = file, written
-	return nil
+	r.written = read
+	return changed, r.goBehind(n.Line, !changed)
+}
+
+// goBehind goes to the end of the file, past what was written after the last note: that is not written again.
+func (r *rejects) goBehind(line int, ours bool) error {
+	r.kept = map[string]bool{}
+	for in := bufio.NewReader(r.file); ; {
+		text, err := in.ReadBytes('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		var e reject
+		isWhole := json.Unmarshal(text, &e) == nil
+		if isWhole && e.Line > line {
+			r.kept[e.content()] = true
+		}
+		switch {
+		case err == nil:
+			r.has(text)
+		case len(text) == 0:
+			return nil
+		case ours && !isWhole: // half a line, of which all comes again
+			return errors.Join(r.file.Truncate(r.written), seekTo(r.file, r.written))
+		default:
+			r.has(append(text, '\n'))
+			_, err := r.file.Write([]byte{'\n'})
+			return err
+		}
+	}
+}
+
+// has takes in what stands at the end of the file.
+func (r *rejects) has(text []byte) {
+	r.written += int64(len(text))
+	_, _ = r.hashed().Write(text)
 }
 
 func seekTo(file *os.File, offset int64) error {
@@ -67,9 +112,28 @@ func seekTo(file *os.File, offset int64) error {
 	return err
 }
 
+// hashed is the hash of what has been written.
+func (r *rejects) hashed() hash.Hash {
+	if r.sum == nil {
+		r.sum = sha256.New()
+	}
+	return r.sum
+}
+
+// hash tells what was written from anything else.
+func (r *rejects) hash() string { return hex.EncodeToString(r.hashed().Sum(nil)) }
+
+// content is what an entry says but for the reasons, which may be others the next time.
+func (e reject) content() string {
+	e.Reasons = nil
+	raw, _ := json.Marshal(e) // it was read, or will be written
+	return string(raw)
+}
+
 // add writes one entry.
 func (r *rejects) add(entry reject) error {
-	if r.path == "" {
+	if content := entry.content(); r.path == "" || r.kept[content] {
+		delete(r.kept, content)
 		return nil
 	}
 	if r.file == nil {
@@ -85,9 +149,9 @@ func (r *rejects) add(entry reject) error {
 	if err := out.Encode(entry); err != nil {
 		return err
 	}
-	n, err := r.file.Write(line.Bytes())
+	_, err := r.file.Write(line.Bytes())
 	if err == nil { // half a line is cut off by who goes on
-		r.written += int64(n)
+		r.has(line.Bytes())
 	}
 	return err
 }
