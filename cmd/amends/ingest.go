@@ -99,7 +99,7 @@ func (i *ingesting) run(cmd *cobra.Command, paths []string) error {
 	}
 	var loads []show.Load
 	var first error
-	for _, path := range paths {
+	for n, path := range paths {
 		in := &intake{ingesting: i, path: path, notes: i.besides(path, i.notePath, ".progress"), bar: newProgress(i.app)}
 		in.rejects = &rejects{path: i.besides(path, i.rejectsPath, ".rejects.ndjson")}
 		in.bar.log, in.noted = i.stderr, i.now()
@@ -108,18 +108,20 @@ func (i *ingesting) run(cmd *cobra.Command, paths []string) error {
 		}
 		err := in.send(cmd.Context(), opened)
 		in.bar.clear()
-		if !in.isOpen {
-			first = errors.Join(first, err)
-			break
+		if in.isOpen {
+			// What cannot be kept must not pass for kept.
+			err = errors.Join(in.end(cmd.Context(), err), in.rejects.close())
 		}
-		// What cannot be kept must not pass for kept.
-		if err = errors.Join(in.end(cmd.Context(), err), in.rejects.close()); in.isWhole || in.note.Records > 0 {
+		if in.isOpen && (in.isWhole || in.note.Records > 0) {
 			loads = append(loads, in.load())
 		}
 		if first == nil {
 			first = err
+		} else if err != nil {
+			explain(i.stderr, err) // the exit code is that of the first
 		}
-		if !in.isWhole {
+		if !in.isWhole && (!i.dryRun || cmd.Context().Err() != nil) {
+			i.leaveOut(paths[n+1:], path)
 			break
 		}
 	}
@@ -127,6 +129,13 @@ func (i *ingesting) run(cmd *cobra.Command, paths []string) error {
 		return err
 	}
 	return first
+}
+
+// leaveOut says which files were not begun: what they tell may come after what stands in the one that was left.
+func (i *ingesting) leaveOut(paths []string, left string) {
+	for _, path := range paths {
+		fmt.Fprintf(i.stderr, "%s: not begun, since %s did not come to its end: take it in after that\n", path, left)
+	}
 }
 
 // sane finds flags that make no sense together.

@@ -42,6 +42,11 @@ it there, then take in that file. It holds customer data in clear; only its owne
 it. Remove it when it is done. Records of standard input and of pipes, such as <(program),
 are kept with --rejects only.
 
+SEVERAL FILES are taken in one after the other, in the order in which they are named. One
+that does not come to its end, for it cannot be read or no service answers, holds up those
+behind it, which may tell what happened later: they are not begun. Records that are refused
+hold up nothing. A dry run looks at all.
+
 WHAT IS INTERRUPTED goes on. FILE.progress remembers how far the file has come, by count and
 hash; the same command goes on there, and removes it at the end. A file that has changed
 before that place begins anew. Standard input and pipes need --progress, and must be the

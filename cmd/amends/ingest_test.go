@@ -351,6 +351,32 @@ func TestIngestOfHalfAPack(t *testing.T) {
 	gone(t, path+".progress", path+".rejects.ndjson")
 }
 
+// Files are taken in in their order: one that cannot be taken in to its end holds up those behind it, and a faulty record none.
+func TestIngestSeveralFiles(t *testing.T) {
+	server := service(t)
+	good, bad, last := history(t, "good.ndjson", positives(400, 402)+"no JSON\n"), history(t, "bad.csv", "event_id,colour\n"), history(t, "last.ndjson", positives(402, 403))
+	held := last + ": not begun, since " + bad + " did not come to its end"
+	o := command{}.fails(t, exitUsage, []string{held, `"colour" is not known`, "1 of 3 records were refused"}, "ingest", "--server", server, good, bad, last)
+	if !strings.Contains(o.stdout, "good.ndjson") || strings.Contains(o.stdout, "last.ndjson") {
+		t.Errorf("it took in\n%s", o.stdout)
+	}
+	if err := os.Remove(good + ".rejects.ndjson"); err != nil {
+		t.Fatal(err)
+	}
+	o = command{}.fails(t, exitUsage, []string{`"colour" is not known`}, "ingest", "--dry-run", bad, good, last)
+	if !strings.Contains(o.stdout, "good.ndjson") || !strings.Contains(o.stdout, "last.ndjson") || strings.Contains(o.stderr, "not begun") {
+		t.Errorf("a dry run looked at\n%s%s", o.stdout, o.stderr)
+	}
+	o = command{}.fails(t, exitUnavailable, []string{"last.ndjson: not begun, since " + good}, "ingest", "--server", "127.0.0.1:1", good, last)
+	if strings.Contains(o.stdout, "last.ndjson") {
+		t.Errorf("it took in\n%s", o.stdout)
+	}
+	o = command{}.fails(t, exitUsage, []string{"1 of 3 records were refused"}, "ingest", "--server", server, good, last)
+	if !strings.Contains(o.stdout, "last.ndjson") {
+		t.Errorf("beside refused records it took in\n%s", o.stdout)
+	}
+}
+
 // A pipe with a name has nothing beside it, as standard input has not.
 func TestIngestOfAPipe(t *testing.T) {
 	server := service(t)
