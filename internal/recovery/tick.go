@@ -13,7 +13,9 @@ import (
 // order, so it makes no difference when and how often time is let pass. The
 // open cases of the result are its own.
 func Tick(c Customer, rules Rules, now time.Time) Customer {
-	c.Open = append(make([]Case, 0, len(c.Open)+1), c.Open...) // with room for the case that mostly follows
+	if len(c.Open) > 0 {
+		c.Open = append(make([]Case, 0, len(c.Open)+1), c.Open...) // with room for the case that mostly follows
+	}
 	for {
 		i, at := c.next(rules)
 		if i < 0 || now.Before(at) {

@@ -29,13 +29,19 @@ type answer struct {
 
 // written is a case without the customer's id: that is not known here.
 func written(at origin, k *recovery.Case, rules recovery.Rules) ([]byte, error) {
+	a := newAnswer(at, k, rules)
+	return a.Take()
+}
+
+// newAnswer writes it, to be taken.
+func newAnswer(at origin, k *recovery.Case, rules recovery.Rules) answer {
 	a := answer{
 		Writer: wire.New(),
 		policy: rules.For(k.Policy),
 		caseID: ledger.CaseID(at.key, k.Number),
 	}
 	a.kase(at.tenant, k)
-	return a.Take()
+	return a
 }
 
 // encode is what is written, as a message. It panics if that is none, which says

@@ -85,7 +85,14 @@ func (i *inspector) request(ctx context.Context, req proto.Message) error {
 
 // breaches of the rules that are stated in the contract.
 func (i *inspector) breaches(req proto.Message) ([]fault, error) {
-	if r, ok := req.(*recoveryv1.ReportFailureRequest); ok && plainlySound(r.GetEvent()) {
+	sound := false
+	switch r := req.(type) {
+	case *recoveryv1.ReportFailureRequest:
+		sound = plainlySound(r.GetEvent())
+	case *recoveryv1.RecordInteractionsRequest:
+		sound = plainlySoundBatch(r.GetInteractions())
+	}
+	if sound {
 		return nil, nil
 	}
 	err := i.rules.Validate(req)

@@ -44,8 +44,9 @@ func (i *inspector) batch(req *recoveryv1.RecordInteractionsRequest) (rejected m
 		}
 	}
 	for n, item := range req.GetInteractions() {
-		if late := i.past(fmt.Sprintf("interactions[%d].occurred_at", n), item.GetOccurredAt()); late != nil {
-			rejected[n] = append(rejected[n], late...)
+		for _, late := range i.past("occurred_at", item.GetOccurredAt()) {
+			late.field = fmt.Sprintf("interactions[%d].%s", n, late.field)
+			rejected[n] = append(rejected[n], late)
 		}
 	}
 	return rejected, invalid(whole)

@@ -48,6 +48,8 @@ type report struct {
 	at      origin
 
 	judged recovery.Case // as judged last
+	stored []byte        // what is to be stored of it
+	field  []byte        // the same as a field of the answer
 }
 
 func (r *report) carryOut(ctx context.Context) (*recoveryv1.ReportFailureResponse, error) {
@@ -79,11 +81,18 @@ func (r *report) take(ctx context.Context, c recovery.Customer, rules recovery.R
 		return c, nil, err
 	}
 	r.judged = k
-	answer, err := written(r.at, &k, rules)
-	if err != nil {
+	if err := r.write(rules); err != nil {
 		return c, nil, fmt.Errorf("encode the case: %w", err)
 	}
-	return after, answer, nil
+	return after, r.stored, nil
+}
+
+// write makes what is stored, and what is answered when it is.
+func (r *report) write(rules recovery.Rules) error {
+	a := newAnswer(r.at, &r.judged, rules)
+	defer a.Leave()
+	r.field, r.stored = r.caseField(a.Bytes)
+	return a.Err
 }
 
 // decide takes the event in.
@@ -117,7 +126,11 @@ func (r *report) respond(ctx context.Context, result ledger.Result) (*recoveryv1
 	spans.Answered(ctx, r.at.key, number, result.Replayed)
 	answer := &recoveryv1.ReportFailureResponse{}
 	answer.SetReplayed(result.Replayed)
-	answer.ProtoReflect().SetUnknown(r.caseField(result.Answer))
+	field := r.field
+	if len(result.Answer) == 0 || len(r.stored) == 0 || &result.Answer[0] != &r.stored[0] { // it is that of an earlier call, or attempt
+		field, _ = r.caseField(result.Answer)
+	}
+	answer.ProtoReflect().SetUnknown(field)
 	return answer, nil
 }
 
@@ -130,16 +143,19 @@ const (
 
 // caseField is the field case of the answer: the stored case with the
 // customer's id added. The case is passed on as the bytes that it is stored as,
-// which is both what is promised and cheaper than to read and write it again.
-func (r *report) caseField(stored []byte) []byte {
+// which is both what is promised and cheaper than to read and write it again. They
+// are copied: within is where they stand in the field.
+func (r *report) caseField(stored []byte) (field, within []byte) {
 	customer := r.event.GetCustomerId()
 	size := len(stored) + protowire.SizeTag(caseCustomerID) + protowire.SizeBytes(len(customer))
-	field := make([]byte, 0, protowire.SizeTag(responseCase)+protowire.SizeBytes(size))
+	field = make([]byte, 0, protowire.SizeTag(responseCase)+protowire.SizeBytes(size))
 	field = protowire.AppendTag(field, responseCase, protowire.BytesType)
 	field = protowire.AppendVarint(field, uint64(size))
+	from := len(field)
 	field = append(field, stored...)
+	within = field[from:len(field):len(field)]
 	field = protowire.AppendTag(field, caseCustomerID, protowire.BytesType)
-	return protowire.AppendString(field, customer)
+	return protowire.AppendString(field, customer), within
 }
 
 // rehearse answers as if and keeps nothing.

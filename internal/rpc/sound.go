@@ -10,8 +10,8 @@ import (
 )
 
 // The rules of the contract are the .proto files, and reading them takes longer
-// than deciding the case. Nearly every report keeps all of them and is plain
-// besides: its ids are in ASCII, its numbers ordinary. What follows sees that and
+// than deciding the case. Nearly every report and every good experience keeps all of
+// them and is plain besides: its ids are in ASCII, its numbers ordinary. What follows sees that and
 // nothing else. It may doubt what is sound, which the rules then look at; it must
 // not pass what they would refuse, and a test compares the two.
 
@@ -20,6 +20,7 @@ const (
 	latest    = 4102444800 // the year 2100
 	mostDelay = 316224000
 	mostUnits = 1_000_000_000_000
+	mostBatch = 1000
 )
 
 // plainlySound reports whether an event obviously keeps the rules of the contract.
@@ -37,6 +38,18 @@ func plainlySound(e *recoveryv1.FailureEvent) bool {
 		known(e.GetResourceLost(), recoveryv1.ResourceLost_RESOURCE_LOST_TIME) &&
 		known(e.GetCorroboration(), recoveryv1.Corroboration_CORROBORATION_CLAIM_ONLY) &&
 		plainAttribution(e.GetAttribution()) && plainProfile(e.GetCustomer()) && plainSums(e)
+}
+
+// plainlySoundBatch reports whether all good experiences of a batch do.
+func plainlySoundBatch(batch []*recoveryv1.Interaction) bool {
+	for _, item := range batch {
+		if !plainText(item.GetInteractionId(), 1) || !plainText(item.GetCustomerId(), 1) || !plainText(item.GetOrderId(), 0) ||
+			!plainTenant(item.GetTenant()) || !plainTime(item.GetOccurredAt()) ||
+			item.GetKind() == 0 || !known(item.GetKind(), recoveryv1.InteractionKind_INTERACTION_KIND_REFERRAL) {
+			return false
+		}
+	}
+	return 1 <= len(batch) && len(batch) <= mostBatch
 }
 
 func plainAttribution(a *recoveryv1.Attribution) bool {

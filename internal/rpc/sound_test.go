@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,34 +43,66 @@ func TestUsualEventsArePlainlySound(t *testing.T) {
 	}
 }
 
-// What passes for sound keeps every rule of the contract: of an event in which any
-// few fields, also such as were added since, were given a value near an edge.
+func soundBatch() []*recoveryv1.Interaction {
+	item := recoveryv1.Interaction_builder{InteractionId: "interaction-1", Tenant: "shop", CustomerId: "c 1", OccurredAt: timestamppb.New(noon),
+		Kind: recoveryv1.InteractionKind_INTERACTION_KIND_REFERRAL}
+	return []*recoveryv1.Interaction{item.Build(), item.Build()}
+}
+
+func TestLengthsOfBatches(t *testing.T) {
+	for n, sound := range map[int]bool{0: false, 1: true, mostBatch: true, mostBatch + 1: false} {
+		if got := plainlySoundBatch(slices.Repeat(soundBatch()[:1], n)); got != sound {
+			t.Errorf("%d good experiences: %v", n, got)
+		}
+	}
+}
+
+// What passes for sound keeps every rule of the contract: of an event or a batch in
+// which any few fields, also such as were added since, were given a value near an edge.
 func TestWhatIsPlainlySoundKeepsTheRules(t *testing.T) {
 	rules, err := contractRules()
 	if err != nil {
 		t.Fatal(err)
 	}
-	sound, refused := 0, 0
-	check := func(t *rapid.T) {
-		e := soundEvent()
-		for range rapid.IntRange(0, 3).Draw(t, "spoiled") {
-			spoil(t, e.ProtoReflect())
-		}
-		err := rules.Validate(recoveryv1.ReportFailureRequest_builder{Event: e}.Build())
-		switch {
-		case err != nil && plainlySound(e):
-			t.Fatalf("%v passes for sound, but %v", e, err)
-		case err != nil:
-			refused++
-		case plainlySound(e):
-			sound++
-		}
+	for name, draw := range map[string]func(*rapid.T) (req proto.Message, passes bool){
+		"a report": func(t *rapid.T) (proto.Message, bool) {
+			e := soundEvent()
+			spoilSome(t, e.ProtoReflect())
+			return recoveryv1.ReportFailureRequest_builder{Event: e}.Build(), plainlySound(e)
+		},
+		"a batch": func(t *rapid.T) (proto.Message, bool) {
+			batch := soundBatch()
+			spoilSome(t, batch[1].ProtoReflect())
+			return recoveryv1.RecordInteractionsRequest_builder{Interactions: batch}.Build(), plainlySoundBatch(batch)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sound, refused := 0, 0
+			check := func(t *rapid.T) {
+				req, passes := draw(t)
+				err := rules.Validate(req)
+				switch {
+				case err != nil && passes:
+					t.Fatalf("%v passes for sound, but %v", req, err)
+				case err != nil:
+					refused++
+				case passes:
+					sound++
+				}
+			}
+			for range 20 { // edges are many
+				rapid.Check(t, check)
+			}
+			if sound == 0 || refused == 0 {
+				t.Errorf("%d were sound, %d refused: this test shows nothing", sound, refused)
+			}
+		})
 	}
-	for range 20 { // edges are many
-		rapid.Check(t, check)
-	}
-	if sound == 0 || refused == 0 {
-		t.Errorf("%d events were sound, %d refused: this test shows nothing", sound, refused)
+}
+
+func spoilSome(t *rapid.T, m protoreflect.Message) {
+	for range rapid.IntRange(0, 3).Draw(t, "spoiled") {
+		spoil(t, m)
 	}
 }
 

@@ -31,7 +31,7 @@ var rooms = sync.Pool{New: func() any { return new(make([]byte, 0, 4<<10)) }}
 // mostRoom is how much of a room is kept after a message that was very long.
 const mostRoom = 64 << 10
 
-// New begins a message. One of the Take methods must follow.
+// New begins a message. [Writer.Take], [Writer.TakeText] or [Writer.Leave] must follow.
 func New() Writer {
 	room := rooms.Get().(*[]byte)
 	return Writer{Bytes: (*room)[:0], room: room}
@@ -39,18 +39,18 @@ func New() Writer {
 
 // Take gives the message, in as many bytes as it has, and ends the writer.
 func (w *Writer) Take() ([]byte, error) {
-	defer w.leave()
+	defer w.Leave()
 	return slices.Clone(w.Bytes), w.Err
 }
 
 // TakeText gives the message as a text, and ends the writer.
 func (w *Writer) TakeText() (string, error) {
-	defer w.leave()
+	defer w.Leave()
 	return string(w.Bytes), w.Err
 }
 
-// leave makes room for the next one.
-func (w *Writer) leave() {
+// Leave ends the writer; the bytes are nobody's then.
+func (w *Writer) Leave() {
 	if cap(w.Bytes) <= mostRoom {
 		*w.room = w.Bytes[:0]
 	}
