@@ -39,7 +39,7 @@ func TestLimitsAsDocumented(t *testing.T) {
 		{"age of a connection", span(connectionAge) + ", with " + span(connectionGrace) + " to finish"},
 		{"a call without a deadline, from its headers to its answer", span(callTime)},
 		{"a call with a deadline", span(mostCallTime)},
-		{"calls under way when the server ends", span(defaultDrain)},
+		{"calls under way when the server ends, and streams whose answers nobody takes", span(defaultDrain)},
 		{"the last traces when the server ends", span(flushTime)},
 		{"calls at a time that are never refused for load", count(leastInside) + " for each processor"},
 		{"calls carried out at a time", "finds itself, at least " + count(leastCalls)},
