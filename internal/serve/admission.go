@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"container/list"
 	"context"
 	"sync"
 	"time"
@@ -12,165 +11,173 @@ import (
 // How long calls wait for their turn, and when one counts no longer, in multiples
 // of the time of an unhindered call and within bounds.
 const (
-	waitPaces, leastWait, mostWait    = 200, 200 * time.Millisecond, 2 * time.Second
+	waitPaces, leastWait, mostWait    = 200, 500 * time.Millisecond, 2 * time.Second
 	asidePaces, leastAside, mostAside = 20, 20 * time.Millisecond, 500 * time.Millisecond
 )
 
-// A crowd that comes at once is let wait although it is not soon done, since
-// another one is not to be expected at once. Calls that keep coming are overload,
-// and letting them wait would only make all of them late.
+// How many calls there may be at a time, for each processor, slow as the store and
+// the machine may be.
 const (
-	mostCrowd   = 256
-	crowdRefill = time.Minute // until as many may come again
+	leastInside = 16 // are never refused
+	calmInside  = 32 // are not refused unless there was too much to do lately
 )
 
-// leastInside is how many calls at a time, for each processor, are never refused,
-// slow as the store and the machine may be.
-const leastInside = 16
+// More than that is a crowd: it came at once, or while the machine did something
+// else. It is let wait, since it is soon done with when less comes than can be
+// done. So every call that ends while nobody waits lets one more come in a crowd.
+// When there is too much to do for long, somebody always waits, and letting more
+// and more come would only make all of them late.
+const (
+	mostCrowd = 512             // for each processor
+	nextCrowd = 2 * time.Second // until one more may come in a crowd, although somebody waits all the time
+)
 
 // admission decides which calls are carried out, which wait for their turn and
 // which are refused because there is too much to do.
 type admission struct {
-	least int // calls under way that are never refused
-	most  int // calls under way, whatever they do
+	processors int
+	most       int // calls under way, whatever they do
 
 	mu      sync.Mutex
 	limit   limit
-	working int                // calls that are carried out
-	aside   int                // calls under way that only wait for something, and so hinder nobody
-	paced   list.List          // of *place: the working calls whose time is known, oldest first
-	lines   [classes]list.List // of *waiter
-	coming  coming
+	working int     // calls that are carried out
+	aside   int     // calls under way that only wait for something, and so hinder nobody
+	paced   queue   // the working calls whose time is known, oldest first
+	coming  byClass // calls that were let come and have not entered yet
+	lines   byClass // calls that wait for their turn
+	patient int     // of those, the ones that are never refused
 	crowd   float64 // how many may still come in a crowd
 	filled  time.Time
+	looking bool // look will come round
 	refused uint64
 }
 
-// waiter is a call that waits for its turn.
-type waiter struct {
-	turn    chan struct{} // closed when it has come
-	granted bool
-}
-
 func newAdmission(most, processors int) *admission {
-	return &admission{least: min(most, leastInside*processors), most: most, limit: newLimit(most, processors), crowd: mostCrowd, filled: time.Now()}
-}
-
-// announce asks, before anything is done for a call, whether it may come; false:
-// it is refused. Who was let come says so when it enters.
-func (a *admission) announce(ctx context.Context, c class) (mark *announced, ok bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	now := time.Now()
-	a.set(now)
-	if !a.room(c, now) {
-		a.refused++
-		return nil, false
-	}
-	return a.coming.add(ctx, c, now), true
-}
-
-// withdraw says that a call that was let come does not enter.
-func (a *admission) withdraw(m *announced) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.coming.remove(m)
+	return &admission{processors: processors, most: most, limit: newLimit(most, processors), crowd: float64(mostCrowd * processors), filled: time.Now()}
 }
 
 // request is a call that wants to be carried out.
 type request struct {
 	kind
-	was     *announced // nil: it was not announced
-	patient bool       // it would rather wait than be refused
+	was     *place // that it got when it was announced; nil: it was not
+	patient bool   // it would rather wait than be refused
 }
 
 // enter waits for the turn of a call. When it fails nothing was done for it.
 func (a *admission) enter(ctx context.Context, r request) (*place, error) {
+	p := r.was
+	if p == nil {
+		p = &place{admission: a}
+	}
 	a.mu.Lock()
-	a.coming.remove(r.was)
+	p.leave()
 	if err := ctx.Err(); err != nil {
 		a.mu.Unlock()
 		return nil, err
 	}
 	now := time.Now()
 	a.set(now)
-	if !r.patient && !r.was.as(r.class) && !a.room(r.class, now) {
+	let := r.patient || p.let && p.class >= r.class // as one that matters no more
+	if !let && !a.room(r.class, now) {
 		a.refused++
 		a.mu.Unlock()
 		return nil, ledger.ErrOverloaded
 	}
-	if a.working < a.limit.of(r.class) && a.waiting(r.class) == 0 {
-		p := a.begin(r.pace, now)
+	p.class, p.pace, p.patient = r.class, r.pace, r.patient
+	if a.working < a.limit.of(r.class) && a.lines.upTo(r.class) == 0 {
+		a.working++
+		p.begin(now)
 		a.mu.Unlock()
 		return p, nil
 	}
-	w := &waiter{turn: make(chan struct{})}
-	at := a.lines[r.class].PushBack(w)
-	until := a.patience(r, now)
+	a.line(p, now)
 	a.mu.Unlock()
-	err := a.wait(ctx, w, until)
+	select {
+	case <-p.turn:
+	case <-ctx.Done():
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	return a.called(ctx, p)
+}
+
+// line has a call wait for its turn.
+func (a *admission) line(p *place, now time.Time) {
+	p.turn = make(chan struct{})
+	if p.patient {
+		a.patient++
+	} else if p.class != keeping {
+		p.until = now.Add(min(mostWait, max(leastWait, waitPaces*a.limit.longest)))
+	}
+	a.lines[p.class].add(p)
+	if !a.looking {
+		a.looking = true
+		time.AfterFunc(leastAside, a.look)
+	}
+}
+
+// unline takes a call out of its line, and ends its wait.
+func (a *admission) unline(p *place) {
+	p.leave()
+	if p.patient {
+		a.patient--
+	}
+	close(p.turn)
+}
+
+// called is what becomes of a call that waits no longer.
+func (a *admission) called(ctx context.Context, p *place) (*place, error) {
+	err := ctx.Err()
 	switch {
-	case err == nil:
-		return a.take(r.pace, time.Now()), nil
-	case w.granted: // too late
+	case p.granted && err == nil:
+		p.begin(time.Now())
+		return p, nil
+	case p.granted: // too late
 		a.working--
 		a.grant()
-	default:
-		a.lines[r.class].Remove(at)
+	case p.in != nil:
+		a.unline(p)
 	}
-	if ctx.Err() == nil {
+	if err == nil {
 		a.refused++
+		err = ledger.ErrOverloaded
 	}
 	return nil, err
 }
 
-// patience is how long a call waits; zero: until its deadline.
-func (a *admission) patience(r request, now time.Time) time.Time {
-	if r.patient || r.class == keeping {
-		return time.Time{}
-	}
-	return now.Add(min(mostWait, max(leastWait, waitPaces*a.limit.pace())))
-}
-
-// wait returns when the turn has come, and fails when that took too long. Now and
-// then it looks whether somebody has become old enough to be put aside.
-func (a *admission) wait(ctx context.Context, w *waiter, until time.Time) error {
-	look := time.NewTicker(leastAside)
-	defer look.Stop()
-	for {
-		select {
-		case <-w.turn:
-			return ctx.Err()
-		case <-ctx.Done():
-			return ctx.Err()
-		case now := <-look.C:
-			if !until.IsZero() && now.After(until) {
-				return ledger.ErrOverloaded
+// look comes round while somebody waits, and sees who has become old enough to be
+// put aside, and who has waited too long.
+func (a *admission) look() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	a.set(now)
+	for c := range a.lines {
+		for p, next := a.lines[c].first, (*place)(nil); p != nil; p = next {
+			next = p.after
+			if !p.until.IsZero() && now.After(p.until) {
+				a.unline(p)
 			}
-			a.mu.Lock()
-			a.set(now)
-			a.mu.Unlock()
 		}
 	}
-}
-
-// waiting counts who is carried out before a call of the class that comes now.
-func (a *admission) waiting(c class) (n int) {
-	for i := range c + 1 {
-		n += a.lines[i].Len()
+	if a.looking = a.lines.upTo(bulk) > 0; a.looking {
+		time.AfterFunc(leastAside, a.look)
 	}
-	return n
 }
 
 // room reports whether a call of the class may come: it is soon its turn, or it
-// is one of a crowd. Who keeps a promise may always come.
+// is one of a crowd. Who keeps a promise may always come. Of those who may come
+// in a crowd, each class leaves some for those before it.
 func (a *admission) room(c class, now time.Time) bool {
-	most, soon := max(a.least, int(float64(a.most)*shares[c])), max(a.least, 2*int(a.limit.calls*shares[c]))
+	least := min(a.most, leastInside*a.processors)
+	most, soon := max(least, int(float64(a.most)*shares[c])), max(least, 2*int(a.limit.calls*shares[c]))
+	crowd := a.crowd - (shares[reporting]-shares[c])*float64(mostCrowd*a.processors)
+	if crowd >= 1 {
+		soon = max(soon, calmInside*a.processors)
+	}
 	all, ahead := a.inside(c)
 	if all >= most || ahead >= soon {
-		a.coming.forget(now)
+		a.forget(now)
 		all, ahead = a.inside(c)
 	}
 	switch {
@@ -178,7 +185,7 @@ func (a *admission) room(c class, now time.Time) bool {
 		return false
 	case ahead < soon, c == keeping:
 		return true
-	case a.crowd >= 1:
+	case crowd >= 1:
 		a.crowd--
 		return true
 	default:
@@ -189,28 +196,37 @@ func (a *admission) room(c class, now time.Time) bool {
 // inside counts all calls, and those that are done before one of the class that
 // comes now.
 func (a *admission) inside(c class) (all, ahead int) {
-	return a.aside + a.working + a.waiting(bulk) + a.coming.upTo(bulk), a.working + a.waiting(c) + a.coming.upTo(c)
+	return a.aside + a.working + a.lines.upTo(bulk) + a.coming.upTo(bulk), a.working + a.lines.upTo(c) + a.coming.upTo(c)
 }
 
 // set brings everything up to the time.
 func (a *admission) set(now time.Time) {
-	a.crowd = min(mostCrowd, a.crowd+mostCrowd*now.Sub(a.filled).Seconds()/crowdRefill.Seconds())
+	a.welcome(float64(now.Sub(a.filled)) / float64(nextCrowd))
 	a.filled = now
-	old := min(mostAside, max(leastAside, asidePaces*a.limit.pace()))
-	for e := a.paced.Front(); e != nil && now.Sub(e.Value.(*place).start) > old; e = a.paced.Front() {
-		a.putAside(e.Value.(*place))
+	old := min(mostAside, max(leastAside, asidePaces*a.limit.longest))
+	for p := a.paced.first; p != nil && now.Sub(p.start) > old; p = a.paced.first {
+		a.putAside(p)
 	}
+}
+
+// welcome lets so many more come in a crowd.
+func (a *admission) welcome(more float64) {
+	a.crowd = min(float64(mostCrowd*a.processors), a.crowd+more)
+}
+
+// calm reports whether nobody waits but for who would never be refused.
+func (a *admission) calm() bool {
+	return a.working+a.lines.upTo(bulk)-a.patient+a.coming.upTo(bulk) <= a.limit.of(keeping)
 }
 
 // grant lets in who waits, the first classes first.
 func (a *admission) grant() {
 	for c := range classes {
-		line := &a.lines[c]
-		for line.Len() > 0 && a.working < a.limit.of(c) {
-			w := line.Remove(line.Front()).(*waiter)
-			w.granted = true
+		for line := &a.lines[c]; line.len > 0 && a.working < a.limit.of(c); {
+			p := line.first
+			p.granted = true
 			a.working++
-			close(w.turn)
+			a.unline(p)
 		}
 	}
 }

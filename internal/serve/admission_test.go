@@ -27,7 +27,7 @@ func (s *Server) UnderWay() (open, connections, calls int) {
 	s.admission.mu.Lock()
 	defer s.admission.mu.Unlock()
 	a := s.admission
-	return int(s.open.open.Load()), int(s.connections.open.Load()), a.working + a.aside + a.waiting(bulk)
+	return int(s.open.open.Load()), int(s.connections.open.Load()), a.working + a.aside + a.lines.upTo(bulk)
 }
 
 // Occupy takes all places of a server, as calls that work; free gives them back.
@@ -51,7 +51,7 @@ func (s *Server) Occupy() (free func()) {
 func (s *Server) Waiting() int {
 	s.admission.mu.Lock()
 	defer s.admission.mu.Unlock()
-	return s.admission.waiting(bulk)
+	return s.admission.lines.upTo(bulk)
 }
 
 var (
@@ -87,6 +87,12 @@ func TestEveryMethodHasAClass(t *testing.T) {
 	}
 }
 
+// The crews of tests work on so many processors, and so many calls are never refused.
+const (
+	processors = 2
+	noCrowd    = processors * leastInside
+)
+
 // crew is calls that are carried out or wait to be.
 type crew struct {
 	*admission
@@ -97,7 +103,7 @@ type crew struct {
 }
 
 func newCrew(t *testing.T, most int) *crew {
-	c := &crew{admission: newAdmission(most, 2), t: t}
+	c := &crew{admission: newAdmission(most, processors), t: t}
 	c.limit.calls, c.crowd = leastCalls, 0
 	return c
 }
@@ -145,7 +151,7 @@ func TestTheFirstClassGoesFirst(t *testing.T) {
 		if want := []class{keeping, reporting, reporting, asking, asking, bulk, bulk}; !slices.Equal(c.order, want) {
 			t.Errorf("let in %v, want %v", c.order, want)
 		}
-		if c.working != 0 || c.aside != 0 || c.paced.Len() != 0 {
+		if c.working != 0 || c.aside != 0 || c.paced.len != 0 {
 			t.Errorf("%d are left working, %d aside", c.working, c.aside)
 		}
 	})
@@ -158,7 +164,7 @@ func TestWhoIsRefused(t *testing.T) {
 		c := newCrew(t, 1024)
 		ctx, cancel := context.WithCancel(t.Context())
 		c.fill(ctx, step)
-		for range c.least - leastCalls {
+		for range noCrowd - leastCalls {
 			c.come(ctx, report)
 		}
 		for _, r := range []request{report, read, search} {
@@ -179,34 +185,78 @@ func TestWhoIsRefused(t *testing.T) {
 		if _, ok := c.announce(ctx, keeping); !ok {
 			t.Error("who keeps a promise is refused")
 		}
-		if c.lines[bulk].Len() != 1 || c.lines[keeping].Len() != 100 {
-			t.Errorf("%d items and %d steps wait, want 1 and 100", c.lines[bulk].Len(), c.lines[keeping].Len())
+		if c.lines[bulk].len != 1 || c.lines[keeping].len != 100 {
+			t.Errorf("%d items and %d steps wait, want 1 and 100", c.lines[bulk].len, c.lines[keeping].len)
 		}
 		cancel()
 		c.wait.Wait()
-		if n := c.waiting(bulk); n != 0 || len(c.order) != 0 {
+		if n := c.lines.upTo(bulk); n != 0 || len(c.order) != 0 {
 			t.Errorf("%d wait and %v were let in after all have left", n, c.order)
 		}
 	})
 }
 
-// A crowd that comes at once is let wait, but not one after the other.
-func TestCrowd(t *testing.T) {
-	c := newAdmission(1024, 2)
-	let := func() (n int) {
-		for {
-			if _, ok := c.announce(t.Context(), reporting); !ok {
-				return n
-			}
-			n++
+// crowdOf has as many calls of a class come as may.
+func crowdOf(ctx context.Context, a *admission, c class) (came []*place) {
+	for {
+		p, ok := a.announce(ctx, c)
+		if !ok {
+			return came
 		}
+		came = append(came, p)
 	}
-	if n := let(); n < mostCrowd || n > mostCrowd+2*firstCalls {
-		t.Errorf("a crowd of %d was let in, want about %d", n, mostCrowd)
-	}
-	c.coming = coming{}
-	if n := let(); n > 2*firstCalls {
-		t.Errorf("%d of a second crowd were let in", n)
+}
+
+// A crowd that comes at once is let wait, but not one after the other. Calls that
+// end while nobody waits let another one come; and where somebody always waits,
+// the server does with less only until a moment has passed.
+func TestCrowd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAdmission(4096, processors)
+		end := func(came []*place) {
+			for _, p := range came {
+				a.withdraw(p)
+			}
+		}
+		came := crowdOf(t.Context(), a, reporting)
+		if want := processors * (calmInside + mostCrowd); len(came) != want {
+			t.Errorf("a crowd of %d was let in, want %d", len(came), want)
+		}
+		end(came)
+		came = crowdOf(t.Context(), a, reporting)
+		if want := max(noCrowd, 2*firstCalls*7/8); len(came) != want {
+			t.Errorf("%d of a second crowd were let in, want %d", len(came), want)
+		}
+		end(came)
+		const calm = 100
+		for range calm {
+			p, err := a.enter(t.Context(), report)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.end(true)
+		}
+		came = crowdOf(t.Context(), a, reporting)
+		if want := processors*calmInside + calm; len(came) != want {
+			t.Errorf("%d were let in after %d calls without anybody waiting, want %d", len(came), calm, want)
+		}
+		time.Sleep(nextCrowd)
+		end(came)
+		if came = crowdOf(t.Context(), a, reporting); len(came) != processors*calmInside+1 {
+			t.Errorf("%d were let in %v later, want %d", len(came), nextCrowd, processors*calmInside+1)
+		}
+	})
+}
+
+// Crowds of the last classes leave room for one of those before them.
+func TestCrowdsByClass(t *testing.T) {
+	a := newAdmission(4096, processors)
+	for c := bulk; c >= reporting; c-- {
+		crowdOf(t.Context(), a, c)
+		left := processors * mostCrowd * (shares[reporting] - shares[c])
+		if got := a.crowd; got < left || got > left+1 {
+			t.Errorf("crowds of class %d leave room for %.0f, want %.0f", c, got, left)
+		}
 	}
 }
 
@@ -245,7 +295,7 @@ func TestMostCalls(t *testing.T) {
 			r.patient = false
 			for range 64 {
 				c.come(ctx, r)
-				if c.working+c.aside+c.waiting(bulk) > 64 {
+				if c.working+c.aside+c.lines.upTo(bulk) > 64 {
 					t.Fatal("more than 64")
 				}
 			}
@@ -281,8 +331,8 @@ func TestDeadlineInLine(t *testing.T) {
 		for _, p := range places {
 			p.end(true)
 		}
-		if c.working != 0 || c.waiting(bulk) != 0 {
-			t.Errorf("%d are left working, %d waiting", c.working, c.waiting(bulk))
+		if c.working != 0 || c.lines.upTo(bulk) != 0 {
+			t.Errorf("%d are left working, %d waiting", c.working, c.lines.upTo(bulk))
 		}
 	})
 }
@@ -291,7 +341,7 @@ func TestDeadlineInLine(t *testing.T) {
 func TestAnnouncedAndNeverCame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew(t, 1024)
-		var marks []*announced
+		var marks []*place
 		left, leave := context.WithCancel(t.Context())
 		for {
 			mark, ok := c.announce(left, reporting)
@@ -300,14 +350,14 @@ func TestAnnouncedAndNeverCame(t *testing.T) {
 			}
 			marks = append(marks, mark)
 		}
-		if len(marks) != c.least {
-			t.Errorf("%d were let come, want %d", len(marks), c.least)
+		if len(marks) != noCrowd {
+			t.Errorf("%d were let come, want %d", len(marks), noCrowd)
 		}
 		leave()
 		if _, ok := c.announce(t.Context(), reporting); !ok {
 			t.Error("who has left is still waited for")
 		}
-		for range c.least - 1 {
+		for range noCrowd - 1 {
 			c.announce(t.Context(), reporting)
 		}
 		if _, ok := c.announce(t.Context(), reporting); ok {

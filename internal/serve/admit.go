@@ -24,14 +24,6 @@ const (
 // one is refused all the same, but only when it has been read.
 const mostHeld = 10 * time.Second
 
-// visit is what the tap leaves for the interceptors.
-type visit struct {
-	mark  *announced // nil: admission was not asked yet
-	leave context.CancelFunc
-}
-
-type visitKey struct{}
-
 // tap sees the headers of every call before a goroutine is made for it, so what
 // it refuses costs little. It also sets the deadline there: a caller who sends
 // the headers and no message must not hold a goroutine for ever.
@@ -39,7 +31,8 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	if s.open.full(info.FullMethodName) {
 		return nil, s.refuseEarly(ctx, info.FullMethodName, ledger.ErrOverloaded)
 	}
-	if !strings.Contains(strings.TrimPrefix(info.FullMethodName, "/"), "/") {
+	k, unary := kinds[info.FullMethodName]
+	if !unary && !strings.Contains(strings.TrimPrefix(info.FullMethodName, "/"), "/") {
 		// gRPC would refuse it with a text that holds what the caller sent.
 		return nil, s.refuseEarly(ctx, info.FullMethodName, rpc.UnknownMethod(nil, nil))
 	}
@@ -47,26 +40,26 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	if !ok {
 		return nil, s.refuseEarly(ctx, info.FullMethodName, ledger.ErrOverloaded)
 	}
-	k, ok := kinds[info.FullMethodName]
-	if !ok {
+	if !unary {
 		return ctx, nil
 	}
-	limit := callTime
+	limit, left := callTime, time.Duration(0)
 	end, own := ctx.Deadline()
 	if own {
-		limit = mostCallTime
+		limit, left = mostCallTime, time.Until(end)
 	}
-	var mark *announced
-	if !own || time.Until(end) < mostHeld {
-		if mark, ok = s.admission.announce(ctx, k.class); !ok {
+	var p *place
+	if left < mostHeld {
+		if p, ok = s.admission.announce(ctx, k.class); !ok {
 			return nil, s.refuseEarly(ctx, info.FullMethodName, ledger.ErrOverloaded)
 		}
+	} else {
+		p = &place{admission: s.admission}
 	}
-	leave := func() {}
-	if !own || time.Until(end) > limit {
-		ctx, leave = context.WithTimeout(ctx, limit)
+	if !own || left > limit {
+		ctx, p.expire = context.WithTimeout(ctx, limit)
 	}
-	return context.WithValue(ctx, visitKey{}, visit{mark, leave}), nil
+	return context.WithValue(ctx, placeKey{}, p), nil
 }
 
 // refuseEarly refuses a call before the interceptors see it, and counts it in their
@@ -82,9 +75,9 @@ func (s *Server) refuseEarly(ctx context.Context, method string, err error) erro
 // withdraw says that a call that was let come is refused for another reason: it
 // takes nobody's turn.
 func (s *Server) withdraw(ctx context.Context) {
-	if v, ok := ctx.Value(visitKey{}).(visit); ok {
-		s.admission.withdraw(v.mark)
-		v.leave()
+	if p, ok := ctx.Value(placeKey{}).(*place); ok {
+		s.admission.withdraw(p)
+		p.over()
 	}
 }
 
@@ -94,16 +87,15 @@ func (s *Server) admitUnary(ctx context.Context, req any, info *grpc.UnaryServer
 	if !ok {
 		return next(ctx, req)
 	}
-	v := ctx.Value(visitKey{}).(visit)
-	defer v.leave()
+	p := ctx.Value(placeKey{}).(*place)
+	defer p.over()
 	k.class = classOf(k, req)
-	p, err := s.admission.enter(ctx, request{kind: k, was: v.mark})
-	if err != nil {
+	if _, err := s.admission.enter(ctx, request{kind: k, was: p}); err != nil {
 		return nil, err
 	}
 	well := false
 	defer func() { p.end(well) }()
-	resp, err = next(context.WithValue(ctx, placeKey{}, p), req)
+	resp, err = next(ctx, req)
 	well = err == nil
 	return resp, err
 }

@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"container/list"
 	"context"
 	"time"
 )
@@ -11,51 +10,35 @@ import (
 // nothing but headers.
 const comingTime = 20 * time.Millisecond
 
-// coming is the calls that were let come and have not entered yet.
-type coming [classes]list.List // of *announced, oldest first
-
-// announced is a call that was let come.
-type announced struct {
-	ctx   context.Context
-	class class
-	at    time.Time
-	in    *list.Element // of coming; nil: it has entered, or is not waited for any more
-}
-
-func (n *coming) add(ctx context.Context, c class, now time.Time) *announced {
-	m := &announced{ctx: ctx, class: c, at: now}
-	m.in = n[c].PushBack(m)
-	return m
-}
-
-func (n *coming) remove(m *announced) {
-	if m != nil && m.in != nil {
-		n[m.class].Remove(m.in)
-		m.in = nil
+// announce asks, before anything is done for a call, whether it may come; false:
+// it is refused. Who was let come enters with the place that it got.
+func (a *admission) announce(ctx context.Context, c class) (p *place, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	now := time.Now()
+	a.set(now)
+	if !a.room(c, now) {
+		a.refused++
+		return nil, false
 	}
+	p = &place{admission: a, class: c, let: true, caller: ctx, start: now}
+	a.coming[c].add(p)
+	return p, true
 }
 
-// forget lets go of those who have left or are not to be waited for.
-func (n *coming) forget(now time.Time) {
-	for c := range n {
-		var next *list.Element
-		for e := n[c].Front(); e != nil; e = next {
-			next = e.Next()
-			if m := e.Value.(*announced); m.ctx.Err() != nil || now.Sub(m.at) > comingTime {
-				n.remove(m)
-			}
+// withdraw says that a call that was let come does not enter.
+func (a *admission) withdraw(p *place) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p.leave()
+}
+
+// forget lets go of those who came first and have left, or are not to be waited
+// for any more.
+func (a *admission) forget(now time.Time) {
+	for c := range a.coming {
+		for p := a.coming[c].first; p != nil && (p.caller.Err() != nil || now.Sub(p.start) > comingTime); p = a.coming[c].first {
+			p.leave()
 		}
 	}
-}
-
-// as reports whether the call was let come as one that matters no more than one
-// of that class.
-func (m *announced) as(c class) bool { return m != nil && m.class >= c }
-
-// upTo counts those of the class and of the classes before it.
-func (n *coming) upTo(c class) (sum int) {
-	for i := range c + 1 {
-		sum += n[i].Len()
-	}
-	return sum
 }

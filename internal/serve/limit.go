@@ -32,13 +32,14 @@ const (
 // concurrency-limits, but for how it comes to know the unhindered time: from
 // calls that really were unhindered.
 type limit struct {
-	calls  float64
-	most   float64
-	few    int // calls at a time that do not hinder each other
-	paces  []pace
-	window window
-	seen   time.Time // when a call was last unhindered
-	probe  time.Time // when the probe under way ends; zero: there is none
+	calls   float64
+	most    float64
+	few     int // calls at a time that do not hinder each other
+	paces   []pace
+	longest time.Duration // of the unhindered times of all methods, as of the last move
+	window  window
+	seen    time.Time // when a call was last unhindered
+	probe   time.Time // when the probe under way ends; zero: there is none
 }
 
 // pace is how long an unhindered call of one method takes.
@@ -69,14 +70,6 @@ func (l *limit) of(c class) int {
 	return max(1, int(calls*shares[c]))
 }
 
-// pace is the longest unhindered time of any method.
-func (l *limit) pace() (longest time.Duration) {
-	for _, p := range l.paces {
-		longest = max(longest, p.time)
-	}
-	return longest
-}
-
 // learn takes in a call that was carried out well: how long it took, and how
 // many there were at a time.
 func (l *limit) learn(n int, took time.Duration, peak int, at time.Time) {
@@ -95,6 +88,7 @@ func (l *limit) learn(n int, took time.Duration, peak int, at time.Time) {
 	default:
 		p.time += time.Duration((slow - 1) * float64(p.time) / smoothing)
 	}
+	l.longest = max(l.longest, p.time)
 	if l.probe.IsZero() || peak <= l.few { // who began before the probe tells nothing
 		l.window.calls++
 	}
@@ -115,7 +109,10 @@ func (l *limit) move(at time.Time) {
 	if w.calls < windowSize {
 		return
 	}
-	l.window = window{}
+	l.window, l.longest = window{}, 0
+	for _, p := range l.paces {
+		l.longest = max(l.longest, p.time)
+	}
 	if at.Sub(l.seen) > probeEvery {
 		l.probe = at.Add(probeTime)
 		return

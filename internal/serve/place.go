@@ -1,45 +1,47 @@
 package serve
 
 import (
-	"container/list"
 	"context"
 	"time"
 )
 
-// place is a call that is carried out. A call that takes very long does not work
-// but waits, for a store that does not answer or for another change of its
-// customer: it is put aside, and others take its place. So is one that the store
-// has let down.
+// place is a call that was let come, that waits for its turn, or that is carried
+// out. One that takes very long does not work but waits, for a store that does not
+// answer or for another change of its customer: it is put aside, and others take
+// its place. So is one that the store has let down.
 type place struct {
 	admission *admission
+	class     class
 	pace      int
-	start     time.Time
-	peak      int           // calls at a time when it began
-	at        *list.Element // of admission.paced; nil: aside, or not paced
-	aside     bool
-	delayed   bool // it was aside, so its time tells nothing
+	start     time.Time // when it was let come, then when it began
+
+	in            *queue // that it stands in: of the coming, of a line, or of the paced
+	before, after *place
+
+	caller  context.Context // that ends when a call that was let come has left
+	expire  context.CancelFunc
+	let     bool // it was let come, as one of its class
+	patient bool // it would rather wait than be refused
+	until   time.Time
+	turn    chan struct{} // closed when it waits no longer
+	granted bool          // since its turn has come
+
+	peak    int // calls at a time when it began
+	aside   bool
+	delayed bool // it was aside, so its time tells nothing
 }
 
-// begin lets a call begin at once.
-func (a *admission) begin(pace int, now time.Time) *place {
-	a.working++
-	return a.take(pace, now)
-}
-
-// take begins a call that counts already.
-func (a *admission) take(pace int, now time.Time) *place {
-	p := &place{admission: a, pace: pace, start: now, peak: a.working}
-	if pace != unpaced {
-		p.at = a.paced.PushBack(p)
+// begin says that a call that counts as working begins.
+func (p *place) begin(now time.Time) {
+	p.start, p.peak = now, p.admission.working
+	if p.pace != unpaced {
+		p.admission.paced.add(p)
 	}
-	return p
 }
 
 func (a *admission) putAside(p *place) {
-	if p.at != nil {
-		a.paced.Remove(p.at)
-	}
-	p.at, p.aside, p.delayed = nil, true, true
+	p.leave()
+	p.aside, p.delayed = true, true
 	a.working--
 	a.aside++
 	a.grant()
@@ -54,18 +56,26 @@ func (p *place) end(well bool) {
 	case p.aside:
 		a.aside--
 	default:
-		if p.at != nil {
-			a.paced.Remove(p.at)
-		}
+		p.leave()
 		if well && p.pace != unpaced && !p.delayed {
 			a.limit.learn(p.pace, now.Sub(p.start), max(p.peak, a.working), now)
 		} else {
 			a.limit.move(now)
 		}
+		if a.calm() {
+			a.welcome(1)
+		}
 		a.working--
 	}
 	a.set(now)
 	a.grant()
+}
+
+// over ends the time that the call was given.
+func (p *place) over() {
+	if p.expire != nil {
+		p.expire()
+	}
 }
 
 type placeKey struct{}
