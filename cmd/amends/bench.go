@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/makeamends/amends/internal/bench"
+	"github.com/makeamends/amends/internal/config"
 )
 
 // benchParts are the sections in the order in which they are measured.
@@ -66,8 +67,9 @@ a star unless --only names them. Sections:
 	flags.Var(spanValue{&run.Slice}, "turn", "how long a turn takes")
 	flags.IntVar(&run.Callers, "callers", 64, "`CALLERS` of a closed loop, each of whom calls again as soon as it is answered")
 	flags.IntVar(&run.Customers, "customers", 10_000, "`CUSTOMERS` who are known before the first turn")
-	flags.StringVar(&run.Redis, "redis", "", "`URL` of an empty Redis to measure with, redis://HOST:PORT; empty: one that is started for it\n(what is written to one that is named stays there)")
+	flags.StringVar(&run.Redis, "redis", "", "`URL` of an empty Redis to measure with, redis://HOST:PORT; empty: one that is started for it\n(what is written to one that is named stays there;\nAMENDS_REDIS and the file of settings name none)")
 	flags.BoolVar(&run.NotEmpty, "not-empty", false, "measure with a Redis that holds something already")
+	config.ByHand(flags, "redis", "not-empty") // AMENDS_REDIS may be the store of a service in production
 	pictures := flags.String("pictures", "", "`FOLDER` for pictures (SVG): time by load, cost by history and by number of customers")
 	_ = cmd.MarkFlagDirname("pictures")
 	format := addFormat(cmd)
@@ -80,6 +82,9 @@ a star unless --only names them. Sections:
 		}
 		if run.Program, err = os.Executable(); err != nil {
 			return err
+		}
+		if name := config.EnvName("redis"); run.Redis == "" && app.getenv(name) != "" {
+			fmt.Fprintf(app.stderr, "amends: %s is not for bench, which starts a Redis of its own unless --redis names one\n", name)
 		}
 		line := newProgress(app)
 		run.Tell = func(p bench.Progress) { line.say(toldProgress(p)) }
@@ -176,5 +181,6 @@ Bench starts and ends it by itself.`,
 	cmd.Flags().StringVar(&b.Listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen on")
 	cmd.Flags().IntVar(&b.Answer, "answer", 1000, "`BYTES` of an answer")
 	cmd.Flags().StringVar(&b.Redis, "redis", "", "`URL` of the store, of the plain baseline only")
+	config.ByHand(cmd.Flags(), "redis")
 	return cmd
 }

@@ -138,8 +138,21 @@ func TestBenchRefusesWhatItCannotDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	command{}.fails(t, exitUsage, []string{"--not-empty"}, "bench", "--redis", store.URL())
+	// What names the store of a service, here one that nobody answers for, is not the store of a measurement.
+	file := written(t, "redis: redis://127.0.0.1:1\nserve:\n  redis: redis://127.0.0.1:1\n")
+	store.Client().Del(t.Context(), "a")
 	before := children(t)
 	t.Setenv("PATH", t.TempDir())
+	for _, env := range []map[string]string{{"AMENDS_REDIS": store.URL()}, {"AMENDS_CONFIG": file}, {"AMENDS_REDIS": store.URL(), "AMENDS_NOT_EMPTY": "true"}} {
+		o := command{env: env}.fails(t, exitUsage, []string{"apt-get install redis-server"}, "bench", "--only", "calls")
+		if env["AMENDS_REDIS"] != "" && !strings.Contains(o.stderr, "AMENDS_REDIS is not for bench") {
+			t.Errorf("it says %s", o.stderr)
+		}
+	}
+	if n := store.Client().DBSize(t.Context()).Val(); n != 0 {
+		t.Errorf("%d keys were written to the store of a service", n)
+	}
+	command{}.fails(t, exitUsage, []string{`"redis" is taken from the command line alone`}, "bench", "--config", written(t, "bench:\n  redis: redis://127.0.0.1:1\n"))
 	command{}.fails(t, exitUsage, []string{"apt-get install redis-server", "--redis"}, "bench", "--only", "calls")
 	noMoreChildren(t, before)
 }

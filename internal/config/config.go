@@ -8,7 +8,8 @@
 //	serve:
 //	  redis: redis://127.0.0.1:6379
 //
-// Strength: command line, environment, the command's section, the top of the file, the default.
+// Strength: command line, environment, the command's section, the top of the file, the default. A flag that was given to [ByHand] is set by
+// the command line alone.
 package config
 
 import (
@@ -79,10 +80,25 @@ func filePath(cmd *cobra.Command, getenv func(string) string) string {
 	return getenv(EnvName(FileFlag))
 }
 
-// settable leaves out the flags that ask for something other than the command's own work.
+// byHand is an annotation of flags.
+const byHand = "amends_by_hand"
+
+// ByHand has these flags be set by the command line alone: what is set for the service must not reach a command that would do harm with it.
+func ByHand(flags *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		_ = flags.SetAnnotation(name, byHand, nil) // fails only for a name that is no flag
+	}
+}
+
+func isByHand(flag *pflag.Flag) bool {
+	_, is := flag.Annotations[byHand]
+	return is
+}
+
+// settable leaves out the flags that ask for something other than the command's own work, and those for the command line alone.
 func settable(flag *pflag.Flag) bool {
 	asks := flag.Value.Type() == "bool" && (flag.Name == "help" || flag.Name == "version")
-	return flag.Name != FileFlag && !asks
+	return flag.Name != FileFlag && !asks && !isByHand(flag)
 }
 
 func fromEnvironment(flags *pflag.FlagSet, name, value string) error {
