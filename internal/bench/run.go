@@ -285,7 +285,8 @@ func (r *Run) makeKnown(ctx context.Context, from, n int) error {
 	batches := (n*goodTimes + batchSize - 1) / batchSize
 	err := r.inParallel(ctx, batches, func(ctx context.Context, i int) error {
 		r.say("making customers known to the service", i, batches)
-		body := r.work.batch(batchSize, func(at int) string { return r.work.customer(from + (i*batchSize+at)%n) })
+		size := min(batchSize, n*goodTimes-i*batchSize)
+		body := r.work.batch(size, func(at int) string { return r.work.customer(from + (i*batchSize+at)%n) })
 		_, err := r.service.invoke(ctx, recoveryv1.RecoveryService_RecordInteractions_FullMethodName, body)
 		return err
 	})
