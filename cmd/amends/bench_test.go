@@ -93,6 +93,29 @@ func TestBenchHistory(t *testing.T) {
 	}
 }
 
+// Each round begins with another one of what is compared.
+func TestBenchTakesTurns(t *testing.T) {
+	redistest.Server(t)
+	t.Setenv(programVariable, "1")
+	for _, part := range []bench.Part{bench.Bulk, bench.Start, bench.History} {
+		t.Run(part.Name, func(t *testing.T) {
+			first := map[int]string{} // of the turns of a round
+			run := &bench.Run{Program: os.Args[0], Rounds: 2, Slice: 100 * time.Millisecond, Callers: 2, Customers: 10, Tell: func(p bench.Progress) {
+				isTurn := strings.HasPrefix(p.What, "one failure more") || p.Of == 2 && !strings.HasPrefix(p.What, "making")
+				if first[p.Step] == "" && isTurn {
+					first[p.Step] = p.What
+				}
+			}}
+			if _, err := run.Measure(t.Context(), "test", []bench.Part{part}); err != nil {
+				t.Fatal(err)
+			}
+			if first[1] == "" || first[2] == "" || first[1] == first[2] {
+				t.Errorf("the rounds begin with %v", first)
+			}
+		})
+	}
+}
+
 // children are the processes that this one has started and that still run, by
 // their ids.
 func children(t *testing.T) (found []string) {

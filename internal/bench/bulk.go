@@ -57,7 +57,8 @@ func bulk(ctx context.Context, r *Run) (Section, error) {
 	all := make([]samples, len(ways))
 	for round := range r.Rounds {
 		complete := make([]sample, len(ways))
-		for i, way := range ways {
+		for i := range inRound(round, len(ways)) {
+			way := ways[i]
 			r.say(way.about, round+1, r.Rounds)
 			sample, err := r.take(ctx, r.service.target, way.turn)
 			if err != nil {

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 )
@@ -37,8 +38,19 @@ func calls(ctx context.Context, r *Run) (Section, error) {
 	return s, r.openLoops(ctx, &s, all[r.service.target].together().rate())
 }
 
-// inTurns gives every target its turn in each round. Each round begins with
+// inRound gives the indices of n in the order of one round. Each round begins with
 // another one, so that what comes after what does not matter.
+func inRound(round, n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range n {
+			if !yield((round + i) % n) {
+				return
+			}
+		}
+	}
+}
+
+// inTurns gives every target its turn in each round.
 func (r *Run) inTurns(ctx context.Context, what string, turn func(*target) *outcome) (map[*target]samples, error) {
 	targets := []*target{r.echo, r.plain, r.service.target}
 	all := map[*target]samples{}
@@ -48,8 +60,8 @@ func (r *Run) inTurns(ctx context.Context, what string, turn func(*target) *outc
 	}
 	for round := range r.Rounds {
 		of := map[*target]sample{}
-		for i := range targets {
-			t := targets[(round+i)%len(targets)]
+		for i := range inRound(round, len(targets)) {
+			t := targets[i]
 			r.say(what+", "+t.name, round+1, r.Rounds)
 			s, err := r.take(ctx, t, func() *outcome { return turn(t) })
 			if err != nil {

@@ -60,8 +60,8 @@ func onCluster(ctx context.Context, r *Run) (s Section, err error) {
 		}
 	}
 	for round := range r.Rounds {
-		for i := range setups {
-			of := setups[(round+i)%len(setups)]
+		for i := range inRound(round, len(setups)) {
+			of := setups[i]
 			r.say("reports, "+of.about, round+1, r.Rounds)
 			if err := r.turn(ctx, of); err != nil {
 				r.clusterFigures(&s, setups)

@@ -135,8 +135,8 @@ func (r *Run) meet(ctx context.Context, crowds []*crowd, of ...int) error {
 		r.report(ctx, c, c.draw(r.Customers/10))
 	}
 	for turn := range turns {
-		for i := range crowds {
-			c := crowds[(turn+i)%len(crowds)]
+		for i := range inRound(turn, len(crowds)) {
+			c := crowds[i]
 			customers := c.draw(calls)
 			for _, kind := range of {
 				r.say(fmt.Sprintf("reports among %s customers, %s", c.about, kinds[kind].about), turn/turnsOfRound+1, r.Rounds)

@@ -91,8 +91,9 @@ func (r *Run) byLength(ctx context.Context, s *Section) error {
 	const calls = 100 // a turn
 	all := make([]samples, len(of))
 	for round := range max(r.Rounds, 5) {
-		for i, l := range of {
-			r.say("one failure more", round+1, r.Rounds)
+		for i := range inRound(round, len(of)) {
+			l := of[i]
+			r.say(fmt.Sprintf("one failure more after %d", l.failures), round+1, max(r.Rounds, 5))
 			sample, err := r.take(ctx, r.service.target, func() *outcome {
 				return r.counted(ctx, r.service.target, calls, func(n int) []byte { return r.work.report(name(l.failures, (round*calls+n)%l.customers)) })
 			})

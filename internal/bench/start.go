@@ -26,8 +26,10 @@ func start(ctx context.Context, r *Run) (Section, error) {
 	took := map[string][]float64{}
 	var idle []float64
 	var err error
+	stores := [][2]string{{"embedded", "embedded"}, {"redis", r.store.url}}
 	for round := range r.Rounds {
-		for _, of := range [][2]string{{"embedded", "embedded"}, {"redis", r.store.url}} {
+		for i := range inRound(round, len(stores)) {
+			of := stores[i]
 			r.say("starting with "+of[0], round+1, r.Rounds)
 			var lasted time.Duration
 			var rss int64
