@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"runtime"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -11,21 +12,22 @@ import (
 // returns when all are done. What they ask of Redis travels together: a pipeline
 // leaves when each of them waits for an answer, has ended, or has fallen behind.
 //
-// They take turns with the processor, so that many in bulk do not all stand in
-// line for it before other calls. Whoever has to wait for anything else must say so by
-// [FallBehind].
+// They take turns with the processor, and all who travel in the process leave half of
+// the processors to others, so that many in bulk do not stand in line before other
+// calls. Whoever has to wait for anything but Redis and its turn must say so by
+// [FallBehind]: others wait meanwhile.
 func (l *Ledger) Together(ctx context.Context, n int, do func(ctx context.Context, i int)) {
 	if n == 1 {
 		do(ctx, 0)
 		return
 	}
-	c := &convoy{ctx: ctx, client: l.client, members: n, next: newTrip()}
+	c := &convoy{ctx: ctx, client: l.client, processors: l.bulk, members: n, next: newTrip()}
 	var all sync.WaitGroup
 	all.Add(n)
 	for i := range n {
 		l.crew.do(func() {
 			defer all.Done()
-			c.turn.Lock()
+			c.begin()
 			m := &member{convoy: c}
 			defer m.leave()
 			do(context.WithValue(ctx, memberKey{}, m), i)
@@ -48,6 +50,8 @@ type convoy struct {
 	ctx    context.Context // of its pipelines
 	client redis.UniversalClient
 	turn   sync.Mutex // held by the one member that uses the processor
+	// processors holds a token for each that members of any convoy use just now.
+	processors chan struct{}
 
 	mu      sync.Mutex
 	members int // who have neither ended nor fallen behind
@@ -61,6 +65,24 @@ type trip struct {
 }
 
 func newTrip() *trip { return &trip{back: make(chan struct{})} }
+
+// forConvoys makes the room for as many processors as convoys may use. One that is
+// free looks for what comes from the network; while none is, that waits for some ten
+// milliseconds, each time.
+func forConvoys() chan struct{} { return make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)) }
+
+// begin waits for the turn of a member, and lets everybody go first who is ready.
+func (c *convoy) begin() {
+	c.turn.Lock()
+	c.processors <- struct{}{}
+	runtime.Gosched()
+}
+
+// rest ends the turn.
+func (c *convoy) rest() {
+	<-c.processors
+	c.turn.Unlock()
+}
 
 // member is one of a convoy. It is used by one goroutine.
 type member struct {
@@ -83,7 +105,7 @@ func (m *member) leave() {
 		go t.travel(c)
 	}
 	c.mu.Unlock()
-	c.turn.Unlock()
+	c.rest()
 }
 
 // send adds a command to the next pipeline, and returns when it is answered.
@@ -94,8 +116,8 @@ func (m *member) send(command redis.Cmder) {
 	t.commands = append(t.commands, command)
 	last := c.complete() != nil
 	c.mu.Unlock()
-	c.turn.Unlock()
-	defer c.turn.Lock()
+	c.rest()
+	defer c.begin()
 	if last {
 		t.travel(c)
 	} else {

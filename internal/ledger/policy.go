@@ -43,6 +43,7 @@ func (l *Ledger) Policies(ctx context.Context) (versions []string, err error) {
 
 // persist repeats an operation that may be repeated while the store is not available.
 func (l *Ledger) persist(ctx context.Context, operation func(context.Context) error) error {
+	FallBehind(ctx)
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	for p := (patience{}); ; {
