@@ -17,8 +17,8 @@ import (
 )
 
 // Bulk is what comes in many at a time.
-var Bulk = Part{Name: "bulk", About: "events a second in batches and streams, beside calls one by one",
-	Lasts: func(r *Run) time.Duration { return time.Duration(6*r.Rounds) * r.Slice }, Run: bulk}
+var Bulk = Part{Name: "bulk", About: "events a second in batches and streams, and how long calls one by one take beside them",
+	Lasts: func(r *Run) time.Duration { return time.Duration(11*r.Rounds) * r.Slice }, Run: bulk}
 
 var (
 	aimBatch  = Aim{Least: 5}
@@ -43,13 +43,11 @@ func bulk(ctx context.Context, r *Run) (Section, error) {
 			return closed(ctx, r.Callers, r.Slice, r.reporting(r.service.target))
 		}},
 		{"ingest.failures", fmt.Sprintf("Ingest of failures, %d streams", streams), func() *outcome {
-			return r.stream(ctx, func() []byte {
-				return bytesOf(recoveryv1.IngestRequest_builder{Failure: r.work.failure(r.work.fresh())}.Build())
-			})
+			return r.stream(ctx, r.Slice, r.nextFailure)
 		}},
-		{"batches", fmt.Sprintf("RecordInteractions, %d callers with batches of %d", streams, batchSize), func() *outcome { return r.batches(ctx) }},
+		{"batches", fmt.Sprintf("RecordInteractions, %d callers with batches of %d", streams, batchSize), func() *outcome { return r.batches(ctx, r.Slice) }},
 		{"ingest.positives", fmt.Sprintf("Ingest of good experiences, %d streams", streams), func() *outcome {
-			return r.stream(ctx, func() []byte {
+			return r.stream(ctx, r.Slice, func() []byte {
 				return bytesOf(recoveryv1.IngestRequest_builder{Interaction: r.work.praise(r.work.known())}.Build())
 			})
 		}},
@@ -72,7 +70,7 @@ func bulk(ctx context.Context, r *Run) (Section, error) {
 		}
 	}
 	r.bulkFigures(&s, all, func(i int) (string, string) { return ways[i].name, ways[i].about })
-	return s, nil
+	return s, r.beside(ctx, &s)
 }
 
 // bulkFigures compares the ways with the first of them.
@@ -102,8 +100,8 @@ func (r *Run) bulkFigures(s *Section, all []samples, way func(int) (name, about 
 }
 
 // batches keeps some callers busy with full batches.
-func (r *Run) batches(ctx context.Context) *outcome {
-	all := closed(ctx, streams, r.Slice, func(ctx context.Context) (int, error) {
+func (r *Run) batches(ctx context.Context, lasts time.Duration) *outcome {
+	all := closed(ctx, streams, lasts, func(ctx context.Context) (int, error) {
 		body := r.work.batch(batchSize, func(int) string { return r.work.known() })
 		var answer []byte
 		err := r.service.conn().Invoke(ctx, recoveryv1.RecoveryService_RecordInteractions_FullMethodName, body, &answer, grpc.ForceCodecV2(wire{}))
@@ -125,8 +123,13 @@ func (r *Run) batches(ctx context.Context) *outcome {
 	return all
 }
 
+// nextFailure is an item of Ingest.
+func (r *Run) nextFailure() []byte {
+	return bytesOf(recoveryv1.IngestRequest_builder{Failure: r.work.failure(r.work.fresh())}.Build())
+}
+
 // stream sends what it is given over streams of Ingest, as fast as they take it.
-func (r *Run) stream(ctx context.Context, next func() []byte) *outcome {
+func (r *Run) stream(ctx context.Context, lasts time.Duration, next func() []byte) *outcome {
 	all, begin := newOutcome(), time.Now()
 	var done atomic.Int64
 	var fault error
@@ -134,7 +137,7 @@ func (r *Run) stream(ctx context.Context, next func() []byte) *outcome {
 	var wait sync.WaitGroup
 	for range streams {
 		wait.Go(func() {
-			n, err := r.oneStream(ctx, begin.Add(r.Slice), next)
+			n, err := r.oneStream(ctx, begin.Add(lasts), next)
 			done.Add(n)
 			if err != nil {
 				mu.Lock()

@@ -1,0 +1,104 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// besideRate is how many reports a second are made beside a load: few, so that they
+// wait for the load and not for each other.
+const besideRate = 200
+
+// mostAgain is how often a turn is repeated whose load has met a fault, such as a
+// store that took too long on a machine with other work.
+const mostAgain = 3
+
+// loading is something that keeps the service busy for a time.
+type loading struct {
+	name, about string
+	run         func(ctx context.Context, lasts time.Duration) *outcome // nil: nothing
+}
+
+// loads are what reports are made beside.
+func (r *Run) loads() []loading {
+	return []loading{
+		{"alone", "nothing", nil},
+		{"unary", fmt.Sprintf("ReportFailure, %d callers", r.Callers), func(ctx context.Context, lasts time.Duration) *outcome {
+			return closed(ctx, r.Callers, lasts, r.reporting(r.service.target))
+		}},
+		{"ingest", fmt.Sprintf("Ingest of failures, %d streams", streams), func(ctx context.Context, lasts time.Duration) *outcome {
+			return r.stream(ctx, lasts, r.nextFailure)
+		}},
+		{"batches", fmt.Sprintf("RecordInteractions, %d callers with batches of %d", streams, batchSize), r.batches},
+	}
+}
+
+// beside measures how long reports take that are made now and then while the service
+// is kept busy, in turns.
+func (r *Run) beside(ctx context.Context, s *Section) error {
+	loads := r.loads()
+	found, meanwhile := make([]samples, len(loads)), make([][]float64, len(loads))
+	for round := range r.Rounds {
+		for i := range loads {
+			n := (round + i) % len(loads)
+			r.say("reports beside "+loads[n].about, round+1, r.Rounds)
+			sample, rate, err := r.besideOne(ctx, loads[n])
+			for again := 0; err != nil && ctx.Err() == nil && again < mostAgain; again++ {
+				sample, rate, err = r.besideOne(ctx, loads[n])
+			}
+			if err != nil {
+				return fmt.Errorf("reports beside %s: %w", loads[n].about, err)
+			}
+			found[n], meanwhile[n] = append(found[n], sample), append(meanwhile[n], rate)
+		}
+	}
+	besideFigures(s, loads, found, meanwhile)
+	return nil
+}
+
+// besideOne is one turn of reports; it gives how many events a second the load came
+// to.
+func (r *Run) besideOne(ctx context.Context, l loading) (s sample, rate float64, err error) {
+	s, err = r.take(ctx, r.service.target, func() *outcome {
+		done := make(chan *outcome, 1)
+		if l.run == nil {
+			done <- newOutcome()
+		} else {
+			lead := r.Slice / 5 // until the load has begun
+			go func() { done <- l.run(ctx, r.Slice+lead) }()
+			time.Sleep(lead)
+		}
+		o := open(ctx, besideRate, r.Slice, r.reporting(r.service.target))
+		load := <-done
+		if l.run != nil {
+			rate = load.rate()
+		}
+		if load.failed > 0 {
+			o.fault, o.done = load.fault, 0
+		}
+		return o
+	})
+	return s, rate, err
+}
+
+func besideFigures(s *Section, loads []loading, found []samples, meanwhile [][]float64) {
+	t := Table{Title: fmt.Sprintf("Open loop of %d reports a second beside something else", besideRate),
+		Columns: []string{"beside", "events/s meanwhile", "reports/s", "p50 ms", "p90", "p99", "p99.9", "max", "refused"}}
+	p99 := make([]Figure, len(loads))
+	for i, l := range loads {
+		name := "beside." + l.name
+		p50 := found[i].each(name+".p50", "time of a report (p50), beside "+l.about, "ms", func(s sample) float64 { return s.quantile(50) })
+		p99[i] = found[i].each(name+".p99", "time of a report (p99), beside "+l.about, "ms", func(s sample) float64 { return s.quantile(99) })
+		s.Figures = append(s.Figures, tabled(p50, p99[i])...)
+		sum := found[i].together()
+		events := "-"
+		if l.run != nil {
+			events = Number(Median(meanwhile[i]))
+			s.Ratios = append(s.Ratios, NewRatio(name, "time of a report (p99), beside "+l.about+" : beside nothing", p99[i], p99[0], Aim{}))
+		}
+		t.Rows = append(t.Rows, append([]string{l.about, events, Number(sum.rate())}, percentiles(sum)...))
+	}
+	s.Tables = append(s.Tables, t)
+	s.Notes = append(s.Notes, "Beside a load that takes all it can get, the callers of the load take their part of the processors too, so reports wait for those as well: compare with the reports beside other reports.")
+}
