@@ -136,9 +136,7 @@ func encodeTombstone(c recovery.Customer, erased []erasedDay) ([]byte, error) {
 	return written(&state{customer: c, erased: erased}, tombstoneFields)
 }
 
-// decodeTombstone gives the stranger who begins with what remains.
-func decodeTombstone(text string) (state, error) { return read(text, tombstoneFields) }
-
+// tombstoneFields are those of a stranger who begins with what remains.
 func tombstoneFields(r *record, s *state) {
 	number(r, 1, &s.customer.Cases)
 	number(r, 2, &s.customer.Orders)

@@ -47,11 +47,13 @@ type change struct {
 	answers [][]byte // one for each fresh request
 }
 
-// change turns a judgement on what was loaded into what is to be written.
+// change turns a judgement on what was loaded into what is to be written. What was
+// loaded is used up.
 func (u *update) change(at *loaded, j Judgement) (*change, error) {
 	now := u.ledger.opts.Now()
 	today := day(now)
-	next := state{tenant: at.state.tenant, erased: stillErased(at.state.erased, today), customer: j.Customer}
+	next, was, closed := &at.state, at.state.customer.Open, at.state.closed
+	next.erased, next.customer = stillErased(next.erased, today), j.Customer
 	u.sign(next.customer.Open)
 	u.sign(next.customer.Closed)
 	if u.write.Tenant != "" {
@@ -65,7 +67,7 @@ func (u *update) change(at *loaded, j Judgement) (*change, error) {
 
 		answers: j.Answers,
 	}
-	hadCases := len(at.state.customer.Open) > 0
+	hadCases := len(was) > 0
 	switch hasCases := len(j.Customer.Open) > 0; {
 	case !hasCases:
 		c.lifetime = lifetimeMS
@@ -82,16 +84,16 @@ func (u *update) change(at *loaded, j Judgement) (*change, error) {
 	if err := u.answers(c, j); err != nil {
 		return nil, err
 	}
-	if err := c.file(&next, at.state.closed); err != nil {
+	if err := c.file(next, closed); err != nil {
 		return nil, err
 	}
-	next.seen = c.remember(at.state.seen, today, u.hashes())
-	if err := c.encode(&next); err != nil {
+	next.seen = c.remember(next.seen, today, u.hashes())
+	if err := c.encode(next); err != nil {
 		return nil, err
 	}
 	c.open = u.names.open(next.tenant)
-	c.list(u.write, at.state.customer.Open, j.Customer)
-	return c, c.stream(origin{u.write.Key, next.tenant, now, u.write.TraceParent}, &next)
+	c.list(u.write, was, j.Customer)
+	return c, c.stream(origin{u.write.Key, next.tenant, now, u.write.TraceParent}, next)
 }
 
 // encode makes the state that is to be written.
@@ -199,25 +201,29 @@ func (c *change) head() []any {
 		len(c.pairs) / 2, len(c.drops), len(c.lists), len(c.listed) / 2, len(c.unlisted), guess}
 }
 
-// send runs the script and gives what stands after it: the version and, when a
-// guess was wrong, the customer.
-func (l *Ledger) send(ctx context.Context, n names, c *change) (loaded, error) {
+// send runs the script. It gives what stands instead of the change: the version and,
+// when a guess was wrong, the customer; nil when the change was made.
+func (l *Ledger) send(ctx context.Context, n names, c *change) (*loaded, error) {
 	keys := append(make([]string, 0, 4), n.customer, n.due, n.events)
 	if len(c.listed)+len(c.unlisted) > 0 {
 		keys = append(keys, c.open)
 	}
 	reply, err := l.sendAndWait(ctx, keys, c.head(), c.pairs, c.drops, c.lists, c.listed, c.unlisted, c.events)
 	if values, ok := reply.([]any); ok && len(values) >= 3 {
-		return l.meet(n, values)
+		at, err := l.meet(n, values)
+		return &at, err
 	}
 	if err != nil {
-		return loaded{}, err
+		return nil, err
 	}
-	token, ok := reply.(string)
-	if !ok {
-		return loaded{}, fmt.Errorf("commit.lua answered %T", reply)
+	switch token, ok := reply.(string); {
+	case !ok:
+		return nil, fmt.Errorf("commit.lua answered %T", reply)
+	case token != c.to:
+		return &loaded{token: token}, nil
+	default:
+		return nil, nil
 	}
-	return loaded{token: token}, nil
 }
 
 // score of the due index: whole milliseconds, rounded up, so that nobody looks

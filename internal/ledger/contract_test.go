@@ -309,8 +309,8 @@ func sentAgain(t *testing.T, open opener) {
 		}
 		send := func() {
 			t.Helper()
-			if stands, err := l.send(t.Context(), n, c); err != nil || stands.token != c.to {
-				t.Errorf("version %q stands, want %q; %v", stands.token, c.to, err)
+			if stands, err := l.send(t.Context(), n, c); err != nil || stands != nil {
+				t.Errorf("%v stands, want version %q; %v", stands, c.to, err)
 			}
 		}
 		send()

@@ -160,9 +160,9 @@ func (l *Ledger) meet(n names, values []any) (at loaded, err error) {
 func (at *loaded) decode(name, body string) (err error) {
 	switch {
 	case at.token != "":
-		at.state, err = decodeState(body)
+		err = readInto(&at.state, body, stateFields)
 	case at.tomb != "":
-		at.state, err = decodeTombstone(at.tomb)
+		err = readInto(&at.state, at.tomb, tombstoneFields)
 	}
 	if err != nil {
 		return damaged(name, err)

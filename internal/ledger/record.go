@@ -46,9 +46,15 @@ func writtenText[T any](value *T, fields func(*record, *T)) (string, error) {
 
 // read gives the value of a record. Fields that a newer binary wrote are skipped.
 func read[T any](text string, fields func(*record, *T)) (value T, err error) {
+	err = readInto(&value, text, fields)
+	return value, err
+}
+
+// readInto takes a record in.
+func readInto[T any](value *T, text string, fields func(*record, *T)) error {
 	r := record{reading: true, text: text, in: []byte(text), end: len(text)}
-	readFields(&r, &value, fields)
-	return value, r.err
+	readFields(&r, value, fields)
+	return r.err
 }
 
 // readFields reads a message to its end. Fields come in the order of the list, so

@@ -282,14 +282,14 @@ func (u *update) commit(ctx context.Context, c *change) (stands *loaded, err err
 	if err := ctx.Err(); err != nil {
 		return nil, err // nothing was sent
 	}
-	at, err := u.ledger.send(ctx, u.names, c)
+	stands, err = u.ledger.send(ctx, u.names, c)
 	if err != nil {
 		u.ledger.cache.drop(u.write.Key)
 		u.unknown = u.unknown || uncertain(err)
 		return nil, err
 	}
-	if at.token != c.to {
-		return &at, errConflict
+	if stands != nil {
+		return stands, errConflict
 	}
 	u.ledger.cache.put(u.write.Key, c.to, c.body)
 	u.done = true

@@ -51,12 +51,12 @@ func (o *orderly) Update(ctx context.Context, w ledger.Write, judge ledger.Judge
 		conflicts++
 		last.before(c)
 		j, err := judge(c, fresh)
-		last.after = j.Customer
+		last.open, last.closed = j.Customer.Open, j.Customer.Closed
 		return j, err
 	})
 	spans.Changed(ctx, w.Key, max(conflicts, 0))
 	if slices.ContainsFunc(results, carriedOut) {
-		spans.Missed(ctx, o.tracer, w.Key, last.after, o.Now())
+		spans.Missed(ctx, o.tracer, w.Key, o.Now(), last.open, last.closed)
 		o.tally.count(ctx, &last)
 	}
 	return results, err

@@ -17,11 +17,11 @@ type tally struct {
 	now     func() time.Time
 }
 
-// change is one change of a customer: the cases as they were loaded, and the
-// customer as it was judged last.
+// change is what one change of a customer does to cases: as they were loaded, and as
+// they were judged last.
 type change struct {
-	was   []recovery.Case
-	after recovery.Customer
+	was          []recovery.Case
+	open, closed []recovery.Case
 }
 
 // before remembers what a judge is given.
@@ -34,7 +34,7 @@ func (c *change) before(given recovery.Customer) {
 
 // count counts a change that was committed.
 func (t *tally) count(ctx context.Context, c *change) {
-	for _, list := range [][]recovery.Case{c.after.Open, c.after.Closed} {
+	for _, list := range [][]recovery.Case{c.open, c.closed} {
 		for i := range list {
 			if k := &list[i]; len(k.Fresh) > 0 {
 				t.kase(ctx, earlier(c.was, k.Number), k)

@@ -16,11 +16,11 @@ import (
 // change of a customer has found broken. Each links to the call that made the
 // promise: the report, the step, or the sweep that promised anew what had been
 // broken before.
-func Missed(ctx context.Context, tracer trace.Tracer, key ledger.Key, c recovery.Customer, now time.Time) {
+func Missed(ctx context.Context, tracer trace.Tracer, key ledger.Key, now time.Time, changed ...[]recovery.Case) {
 	if !trace.SpanFromContext(ctx).IsRecording() {
 		return
 	}
-	for _, list := range [][]recovery.Case{c.Open, c.Closed} {
+	for _, list := range changed {
 		for i := range list {
 			for _, t := range list[i].Fresh {
 				if t.Change == recovery.ChangeMissed {
