@@ -9,8 +9,8 @@ import (
 
 // The codec turns the values of package recovery into stored records and back.
 // Every exported field goes both ways (a test walks the types to see to it),
-// except those that describe one change only: Customer.Closed, Case.Fresh and
-// Deadline.Fresh.
+// except those that describe one change only: Customer.Closed, Case.Fresh,
+// Case.Reported and Deadline.Fresh.
 // Empty lists come back nil, times in UTC. Fields that a newer binary wrote are
 // skipped.
 

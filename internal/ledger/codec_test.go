@@ -16,7 +16,7 @@ import (
 )
 
 // notKept are the fields that describe one change only.
-var notKept = map[string]bool{"Customer.Closed": true, "Case.Fresh": true, "Deadline.Fresh": true}
+var notKept = map[string]bool{"Customer.Closed": true, "Case.Fresh": true, "Case.Reported": true, "Deadline.Fresh": true}
 
 func drawSeen(t *rapid.T) seenDay {
 	return seenDay{rapid.Int32().Draw(t, "day"), rapid.SliceOfN(rapid.Byte(), 0, 9).Draw(t, "hashes"), rapid.Int32().Draw(t, "lists")}

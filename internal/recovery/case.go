@@ -35,6 +35,7 @@ type Case struct {
 	Deadlines      []Deadline
 	History        []Transition // newest last, at most [MostHistory]
 	Fresh          []Transition // those of this very change, for the event stream; not kept
+	Reported       []KindSet    // kinds of the failures that this very change has reported, in order; not kept
 }
 
 // What a case keeps at most; older entries give way.

@@ -185,6 +185,7 @@ func (k *Case) take(p *Policy, e Event, now time.Time) {
 		k.release(p, now) // there is more to answer than what we wait for
 	}
 	k.Accounts = appendBounded(k.Accounts, e.Failure, MostAccounts)
+	k.Reported = append(k.Reported[:len(k.Reported):len(k.Reported)], e.Kinds)
 	if k.voiced() && k.VoicedAt.IsZero() {
 		k.VoicedAt = now
 	}

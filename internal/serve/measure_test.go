@@ -265,3 +265,30 @@ func TestStreamsAreLogged(t *testing.T) {
 		t.Errorf("the log names the customer:\n%s", s.log)
 	}
 }
+
+// TestKindsOfManyAccounts: of more accounts of one case than it keeps, told in one
+// change, each counts with its own kinds.
+func TestKindsOfManyAccounts(t *testing.T) {
+	store := redistest.Server(t)
+	r := start(t, serve.Config{Redis: store.URL(), OpsListen: "127.0.0.1:0", Sweep: time.Hour})
+	const late, rude = 30, 28
+	var items []*recoveryv1.IngestRequest
+	for n := range late + rude {
+		e := event(fmt.Sprint("account-", n), "c")
+		e.SetOrderId("one")
+		e.SetKinds([]recoveryv1.FailureKind{recoveryv1.FailureKind_FAILURE_KIND_LATE})
+		if n >= late {
+			e.SetKinds([]recoveryv1.FailureKind{recoveryv1.FailureKind_FAILURE_KIND_RUDE})
+		}
+		items = append(items, recoveryv1.IngestRequest_builder{Failure: e}.Build())
+	}
+	before := r.figures(t)
+	store.Pause() // what comes meanwhile is told in one change
+	time.AfterFunc(100*time.Millisecond, store.Resume)
+	if err := ingest(t.Context(), r.recovery, items, ignored); err != nil {
+		t.Fatal(err)
+	}
+	r.counted(t, before, map[string]float64{
+		`decision_kinds_total{kind="LATE"}`: late, `decision_kinds_total{kind="RUDE"}`: rude,
+	}, "amends_decision_kinds_total")
+}

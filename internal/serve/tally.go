@@ -55,13 +55,11 @@ func earlier(was []recovery.Case, number int64) *recovery.Case {
 
 // kase counts what has happened to one case.
 func (t *tally) kase(ctx context.Context, was, k *recovery.Case) {
-	reports := k.Accounts[max(0, len(k.Accounts)-reported(k)):]
 	for _, happened := range k.Fresh {
 		t.metrics.Happened(transitionName(happened.Change))
 		switch happened.Change {
 		case recovery.ChangeOpened, recovery.ChangeJoined:
-			t.decision(ctx, k, &reports[0])
-			reports = reports[min(1, len(reports)-1):]
+			t.decision(ctx, k)
 		case recovery.ChangeMissed:
 			t.metrics.DeadlineMissed(happened.Milestone.String())
 			t.metrics.Recorded(t.now().Sub(happened.At))
@@ -73,26 +71,18 @@ func (t *tally) kase(ctx context.Context, was, k *recovery.Case) {
 			t.offer(k, happened.Offer)
 		}
 	}
+	for _, kinds := range k.Reported {
+		for kind := range kinds.All() {
+			t.metrics.DecidedKind(kind.String())
+		}
+	}
 	t.deadlines(ctx, was, k)
 	t.proposed(was, k)
 }
 
-// reported is how many failures one change has reported: more than one in bulk.
-func reported(k *recovery.Case) (n int) {
-	for _, t := range k.Fresh {
-		if t.Change == recovery.ChangeOpened || t.Change == recovery.ChangeJoined {
-			n++
-		}
-	}
-	return n
-}
-
 // decision counts a report, by the case as the change has left it.
-func (t *tally) decision(ctx context.Context, k *recovery.Case, report *recovery.Failure) {
+func (t *tally) decision(ctx context.Context, k *recovery.Case) {
 	t.metrics.Decided(ctx, k.Assessment.Risk.Band.String(), k.Newest(recovery.FirstResponse).BoundBy.String(), k.Assessment.Risk.Ignored)
-	for kind := range report.Kinds.All() {
-		t.metrics.DecidedKind(kind.String())
-	}
 }
 
 // offer counts an offer that has come to another state.
