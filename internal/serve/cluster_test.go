@@ -82,12 +82,14 @@ func commits(t *testing.T, c *redistest.ClusterInstance) []int {
 
 // slotsMove moves slots between two masters and then to a shard that is added,
 // which knows no script yet, under calls that nobody repeats: none fails, and
-// each has its effect once, as have the events.
+// each has its effect once, as have the events. A bulk load goes on all the while: of
+// its items, too, each counts once.
 func slotsMove(t *testing.T, binary string, replicas int) {
 	c := redistest.ClusterOf(t, redisproc.ClusterConfig{Masters: 3, Replicas: replicas, KeyPause: 2 * time.Millisecond})
 	s := onCluster(t, binary, c, replicas)
 	customers := s.place(t, c, 300)
 	l := s.beginLoad(t)
+	f := beginFlood(t, s.recovery)
 	masters := c.Masters()
 	c.MoveSlots(masters[0], masters[1], 800)
 	added := c.AddShard()
@@ -95,6 +97,7 @@ func slotsMove(t *testing.T, binary string, replicas int) {
 		c.MoveSlots(m, added, 500)
 	}
 	s.bucketMoves(t, c, customers)
+	f.end(t, s)
 	r := l.end(t)
 	counts := commits(t, c)
 	t.Logf("scripts carried out by each shard: %v, the last one added under way", counts)
@@ -328,7 +331,7 @@ func lostShard(t *testing.T, binary string) {
 
 // failover kills a master whose replica takes over. With --redis-wait=1 what
 // was answered is there afterwards; what was not is asked again under its id and
-// has its effect once. Until a second server of the shard is back nothing can be
+// has its effect once, of single calls and of a bulk load. Until a second server of the shard is back nothing can be
 // confirmed, and so nothing is.
 func failover(t *testing.T, binary string) {
 	c := redistest.ClusterOf(t, redisproc.ClusterConfig{Masters: 3, Replicas: 1, Settings: map[string]string{"appendonly": "yes"}})
@@ -337,6 +340,7 @@ func failover(t *testing.T, binary string) {
 	customers := s.place(t, c, 60)
 	id := customers[slices.IndexFunc(customers, func(p placed) bool { return p.at == lost })].id
 	l := s.beginLoad(t)
+	f := beginFlood(t, s.recovery)
 	time.Sleep(500 * time.Millisecond)
 	began := time.Now()
 	lost.Kill()
@@ -355,6 +359,7 @@ func failover(t *testing.T, binary string) {
 		return err == nil
 	})
 	t.Logf("and changed %v after the killed one was started again", time.Since(back))
+	f.end(t, s)
 	if r := l.end(t); r.wrong() {
 		t.Error("all that is missing or repeated must be 0")
 	}
