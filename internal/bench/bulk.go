@@ -35,6 +35,9 @@ func bulk(ctx context.Context, r *Run) (Section, error) {
 	if err := r.crew(ctx); err != nil {
 		return s, err
 	}
+	if err := r.makeKnown(ctx, firstContent, r.Customers); err != nil {
+		return s, err
+	}
 	ways := []struct {
 		name, about string
 		turn        func() *outcome
@@ -48,7 +51,7 @@ func bulk(ctx context.Context, r *Run) (Section, error) {
 		{"batches", fmt.Sprintf("RecordInteractions, %d callers with batches of %d", streams, batchSize), func() *outcome { return r.batches(ctx, r.Slice) }},
 		{"ingest.positives", fmt.Sprintf("Ingest of good experiences, %d streams", streams), func() *outcome {
 			return r.stream(ctx, r.Slice, func() []byte {
-				return bytesOf(recoveryv1.IngestRequest_builder{Interaction: r.work.praise(r.work.known())}.Build())
+				return bytesOf(recoveryv1.IngestRequest_builder{Interaction: r.work.praise(r.work.content())}.Build())
 			})
 		}},
 	}
@@ -96,13 +99,13 @@ func (r *Run) bulkFigures(s *Section, all []samples, way func(int) (name, about 
 		}
 	}
 	s.Tables = append(s.Tables, t)
-	s.Notes = append(s.Notes, "All events are of known customers: good experiences of some chosen at random, failures as in the section on one report. A failure that comes by Ingest is decided and answered as one that comes by ReportFailure.")
+	s.Notes = append(s.Notes, "All events are of known customers: good experiences of some who have had nothing else, chosen at random; failures as in the section on one report. A failure that comes by Ingest is decided and answered as one that comes by ReportFailure.")
 }
 
 // batches keeps some callers busy with full batches.
 func (r *Run) batches(ctx context.Context, lasts time.Duration) *outcome {
 	all := closed(ctx, streams, lasts, func(ctx context.Context) (int, error) {
-		body := r.work.batch(batchSize, func(int) string { return r.work.known() })
+		body := r.work.batch(batchSize, func(int) string { return r.work.content() })
 		var answer []byte
 		err := r.service.conn().Invoke(ctx, recoveryv1.RecoveryService_RecordInteractions_FullMethodName, body, &answer, grpc.ForceCodecV2(wire{}))
 		if err != nil {

@@ -31,6 +31,12 @@ func newWork(customers int) *work {
 // known names one of the known customers, at random.
 func (w *work) known() string { return w.customer(mathrand.IntN(w.customers)) }
 
+// content names one of those whom nothing has happened to, at random.
+func (w *work) content() string { return w.customer(firstContent + mathrand.IntN(w.customers)) }
+
+// firstContent is the number of the first of them: numbers are nobody else's.
+const firstContent = 800_000_000
+
 // Who reports failures in a turn reports so many, each of another order. So a
 // call costs the same in the first round and in the last.
 const (
