@@ -82,7 +82,7 @@ func (r *Run) bulkFigures(s *Section, all []samples, way func(int) (name, about 
 		return
 	}
 	t := Table{Columns: []string{"way", "events/s", "server µs/event", "Redis µs/event", "Redis trips/event"}}
-	aims := []Aim{{}, aimStream, aimBatch, {}}
+	aims := []Aim{{}, aimStream, aimBatch, aimBatch}
 	var first Figure
 	for i, of := range all {
 		name, about := way(i)
