@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -43,6 +44,11 @@ type Config struct {
 	// ServiceConfig; 0: those. A sooner deadline of the caller counts. Streams
 	// last as long as they like.
 	Timeout time.Duration
+	// Patience is how long IngestAll tries an item at least that is refused for
+	// the moment while others are dealt with, until one was given up; 0: 30
+	// seconds, which is more than a shard of the store is away until its replica
+	// has taken over, with the settings that Redis comes with.
+	Patience time.Duration
 	// Telemetry is added to the settings of traces and metrics, which go to the
 	// global providers and carry the W3C trace context.
 	Telemetry []otelgrpc.Option
@@ -58,7 +64,12 @@ type Client struct {
 
 	conn  *grpc.ClientConn
 	first time.Duration // what a watch waits for its first word
+
+	patience time.Duration // with an item of a bulk load
 }
+
+// patience is that of a client whose caller does not say.
+const patience = 30 * time.Second
 
 // New prepares the connection; the first call opens it. Its error, a
 // *ConfigError, names every fault of the settings.
@@ -103,6 +114,7 @@ func New(c Config) (*Client, error) {
 		PolicyServiceClient:   recoveryv1.NewPolicyServiceClient(conn),
 		conn:                  conn,
 		first:                 calls.times.of(recoveryv1.RecoveryService_GetCase_FullMethodName),
+		patience:              cmp.Or(c.Patience, patience),
 	}, nil
 }
 

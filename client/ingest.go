@@ -5,6 +5,7 @@ import (
 	"context"
 	"iter"
 	"sync"
+	"time"
 
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -26,9 +27,9 @@ type Ingested struct {
 //
 // What was not answered when a connection is lost is sent again, which is safe
 // because of its id. So is an item that the service could not deal with just
-// then (OVERLOADED, CONFLICT, STORE_UNAVAILABLE): up to four times while others
-// are dealt with, and as long as ctx lasts while none is. Up to 512 items are
-// under way at once.
+// then (OVERLOADED, CONFLICT, STORE_UNAVAILABLE): four times and for
+// [Config.Patience] at least while others are dealt with, and as long as ctx
+// lasts while none is. Up to 512 items are under way at once.
 //
 // It ends with items, with ctx, or with the first error that does not pass by
 // itself, which is the last that is given; a faulty item is no such error. Each
@@ -69,6 +70,8 @@ type load struct {
 	handed   int64       // out
 	settled  int64       // answered for good
 	isEnough bool        // nobody wants more
+
+	isHopeless bool // an item was given up, and none was taken since that had been refused
 }
 
 // underWay is one item on its way.
@@ -77,6 +80,7 @@ type underWay struct {
 	answer  *recoveryv1.IngestResponse // for good; nil: not yet
 	err     *Error                     // that the answer has
 	tries   int                        // that failed while others were dealt with
+	since   time.Time                  // of the first of them
 	settled int64                      // by the load at the last of them
 	isTaken bool                       // it stands in load.waiting
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -104,15 +105,28 @@ func (l *load) answered(e *underWay, answer *recoveryv1.IngestResponse) *Error {
 		err = FromStatus(answer.GetInteraction().GetError())
 	}
 	if err != nil && passes(err) {
+		if e.tries == 0 {
+			e.since = time.Now()
+		}
 		if e.tries == 0 || l.settled > e.settled {
 			e.tries++
 		}
-		if e.settled = l.settled; e.tries <= mostRepeats {
+		if e.settled = l.settled; e.tries <= mostRepeats || l.hopesFor(e) {
 			return err
 		}
+		l.isHopeless = true
+	} else if e.tries > 0 {
+		l.isHopeless = false
 	}
 	l.settle(e, answer, err)
 	return nil
+}
+
+// hopesFor tells whether an item is worth more than some tries. A shard that is lost
+// refuses all of its items until a replica has taken over. Once one of them was
+// given up there is none to wait for, until one is taken again.
+func (l *load) hopesFor(e *underWay) bool {
+	return !l.isHopeless && time.Since(e.since) < l.client.patience
 }
 
 // passes tells what an item was refused with for the moment only.

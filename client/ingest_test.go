@@ -113,6 +113,18 @@ func TestIngestAllGoesOn(t *testing.T) {
 	}
 }
 
+// slowly gives items one by one: while the service is busy with an item that fails, others must come.
+func slowly(count int) iter.Seq[*recoveryv1.IngestRequest] {
+	return func(yield func(*recoveryv1.IngestRequest) bool) {
+		for item := range numbered(count) {
+			time.Sleep(5 * time.Millisecond)
+			if !yield(item) {
+				return
+			}
+		}
+	}
+}
+
 // What an item is refused with for the moment is tried again, a bounded number
 // of times while others are dealt with, and its answer keeps its place.
 func TestIngestAllTriesAgain(t *testing.T) {
@@ -136,19 +148,10 @@ func TestIngestAllTriesAgain(t *testing.T) {
 			return nil
 		})
 	}})
-	c := open(t, client.Config{Target: d.address})
-	// While the service is busy with an item that fails, others must come: they do not come all at once.
-	slowly := func(yield func(*recoveryv1.IngestRequest) bool) {
-		for item := range numbered(200) {
-			time.Sleep(5 * time.Millisecond)
-			if !yield(item) {
-				return
-			}
-		}
-	}
+	c := open(t, client.Config{Target: d.address, Patience: time.Millisecond})
 	var refused []string
 	n := 0
-	for got, err := range c.IngestAll(t.Context(), slowly) {
+	for got, err := range c.IngestAll(t.Context(), slowly(200)) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,6 +168,65 @@ func TestIngestAllTriesAgain(t *testing.T) {
 	}
 	if tries["3"] != 3 || tries["5"] < 5 || tries["5"] > 8 || tries["7"] != 1 || tries["8"] != 1 || tries["9"] != 1 {
 		t.Errorf("tries %d, %d, %d, %d, %d; want 3, 5 or some more, 1, 1, 1", tries["3"], tries["5"], tries["7"], tries["8"], tries["9"])
+	}
+}
+
+// A shard that is lost refuses its items, and no others, for longer than some tries
+// take: until a replica has taken over.
+func TestIngestAllWaitsForAFailover(t *testing.T) {
+	t.Parallel()
+	const outage = 3 * time.Second
+	tries, lost := 0, time.Time{}
+	d := newDesk(t, &desk{ingest: func(_ int, stream loading) error {
+		return (&received{loading: stream}).all(func(id string) error {
+			if id != "5" {
+				return nil
+			}
+			if tries++; tries == 1 {
+				lost = time.Now()
+			}
+			if time.Since(lost) < outage {
+				return refusal(codes.Unavailable, "STORE_UNAVAILABLE", after(time.Millisecond))
+			}
+			return nil
+		})
+	}})
+	n := 0
+	for got, err := range open(t, client.Config{Target: d.address}).IngestAll(t.Context(), slowly(1000)) {
+		if err != nil || got.Err != nil {
+			t.Fatal(n, err, got.Err)
+		}
+		n++
+	}
+	if n != 1000 || tries <= mostTries {
+		t.Errorf("%d results; %d tries, which shows nothing unless they are more than %d", n, tries, mostTries)
+	}
+}
+
+// Where nobody takes over, only the first items are waited for so long.
+func TestIngestAllGivesUpALostShard(t *testing.T) {
+	t.Parallel()
+	tries := map[string]int{}
+	d := newDesk(t, &desk{ingest: func(_ int, stream loading) error {
+		return (&received{loading: stream}).all(func(id string) error {
+			if strings.HasSuffix(id, "00") {
+				tries[id]++
+				return refusal(codes.Unavailable, "STORE_UNAVAILABLE", after(time.Millisecond))
+			}
+			return nil
+		})
+	}})
+	var refused []int
+	for got, err := range open(t, client.Config{Target: d.address, Patience: 3 * time.Second}).IngestAll(t.Context(), slowly(450)) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Err != nil {
+			refused = append(refused, tries[got.Item.GetInteraction().GetInteractionId()])
+		}
+	}
+	if len(refused) != 4 || refused[0] <= mostTries || slices.Max(refused[2:]) > mostTries {
+		t.Errorf("refused after %v tries, want many for the first and %d at most for the later ones of four", refused, mostTries)
 	}
 }
 

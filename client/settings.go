@@ -42,6 +42,9 @@ func (c Config) settings(f *faults) (string, *calls) {
 	if c.Timeout < 0 {
 		f.add("Timeout", "must not be negative")
 	}
+	if c.Patience < 0 {
+		f.add("Patience", "must not be negative")
+	}
 	s := &serviceConfig{}
 	must(json.Unmarshal([]byte(published), s))
 	t := times{}
