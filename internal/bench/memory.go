@@ -12,13 +12,13 @@ import (
 
 // Size is what a customer takes in Redis.
 var Size = Part{Name: "size", About: "memory of Redis for a customer, and what its settings cost",
-	Long: true, Lasts: func(r *Run) time.Duration { return r.byFull(40*time.Second, 150*time.Second) }, Run: sizes}
+	Long: true, Lasts: func(r *Run) time.Duration { return r.byFull(60*time.Second, 240*time.Second) }, Run: sizes}
 
 func sizes(ctx context.Context, r *Run) (Section, error) {
 	s := Section{Title: "What a customer takes in Redis"}
 	o := size.Options{Customers: r.Customers, Few: max(1, r.Customers/10), Changes: max(r.Rounds, r.Customers/10), Longest: 100, Rounds: r.Rounds}
 	if r.Full {
-		o.Customers *= 10
+		o.Customers, o.Longest = 10*o.Customers, 10_000
 	}
 	found, err := size.Measure(ctx, o, func(format string, args ...any) { r.say(fmt.Sprintf(format, args...), 0, 0) })
 	if errors.Is(err, redisproc.ErrMissing) {
@@ -30,19 +30,38 @@ func sizes(ctx context.Context, r *Run) (Section, error) {
 	s.Figures = append(s.Figures,
 		NewFigure("size.positive", "memory of Redis for a customer with one good experience", "B", found.Positive.Each),
 		NewFigure("size.case", "memory of Redis for a customer with one open case", "B", found.Case.Each))
-	s.Tables = append(s.Tables, growth(found.Growth), settings("hash-max-listpack-value", found.Lists), settings("appendfsync; at last without a file", found.Sync))
+	s.Tables = append(s.Tables, growth(found.Growth), settings("hash-max-listpack-value", found.Lists), entries(found.Entries), settings("appendfsync; at last without a file", found.Sync))
 	s.Ratios = append(s.Ratios,
 		Ratio{NewFigure("size.load", fmt.Sprintf("time to read a customer, among %s : among %s", Number(float64(o.Customers)), Number(float64(o.Few))), "×", found.Load.Ratio()), Aim{}},
 		Ratio{NewFigure("size.commit", fmt.Sprintf("time to change a customer, among %s : among %s", Number(float64(o.Customers)), Number(float64(o.Few))), "×", found.Commit.Ratio()), Aim{}})
-	s.Notes = append(s.Notes, fmt.Sprintf("Of %s customers of each kind, in a Redis without an append-only file unless the table says otherwise. [What a customer takes](size.md) says more.", Number(float64(o.Customers))))
+	s.Notes = append(s.Notes, fmt.Sprintf("Of %s customers of each kind, in a Redis without an append-only file unless the table says otherwise. [What a customer takes](size.md) says more.", Number(float64(o.Customers))),
+		"500 events a day are about as many as are possible: of one with more than 5,000 requests in nine days the rest is refused. Who has more requests than hash-max-listpack-entries in these days is a table of Redis from then on, and the table stays large until some tens of changes have gone by.")
 	return s, nil
 }
 
 // growth shows what becomes of customers with a long history.
 func growth(of []size.Grown) Table {
-	t := Table{Title: "One customer, MEMORY USAGE after so many good experiences, ten days later", Columns: []string{"good experiences", "and one more, B", "and a failure, B"}}
+	t := Table{Title: "One customer, MEMORY USAGE in bytes, ten days after so many events and after one more of them; in the second column that one is a first failure, and in the others a case was open before",
+		Columns: []string{"events", "good experiences, 5 a day", "and a failure", "open case, 10 good experiences a day", "500 a day", "500 reports a day that join it"}}
 	for _, g := range of {
-		t.Rows = append(t.Rows, []string{Number(float64(g.Events)), Number(float64(g.Positive)), Number(float64(g.Case))})
+		row := []string{Number(float64(g.Events))}
+		for _, bytes := range []int64{g.Positive, g.Case, g.Open, g.Busy, g.Joined} {
+			row = append(row, Number(float64(bytes)))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// entries shows what customers with many requests cost.
+func entries(of []size.Busy) Table {
+	t := Table{Columns: []string{"hash-max-listpack-entries", "requests of the customer", "MEMORY USAGE, B", "Redis µs/good experience"}}
+	for _, b := range of {
+		var took []float64
+		for _, d := range b.CPU {
+			took = append(took, micros(d))
+		}
+		t.Rows = append(t.Rows, []string{b.Value, Number(float64(b.Requests)), Number(float64(b.Usage)), Number(Median(took))})
 	}
 	return t
 }

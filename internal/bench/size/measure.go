@@ -47,6 +47,7 @@ type Report struct {
 	Load      Latency
 	Commit    Latency
 	Lists     []Setting // hash-max-listpack-value
+	Entries   []Busy    // hash-max-listpack-entries
 	Sync      []Setting // appendfsync
 }
 
@@ -62,7 +63,7 @@ type Held struct {
 func Measure(ctx context.Context, o Options, progress func(format string, args ...any)) (Report, error) {
 	o = o.withDefaults()
 	m := &measurement{Options: o, progress: progress, report: Report{Customers: o.Customers}}
-	for _, step := range []func(context.Context) error{m.positives, m.cases, m.growth, m.lists, m.sync} {
+	for _, step := range []func(context.Context) error{m.positives, m.cases, m.growth, m.lists, m.entries, m.sync} {
 		if err := step(ctx); err != nil {
 			return m.report, err
 		}

@@ -32,5 +32,8 @@ func TestMeasure(t *testing.T) {
 		if first := r.Growth[0]; g.Positive > first.Positive+16 || g.Case > first.Case+256 {
 			t.Errorf("after %d good experiences a customer takes %d B and with a case %d B, after one %d B and %d B", g.Events, g.Positive, g.Case, first.Positive, first.Case)
 		}
+		if g.Open > 1536 {
+			t.Errorf("after %d good experiences a customer with an open case takes %d B", g.Events, g.Open)
+		}
 	}
 }

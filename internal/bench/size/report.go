@@ -14,7 +14,8 @@ func (r Report) Write(to io.Writer) {
 	p("  one open case        %7.0f B each  (MEMORY USAGE %d)  filled in %v", r.Case.Each, r.Case.Usage, r.Case.Took.Round(time.Second))
 	p("one customer, MEMORY USAGE after so many good experiences, ten days later")
 	for _, g := range r.Growth {
-		p("  %6d  and one more %d B, and a failure %d B", g.Events, g.Positive, g.Case)
+		p("  %6d  and one more %d B, and a failure %d B; with a case open all the while %d B, at 500 a day %d B, after reports that joined it %d B",
+			g.Events, g.Positive, g.Case, g.Open, g.Busy, g.Joined)
 	}
 	p("among %d customers : among few", r.Customers)
 	p("  read   %v : %v  ratio %.2f", median(r.Load.Many), median(r.Load.Few), r.Load.Ratio())
@@ -26,5 +27,9 @@ func (r Report) Write(to io.Writer) {
 		}
 	}
 	table("hash-max-listpack-value", r.Lists)
+	p("hash-max-listpack-entries")
+	for _, b := range r.Entries {
+		p("  %-9s %3d requests: MEMORY USAGE %d B, %v of Redis a good experience", b.Value, b.Requests, b.Usage, median(b.CPU))
+	}
 	table("appendfsync; at last without a file", r.Sync)
 }

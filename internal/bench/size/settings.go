@@ -20,6 +20,78 @@ func (m *measurement) lists(ctx context.Context) (err error) {
 	return err
 }
 
+// Busy is what customers with many requests cost with one value of a setting.
+type Busy struct {
+	Value    string
+	Requests int             // of each customer, in these days
+	Usage    int64           // MEMORY USAGE of one
+	CPU      []time.Duration // of Redis for one good experience more, in each round
+}
+
+// busyCustomers are so few that the requests of a turn, one for each and then again,
+// make all of them a little busier, and none much.
+const busyCustomers = 20
+
+// entries compares from how many fields on Redis makes a table of a customer. Only
+// who has made more requests than that in nine days is another one for it.
+func (m *measurement) entries(ctx context.Context) error {
+	values := []string{"128", "256", "512"}
+	stores := make([]*store, len(values))
+	for i, value := range values {
+		s, err := m.start(ctx, "hash-max-listpack-entries", value)
+		if err != nil {
+			return err
+		}
+		defer s.stop()
+		stores[i] = s
+	}
+	for _, requests := range []int{10, 150, 300} {
+		who := fmt.Sprintf("%d-", requests)
+		found := make([]Busy, len(values))
+		for i, s := range stores {
+			m.progress("customers with %d requests, hash-max-listpack-entries %s", requests, values[i])
+			for n := range requests {
+				if err := s.praise(ctx, who, busyCustomers, fmt.Sprint(n)); err != nil {
+					return err
+				}
+			}
+			found[i] = Busy{Value: values[i], Requests: requests}
+			var err error
+			if found[i].Usage, err = s.usage(ctx, who+"-0"); err != nil {
+				return err
+			}
+		}
+		for turn := range 4 * m.Rounds {
+			for i := range stores {
+				i = (turn + i) % len(stores)
+				took, err := stores[i].praised(ctx, who, fmt.Sprint("turn ", turn))
+				if err != nil {
+					return err
+				}
+				found[i].CPU = append(found[i].CPU, took)
+			}
+		}
+		m.report.Entries = append(m.report.Entries, found...)
+	}
+	return nil
+}
+
+// praised is what a good experience of each busy customer, one by one, takes Redis.
+func (s *store) praised(ctx context.Context, who, round string) (time.Duration, error) {
+	before, err := s.redis.CPU(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for i := range busyCustomers {
+		customer := fmt.Sprint(who, "-", i)
+		if err := s.praiseOne(ctx, customer, customer+round); err != nil {
+			return 0, err
+		}
+	}
+	after, err := s.redis.CPU(ctx)
+	return (after - before) / busyCustomers, err
+}
+
 // sync compares how often Redis writes its file to the disk.
 func (m *measurement) sync(ctx context.Context) (err error) {
 	m.report.Sync, err = m.vary(ctx, "appendfsync", []string{"always", "everysec", "no"}, "appendonly", "yes")
