@@ -70,7 +70,7 @@ func (d *Dictionary) Shorten(to, text []byte) []byte {
 			from = int(d.index[d.slot(here)]) - 1
 			if from < 0 || !same(here, load(d.text, from), gram) {
 				known, isOwn = text[:at], true
-				if from = own.swap(here, at); from < 0 || !same(here, load(text, from), gram) {
+				if from = own.swap(here, at); from < 0 || from > at-gram || !same(here, load(text, from), gram) {
 					continue
 				}
 			}

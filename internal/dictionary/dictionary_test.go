@@ -2,6 +2,7 @@ package dictionary_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -24,6 +25,8 @@ func TestShorten(t *testing.T) {
 		"in another order":   {"The courier was told. You will hear from us within the hour.", 12},
 		"with a word anew":   {"You will hear from us within 2 hours. A refund of the order has been made.", 24},
 		"something else":     {"0123456789abcdef", 18},
+		"the same again":     {"ORDER 4711, ORDER 4711, ORDER 4711.", 24},
+		"a run":              {strings.Repeat("0", 60), 64},
 		"behind what is new": {"ORDER 4711: We are sorry that your order came late.", 24},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -43,6 +46,42 @@ func TestShorten(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What is stored is told in proto/recovery/ledger/v1/record.proto: whoever follows
+// that, as here, must come to the same text.
+func TestFormat(t *testing.T) {
+	d := dictionary.New(sentences)
+	for _, text := range []string{"", "new", string(sentences), "ORDER 4711: We are sorry, ORDER 4711 came late. The courier was told. We are sorry that your order"} {
+		short := d.Shorten(nil, []byte(text))
+		next := func(number func([]byte) (int64, int)) int {
+			v, n := number(short)
+			short = short[n:]
+			return int(v)
+		}
+		varint := func(b []byte) (int64, int) { v, n := binary.Uvarint(b); return int64(v), n }
+		length := next(varint)
+		var answer []byte
+		for ahead := 0; ; {
+			n := next(varint)
+			answer, short = append(answer, short[:n]...), short[n:]
+			if len(short) == 0 {
+				break
+			}
+			known := next(varint)
+			if known%2 == 1 {
+				from := len(answer) - next(varint)
+				answer = append(answer, answer[from:from+known/2]...)
+				continue
+			}
+			from := len(answer) + ahead + next(binary.Varint)
+			ahead = from - len(answer)
+			answer = append(answer, sentences[from:from+known/2]...)
+		}
+		if len(answer) != length || string(answer) != text {
+			t.Errorf("%d bytes, %q", length, answer)
+		}
 	}
 }
 

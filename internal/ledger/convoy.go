@@ -21,6 +21,7 @@ func (l *Ledger) Together(ctx context.Context, n int, do func(ctx context.Contex
 		do(ctx, 0)
 		return
 	}
+	FallBehind(ctx) // who travels already would wait for those who need its turn
 	c := &convoy{ctx: ctx, client: l.client, processors: l.bulk, members: n, next: newTrip()}
 	var all sync.WaitGroup
 	all.Add(n)

@@ -55,3 +55,22 @@ func TestWhoReadsSomethingElseFallsBehind(t *testing.T) {
 		}
 	})
 }
+
+// Who travels and sets others on their way waits for them alone.
+func TestConvoyWithinAConvoy(t *testing.T) {
+	before := runtime.GOMAXPROCS(1)
+	defer runtime.GOMAXPROCS(before)
+	l := openAt(t, Embedded)
+	var done atomic.Int32
+	l.Together(t.Context(), 2, func(ctx context.Context, n int) {
+		l.Together(ctx, 2, func(ctx context.Context, i int) {
+			if _, err := l.Update(ctx, one(l, fmt.Sprint("nested ", n, " ", i), "request"), count); err != nil {
+				t.Error(err)
+			}
+			done.Add(1)
+		})
+	})
+	if done.Load() != 4 {
+		t.Errorf("%d of 4 were done", done.Load())
+	}
+}

@@ -94,7 +94,7 @@ func (l *Ledger) replay(ctx context.Context, r request, record string, nonce []b
 	if !bytes.Equal(s.fingerprint, r.fingerprint[:]) {
 		return Result{Err: ErrReused}, nil
 	}
-	if len(s.short) > 0 {
+	if len(s.words) > 0 { // of another format, it has no short form
 		words, err := l.wordsOf(ctx, string(s.words))
 		if err != nil && !errors.Is(err, errWords) && classify(err) != classBroken {
 			return Result{}, err // the store is away, and may come back

@@ -89,6 +89,22 @@ func packedAnswers(t *testing.T, open opener) {
 	if r, err := replay(l); err != nil || !bytes.Equal(r.Answer, answer) {
 		t.Errorf("when they were kept again: %+v, %v", r, err)
 	}
+
+	n := mustNames(t, l, w.Key)
+	field := l.requests(w.Requests)[0].field
+	record, err := read(admin.HGet(t.Context(), n.customer, field).Val(), answeredFields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	record.short = nil
+	other, err := written(&record, answeredFields)
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin.HSet(t.Context(), n.customer, field, other)
+	if r, err := replay(l); err != nil || !errors.Is(r.Err, ErrUnreadable) {
+		t.Errorf("in another format: %+v, %v", r, err)
+	}
 }
 
 // Whoever cannot keep the words keeps the answer whole.

@@ -27,6 +27,7 @@ func (s *Service) words(ctx context.Context, policy *recovery.Policy) *ledger.Wo
 func samples(policy *recovery.Policy) (text []byte) {
 	rules := recovery.Rules{Active: policy}
 	at := origin{DefaultTenant, "AAAAAAAAAAAAAAAAAAAAAA"}
+	var known *dictionary.Dictionary
 	for _, event := range madeUp(policy) {
 		var c recovery.Customer
 		for order := range failuresEach {
@@ -41,9 +42,9 @@ func samples(policy *recovery.Policy) (text []byte) {
 			if err != nil || len(text)+len(answer) > mostWords {
 				continue
 			}
-			known := dictionary.New(text)
 			if known == nil || len(known.Shorten(nil, answer)) > newToUs {
 				text = append(text, answer...)
+				known = dictionary.New(text)
 			}
 		}
 	}

@@ -177,11 +177,13 @@ type Seen_builder struct {
 	Packed []byte
 	// Id of the dictionary, 8 bytes: a field of amends:words.
 	Words []byte
-	// The answer in short, as the words say it: its length as a varint; then, in turns,
-	// the length of what is new as a varint and that itself, and, unless that was the
-	// end, how many bytes follow that stand elsewhere, as a varint, and where, as a
-	// zigzag varint: in the words, or, from their length on, in the answer itself.
-	// Where is counted from where it was last, as many bytes on.
+	// The answer in short. Numbers are varints. First the length of the answer. Then, in
+	// turns: how many bytes are new, and those bytes; and, unless the short form ends
+	// there, twice the number of bytes that are not new, and 1 more if they stand in the
+	// answer itself. In that case it says how many bytes before its end, so far, they
+	// begin. Else they stand in the words, and a zigzag varint says how much further on
+	// than expected they begin: expected is as far ahead of the answer as the last such
+	// bytes were, at first just as far.
 	Short []byte
 }
 
