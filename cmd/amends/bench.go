@@ -17,7 +17,7 @@ import (
 )
 
 // benchParts are the sections in the order in which they are measured.
-var benchParts = []bench.Part{bench.Calls, bench.Bulk, bench.Profile, bench.History, bench.Among, bench.Size, bench.Start, bench.Cluster}
+var benchParts = []bench.Part{bench.Calls, bench.Bulk, bench.Profile, bench.History, bench.Among, bench.Size, bench.Start, bench.Cluster, bench.Background}
 
 func benchCommand(app *app) *cobra.Command {
 	run := &bench.Run{}

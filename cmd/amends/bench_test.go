@@ -79,7 +79,7 @@ func TestBenchCalls(t *testing.T) {
 }
 
 func TestBenchOtherSections(t *testing.T) {
-	for _, section := range []string{"bulk", "profile", "customers", "start"} {
+	for _, section := range []string{"bulk", "profile", "customers", "start", "background"} {
 		t.Run(section, func(t *testing.T) { shortBench(t, section, 1) })
 	}
 }

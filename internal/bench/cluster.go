@@ -3,10 +3,10 @@ package bench
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/makeamends/amends/internal/redisproc"
-	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
 // Cluster is what a Redis Cluster costs beside one server.
@@ -208,40 +208,23 @@ func (m meters) together() usage {
 }
 
 // idle measures what goes on while nobody calls.
-func (r *Run) idle(ctx context.Context, of *setup, watched bool) ([]string, error) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	watches := "0"
-	if watched {
-		watches = "1"
-		stream, err := recoveryv1.NewRecoveryServiceClient(of.service.conn()).WatchCases(ctx, recoveryv1.WatchCasesRequest_builder{}.Build())
-		if err != nil {
-			return nil, err
-		}
-		go func() {
-			for _, err := stream.Recv(); err == nil; _, err = stream.Recv() {
-			}
-		}()
-	}
+func (r *Run) idle(ctx context.Context, of *setup, watched bool) (row []string, err error) {
 	r.say("nobody calls, "+of.about, 0, 0)
-	lasts := max(time.Second, 2*r.Slice)
-	time.Sleep(time.Second) // the watch has begun
-	before, err := of.look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-time.After(lasts):
-	}
-	after, err := of.look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	did := after.together().since(before.together())
-	percent := func(d time.Duration) string { return fmt.Sprintf("%.2f", 100*d.Seconds()/lasts.Seconds()) }
-	return []string{of.about, watches, Number(did.commands / lasts.Seconds()), Number(did.reads / lasts.Seconds()), percent(did.cpu), percent(after.service - before.service)}, nil
+	err = followed(ctx, of.service, watched, func(*atomic.Int64) error {
+		did, err := of.spend(ctx, func() *outcome { return rest(ctx, max(time.Second, 2*r.Slice)) })
+		if err != nil {
+			return err
+		}
+		watches := "0"
+		if watched {
+			watches = "1"
+		}
+		seconds := did.took.Seconds()
+		percent := func(d time.Duration) string { return fmt.Sprintf("%.2f", 100*d.Seconds()/seconds) }
+		row = []string{of.about, watches, Number(did.redis.commands / seconds), Number(did.redis.reads / seconds), percent(did.redis.cpu), percent(did.cpu)}
+		return ctx.Err()
+	})
+	return row, err
 }
 
 // clusterFigures tells of the rounds.
