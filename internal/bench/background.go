@@ -56,7 +56,7 @@ func background(ctx context.Context, r *Run) (s Section, err error) {
 			way := backgroundWays[n]
 			r.say("background: "+way.about, round+1, r.Rounds)
 			err := followed(ctx, setups[n].service, way.watched, func(heard *atomic.Int64) error {
-				quiet, err := setups[n].spend(ctx, func() *outcome { return rest(ctx, r.Slice) })
+				quiet, err := setups[n].spend(ctx, func() *outcome { return rest(ctx, max(time.Second, r.Slice)) })
 				if err != nil {
 					return err
 				}
