@@ -62,7 +62,7 @@ func (c command) run(args ...string) outcome {
 	if c.ctx == nil {
 		c.ctx = context.Background()
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, time.Minute) // of a run that never comes to its end
+	ctx, cancel := context.WithTimeout(c.ctx, 5*time.Minute) // of a run that never comes to its end
 	defer cancel()
 	stdout := &meter{until: c.until, interrupt: cancel}
 	if c.until == nil {
