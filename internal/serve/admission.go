@@ -11,7 +11,7 @@ import (
 // How long calls wait for their turn, and when one counts no longer, in multiples
 // of the time of an unhindered call and within bounds.
 const (
-	waitPaces, leastWait, mostWait    = 200, 500 * time.Millisecond, 2 * time.Second
+	waitPaces, leastWait, mostWait    = 200, time.Second, 2 * time.Second
 	asidePaces, leastAside, mostAside = 20, 20 * time.Millisecond, 500 * time.Millisecond
 )
 
@@ -24,12 +24,14 @@ const (
 
 // More than that is a crowd: it came at once, or while the machine did something
 // else. It is let wait, since it is soon done with when less comes than can be
-// done. So every call that ends while nobody waits lets one more come in a crowd.
-// When there is too much to do for long, somebody always waits, and letting more
-// and more come would only make all of them late.
+// done; whoever comes while it gets smaller is let wait as well. So every call that
+// ends while nobody waits lets one more come in a crowd. When there is too much to
+// do for long, somebody always waits, and letting more and more come would only
+// make all of them late.
 const (
-	mostCrowd = 512             // for each processor
+	mostCrowd = 256             // for each processor
 	nextCrowd = 2 * time.Second // until one more may come in a crowd, although somebody waits all the time
+	stretch   = 64              // calls that end between two looks whether a crowd gets smaller
 )
 
 // admission decides which calls are carried out, which wait for their turn and
@@ -48,7 +50,9 @@ type admission struct {
 	patient int     // of those, the ones that are never refused
 	crowd   float64 // how many may still come in a crowd
 	filled  time.Time
-	looking bool // look will come round
+	ended   uint64 // calls
+	earlier int    // backlog when the last stretch of them had ended
+	looking bool   // look will come round
 	refused uint64
 }
 
@@ -186,7 +190,9 @@ func (a *admission) room(c class, now time.Time) bool {
 	case ahead < soon, c == keeping:
 		return true
 	case crowd >= 1:
-		a.crowd--
+		if a.backlog() >= a.earlier {
+			a.crowd--
+		}
 		return true
 	default:
 		return false
@@ -214,9 +220,21 @@ func (a *admission) welcome(more float64) {
 	a.crowd = min(float64(mostCrowd*a.processors), a.crowd+more)
 }
 
-// calm reports whether nobody waits but for who would never be refused.
-func (a *admission) calm() bool {
-	return a.working+a.lines.upTo(bulk)-a.patient+a.coming.upTo(bulk) <= a.limit.of(keeping)
+// backlog counts the calls that are there, but for those that would rather wait
+// than be refused and whose turn has not come.
+func (a *admission) backlog() int {
+	return a.working + a.lines.upTo(bulk) - a.patient + a.coming.upTo(bulk)
+}
+
+// ends counts a call that is about to give up its place.
+func (a *admission) ends() {
+	backlog := a.backlog()
+	if backlog <= a.limit.of(keeping) { // nobody waits
+		a.welcome(1)
+	}
+	if a.ended++; a.ended%stretch == 0 {
+		a.earlier = backlog
+	}
 }
 
 // grant lets in who waits, the first classes first.

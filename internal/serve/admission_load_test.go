@@ -156,7 +156,7 @@ func (m *mill) outcome(lasts time.Duration) outcome {
 // pauses now and then.
 func TestLoad(t *testing.T) {
 	const lasts = 3 * time.Second
-	for long, shares := range map[time.Duration][]float64{4: {0.3, 0.5, 0.8}, 8: {0.5, 0.7}} {
+	for long, shares := range map[time.Duration][]float64{4: {0.3, 0.5, 0.8}, 8: {0.5, 0.75}} {
 		for _, seed := range []uint64{1, 2} {
 			synctest.Test(t, func(t *testing.T) {
 				m := newMill(seed, long)

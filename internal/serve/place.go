@@ -62,9 +62,7 @@ func (p *place) end(well bool) {
 		} else {
 			a.limit.move(now)
 		}
-		if a.calm() {
-			a.welcome(1)
-		}
+		a.ends()
 		a.working--
 	}
 	a.set(now)
