@@ -31,8 +31,8 @@ empty one counts as not set. The file is YAML and is named by --config or AMENDS
 
 A key that is not known is an error that says where it stands and what was probably meant;
 all faults are reported at once. Bench takes --redis and --not-empty from the command line
-alone, since it fills the store that it is given. A variable AMENDS_… that is no setting is warned of.
-NO_COLOR (any value) turns colour off, COLUMNS sets the width where the output is not a
-terminal.`,
+alone, since it fills the store that it is given. A variable AMENDS_… that is no setting is
+warned of. NO_COLOR (any value) turns colour off, COLUMNS sets the width where the output is
+not a terminal.`,
 	}
 }

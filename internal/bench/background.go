@@ -11,7 +11,7 @@ import (
 )
 
 // Background is what a service does by itself.
-var Background = Part{Name: "background", About: "what the look for what is due and a watch cost, when nobody calls and under load",
+var Background = Part{Name: "background", About: "what sweeper and watch cost, when nobody calls and under load",
 	Long: true, Lasts: func(r *Run) time.Duration { return setUp + time.Duration(6*r.Rounds)*(r.Slice+leadTime) }, Run: background}
 
 const (

@@ -17,7 +17,7 @@ import (
 )
 
 // Bulk is what comes in many at a time.
-var Bulk = Part{Name: "bulk", About: "events a second in batches and streams, and how long calls one by one take beside them",
+var Bulk = Part{Name: "bulk", About: "events a second in batches and streams, and what calls take beside them",
 	Lasts: func(r *Run) time.Duration { return time.Duration(11*r.Rounds) * r.Slice }, Run: bulk}
 
 var (
