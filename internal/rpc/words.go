@@ -32,7 +32,7 @@ func samples(policy *recovery.Policy) (text []byte) {
 		var c recovery.Customer
 		for order := range failuresEach {
 			event.Order = strconv.Itoa(order)
-			event.OccurredAt = event.OccurredAt.Add(24 * time.Hour)
+			event.OccurredAt = event.OccurredAt.Add(time.Minute)
 			var k recovery.Case
 			var err error
 			if c, k, err = recovery.Report(c, event, rules, event.OccurredAt); err != nil {
@@ -53,7 +53,7 @@ func samples(policy *recovery.Policy) (text []byte) {
 
 // failuresEach is how many failures a customer has who is made up: by the last of
 // them, all that a policy says about repeated failures has been said.
-const failuresEach = 4
+const failuresEach = 3
 
 // madeUp are failures that nobody has met.
 func madeUp(policy *recovery.Policy) (events []recovery.Event) {
