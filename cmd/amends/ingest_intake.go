@@ -129,12 +129,8 @@ func (in *intake) skip(ctx context.Context, earlier *note) (same bool, err error
 	next, stop := iter.Pull(in.source)
 	for range earlier.Records {
 		r, ok := next()
-		broken := new(brokenOff)
-		switch {
-		case ctx.Err() != nil:
+		if err = in.broken(r); ctx.Err() != nil {
 			err = &stopped{ctx.Err()}
-		case errors.As(r.err, &broken):
-			err = &usageError{err: fmt.Errorf("%s:%d: %w", in.text.name, r.line, broken)}
 		}
 		if err != nil || !ok {
 			stop()
@@ -152,6 +148,15 @@ func (in *intake) skip(ctx context.Context, earlier *note) (same bool, err error
 	}
 	stop()
 	return false, nil
+}
+
+// broken tells that the file cannot be read on from a record.
+func (in *intake) broken(r record) error {
+	var broken *brokenOff
+	if !errors.As(r.err, &broken) {
+		return nil
+	}
+	return &usageError{err: fmt.Errorf("%s:%d: %w", in.text.name, r.line, broken)}
 }
 
 // untilStopped are the records up to the moment in which nothing more is to be read.
@@ -234,8 +239,8 @@ func (in *intake) emit(it *item) error {
 		in.halted = true
 		return nil
 	}
-	if broken := new(brokenOff); errors.As(it.err, &broken) {
-		return &usageError{err: fmt.Errorf("%s:%d: %w", in.text.name, it.line, broken)}
+	if err := in.broken(it.record); err != nil {
+		return err
 	}
 	if it.err != nil {
 		if err := in.refused(it); err != nil {

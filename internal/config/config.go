@@ -91,6 +91,9 @@ func ByHand(flags *pflag.FlagSet, names ...string) {
 }
 
 func isByHand(flag *pflag.Flag) bool {
+	if flag == nil {
+		return false
+	}
 	_, is := flag.Annotations[byHand]
 	return is
 }

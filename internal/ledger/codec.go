@@ -65,9 +65,7 @@ type state struct {
 
 func decodeState(text string) (state, error) { return read(text, stateFields) }
 
-// decodeOutline reads only the tenant and the numbers of the open cases.
-func decodeOutline(text string) (state, error) { return read(text, outlineFields) }
-
+// outlineFields are only the tenant and the numbers of the open cases.
 func outlineFields(r *record, s *state) {
 	text(r, 1, &s.tenant)
 	part(r, 4, &s.customer, func(r *record, c *recovery.Customer) {

@@ -80,7 +80,7 @@ func (u *update) change(at *loaded, j Judgement) (*change, error) {
 	if at.tomb != "" {
 		c.drops = append(c.drops, tombField)
 	}
-	c.pairs = append(make([]any, 0, 2*len(u.fresh)+8), "v", &c.to, "s", nil)
+	c.pairs = append(make([]any, 0, 2*len(u.fresh)+8), "v", &c.to, "s", &c.body)
 	if err := u.answers(c, j); err != nil {
 		return nil, err
 	}
@@ -88,19 +88,13 @@ func (u *update) change(at *loaded, j Judgement) (*change, error) {
 		return nil, err
 	}
 	next.seen = c.remember(next.seen, today, u.hashes())
-	if err := c.encode(next); err != nil {
+	var err error
+	if c.body, err = writtenText(next, stateFields); err != nil {
 		return nil, err
 	}
 	c.open = u.names.open(next.tenant)
 	c.list(u.write, was, j.Customer)
 	return c, c.stream(origin{u.write.Key, next.tenant, now, u.write.TraceParent}, next)
-}
-
-// encode makes the state that is to be written.
-func (c *change) encode(next *state) (err error) {
-	c.body, err = writtenText(next, stateFields)
-	c.pairs[3] = &c.body
-	return err
 }
 
 // version names what one attempt writes. No two have the same name, not even of one

@@ -171,8 +171,8 @@ func (at *loaded) decode(name, body string) (err error) {
 }
 
 // outline takes in as much of the state as tells which cases are open.
-func (at *loaded) outline(name, body string) (err error) {
-	if at.state, err = decodeOutline(body); err != nil {
+func (at *loaded) outline(name, body string) error {
+	if err := readInto(&at.state, body, outlineFields); err != nil {
 		return damaged(name, err)
 	}
 	return nil

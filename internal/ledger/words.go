@@ -52,7 +52,10 @@ type keptWords struct {
 // are nil, and answers are kept whole, until the store has them. It waits for
 // nobody else who asks.
 func (l *Ledger) Words(ctx context.Context, name string, samples func() []byte) *Words {
-	entry, _ := l.words.byName.LoadOrStore(name, &usedWords{})
+	entry, ok := l.words.byName.Load(name)
+	if !ok {
+		entry, _ = l.words.byName.LoadOrStore(name, &usedWords{})
+	}
 	used := entry.(*usedWords)
 	kept := used.now.Load()
 	if kept == nil {
