@@ -6,13 +6,12 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/makeamends/amends/internal/redisproc"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
 // Background is what a service does by itself.
 var Background = Part{Name: "background", About: "what sweeper and watch cost, when nobody calls and under load",
-	Long: true, Lasts: func(r *Run) time.Duration { return setUp + time.Duration(6*r.Rounds)*(r.Slice+leadTime) }, Run: background}
+	Long: true, Lasts: func(r *Run) time.Duration { return preparing + time.Duration(6*r.Rounds)*(r.Slice+leadTime) }, Run: background}
 
 const (
 	backgroundRate = 500                    // reports a second of the load
@@ -37,9 +36,6 @@ func background(ctx context.Context, r *Run) (s Section, err error) {
 	if err := r.needStore(ctx); err != nil { // of which the report says the version
 		return s, err
 	}
-	if r.work == nil {
-		r.work = newWork(r.Customers)
-	}
 	setups := make([]*setup, len(backgroundWays))
 	for i, way := range backgroundWays {
 		of, stop, err := r.alone(ctx, way.sweep)
@@ -47,21 +43,21 @@ func background(ctx context.Context, r *Run) (s Section, err error) {
 		if err != nil {
 			return s, err
 		}
+		of.about = way.about
 		setups[i] = of
 	}
 	idle, busy, events := make([]samples, len(setups)), make([]samples, len(setups)), make([][]float64, len(setups))
 	for round := range r.Rounds {
-		for i := range setups {
-			n := (round + i) % len(setups)
+		for n := range inRound(round, len(setups)) {
 			way := backgroundWays[n]
 			r.say("background: "+way.about, round+1, r.Rounds)
 			err := followed(ctx, setups[n].service, way.watched, func(heard *atomic.Int64) error {
-				quiet, err := setups[n].spend(ctx, func() *outcome { return rest(ctx, max(time.Second, r.Slice)) })
+				quiet, _, err := setups[n].spend(ctx, func() *outcome { return rest(ctx, max(time.Second, r.Slice)) })
 				if err != nil {
 					return err
 				}
 				before := heard.Load()
-				loaded, _, _, err := setups[n].take(ctx, func() *outcome {
+				loaded, _, err := setups[n].take(ctx, func() *outcome {
 					return open(ctx, backgroundRate, r.Slice, r.reporting(setups[n].service.target))
 				})
 				idle[n], busy[n] = append(idle[n], quiet), append(busy[n], loaded)
@@ -75,28 +71,6 @@ func background(ctx context.Context, r *Run) (s Section, err error) {
 	}
 	backgroundFigures(&s, idle, busy, events)
 	return s, nil
-}
-
-// alone starts a service with a store of its own; sweep 0: it looks for what is due as
-// often as is usual.
-func (r *Run) alone(ctx context.Context, sweep time.Duration) (of *setup, stop func(), err error) {
-	redis, err := redisproc.Start(ctx, redisproc.Config{Settings: map[string]string{"appendonly": "no", "maxmemory": "0"}})
-	if err != nil {
-		return nil, func() {}, &StoreError{err}
-	}
-	var more []string
-	if sweep > 0 {
-		more = append(more, "--sweep="+sweep.String())
-	}
-	of = &setup{masters: []*redisproc.Server{redis}}
-	if of.service, err = r.startService(ctx, redis.URL(), more...); err != nil {
-		return nil, redis.Stop, err
-	}
-	return of, func() {
-		of.service.close()
-		of.service.server.stop()
-		redis.Stop()
-	}, nil
 }
 
 // followed does something, while one watch follows all cases if it is to be watched.
@@ -128,18 +102,6 @@ func rest(ctx context.Context, lasts time.Duration) *outcome {
 	}
 	o.took = time.Since(begin)
 	return o
-}
-
-// spend measures what is spent meanwhile, whether or not there are calls.
-func (of *setup) spend(ctx context.Context, turn func() *outcome) (s sample, err error) {
-	before, err := of.look(ctx)
-	if err != nil {
-		return s, err
-	}
-	s.outcome = turn()
-	after, err := of.look(ctx)
-	s.cpu, s.redis = after.service-before.service, after.together().since(before.together())
-	return s, err
 }
 
 func backgroundFigures(s *Section, idle, busy []samples, events [][]float64) {

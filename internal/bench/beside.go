@@ -40,8 +40,7 @@ func (r *Run) beside(ctx context.Context, s *Section) error {
 	loads := r.loads()
 	found, meanwhile := make([]samples, len(loads)), make([][]float64, len(loads))
 	for round := range r.Rounds {
-		for i := range loads {
-			n := (round + i) % len(loads)
+		for n := range inRound(round, len(loads)) {
 			r.say("reports beside "+loads[n].about, round+1, r.Rounds)
 			sample, rate, err := r.besideOne(ctx, loads[n])
 			for again := 0; err != nil && ctx.Err() == nil && again < mostAgain; again++ {

@@ -11,21 +11,20 @@ import (
 
 // Cluster is what a Redis Cluster costs beside one server.
 var Cluster = Part{Name: "cluster", About: "a Redis Cluster beside one Redis: calls, spread, replicas, and when nobody calls",
-	Long: true, Lasts: func(r *Run) time.Duration { return setUp + time.Duration(4*r.Rounds+8)*r.Slice }, Run: onCluster}
+	Long: true, Lasts: func(r *Run) time.Duration { return preparing + time.Duration(4*r.Rounds+8)*r.Slice }, Run: onCluster}
 
 // aimCluster is less than 1, since three servers take more of the same processors than one.
 var aimCluster = Aim{Least: 0.8}
 
 const shards = 3
 
-// setup is a service with a store of its own.
-type setup struct {
-	name, about       string
-	masters, replicas []*redisproc.Server
-	service           *service
-	all               samples
-	shares            []float64 // of the busiest shard, round by round, the mean is 1
-	copies            []float64 // processor time of the replicas, µs a call
+// topology is one of those that are compared.
+type topology struct {
+	*setup
+	name   string
+	all    samples
+	shares []float64 // of the busiest shard, round by round, the mean is 1
+	copies []float64 // processor time of the replicas, µs a call
 }
 
 func onCluster(ctx context.Context, r *Run) (s Section, err error) {
@@ -33,20 +32,17 @@ func onCluster(ctx context.Context, r *Run) (s Section, err error) {
 	if err := r.needStore(ctx); err != nil { // of which the report says the version
 		return s, err
 	}
-	if r.work == nil {
-		r.work = newWork(r.Customers)
-	}
-	setups, stop, err := r.setUp(ctx)
+	topologies, stop, err := r.topologies(ctx)
 	defer stop()
 	if err != nil {
 		return s, err
 	}
-	single, masters, replicas, waiting := setups[0], setups[1], setups[2], setups[3]
+	single, masters, replicas, waiting := topologies[0], topologies[1], topologies[2], topologies[3]
 	idle := Table{Title: "When nobody calls: the look for what is due (every second) and the watch (every 150 ms), 256 buckets",
 		Columns: []string{"store", "watches", "commands/s", "round trips/s", "Redis, % of a processor", "service, % of a processor"}}
-	for _, of := range []*setup{single, masters} {
+	for _, of := range []*topology{single, masters} {
 		for _, watched := range []bool{false, true} {
-			row, err := r.idle(ctx, of, watched)
+			row, err := r.idle(ctx, of.setup, watched)
 			if err != nil {
 				return s, err
 			}
@@ -54,24 +50,24 @@ func onCluster(ctx context.Context, r *Run) (s Section, err error) {
 		}
 	}
 	s.Tables = append(s.Tables, idle)
-	for _, of := range setups[:3] {
+	for _, of := range topologies[:3] {
 		if err := r.acquaint(ctx, of.service.target); err != nil {
 			return s, err
 		}
 	}
 	for round := range r.Rounds {
-		for i := range inRound(round, len(setups)) {
-			of := setups[i]
+		for i := range inRound(round, len(topologies)) {
+			of := topologies[i]
 			r.say("reports, "+of.about, round+1, r.Rounds)
 			if err := r.turn(ctx, of); err != nil {
-				r.clusterFigures(&s, setups)
+				r.clusterFigures(&s, topologies)
 				return s, err
 			}
 		}
 	}
-	r.clusterFigures(&s, setups)
-	rate, p50 := map[*setup]Figure{}, map[*setup]Figure{}
-	for _, of := range setups {
+	r.clusterFigures(&s, topologies)
+	rate, p50 := map[*topology]Figure{}, map[*topology]Figure{}
+	for _, of := range topologies {
 		rate[of] = of.all.each("", "", "", func(s sample) float64 { return s.rate() })
 		p50[of] = of.all.each("", "", "", func(s sample) float64 { return s.quantile(50) })
 	}
@@ -87,24 +83,23 @@ func onCluster(ctx context.Context, r *Run) (s Section, err error) {
 	return s, nil
 }
 
-// setUp starts the stores and services; stop ends what was started.
-func (r *Run) setUp(ctx context.Context) (setups []*setup, stop func(), err error) {
+// topologies starts the stores and services; stop ends what was started.
+func (r *Run) topologies(ctx context.Context) (all []*topology, stop func(), err error) {
 	var ends []func()
 	stop = func() {
 		for _, end := range ends {
 			defer end()
 		}
 	}
-	settings := map[string]string{"appendonly": "no", "maxmemory": "0"}
 	r.say("starting the stores", 0, 0)
-	one, err := redisproc.Start(ctx, redisproc.Config{Settings: settings})
+	one, err := redisproc.Start(ctx, redisproc.Config{Settings: redisproc.InMemory()})
 	if err != nil {
 		return nil, stop, &StoreError{err}
 	}
 	ends = append(ends, one.Stop)
 	var clusters []*redisproc.Cluster
 	for replicas := range 2 {
-		c, err := redisproc.StartCluster(ctx, redisproc.ClusterConfig{Masters: shards, Replicas: replicas, Settings: settings})
+		c, err := redisproc.StartCluster(ctx, redisproc.ClusterConfig{Masters: shards, Replicas: replicas, Settings: redisproc.InMemory()})
 		if err != nil {
 			return nil, stop, err
 		}
@@ -113,105 +108,46 @@ func (r *Run) setUp(ctx context.Context) (setups []*setup, stop func(), err erro
 	}
 	bare, full := clusters[0], clusters[1]
 	copies := full.Servers()[shards:]
-	setups = []*setup{
-		{name: "single", about: "one Redis", masters: []*redisproc.Server{one}},
-		{name: "masters", about: "three masters", masters: bare.Masters()},
-		{name: "replicas", about: "three masters, three replicas", masters: full.Masters(), replicas: copies},
-		{name: "wait", about: "the same with --redis-wait=1", masters: full.Masters(), replicas: copies},
-	}
-	for i, url := range []string{one.URL(), bare.URL(), full.URL(), full.URL()} {
-		wait := "0"
-		if setups[i].name == "wait" {
-			wait = "1"
-		}
-		if setups[i].service, err = r.startService(ctx, url, "--redis-wait="+wait); err != nil {
+	for _, of := range []struct {
+		name, url, wait string
+		setup           setup
+	}{
+		{"single", one.URL(), "0", setup{about: "one Redis", masters: []*redisproc.Server{one}}},
+		{"masters", bare.URL(), "0", setup{about: "three masters", masters: bare.Masters()}},
+		{"replicas", full.URL(), "0", setup{about: "three masters, three replicas", masters: full.Masters(), replicas: copies}},
+		{"wait", full.URL(), "1", setup{about: "the same with --redis-wait=1", masters: full.Masters(), replicas: copies}},
+	} {
+		if of.setup.service, err = r.startService(ctx, of.url, "--redis-wait="+of.wait); err != nil {
 			return nil, stop, err
 		}
-		ends = append(ends, setups[i].service.server.stop, setups[i].service.close)
+		ends = append(ends, of.setup.service.end)
+		all = append(all, &topology{name: of.name, setup: &of.setup})
 	}
-	return setups, stop, nil
+	return all, stop, nil
 }
 
-// turn measures one turn of one setup.
-func (r *Run) turn(ctx context.Context, of *setup) error {
-	s, before, after, err := of.take(ctx, func() *outcome { return closed(ctx, r.Callers, r.Slice, r.reporting(of.service.target)) })
+// turn measures one turn of one of them.
+func (r *Run) turn(ctx context.Context, of *topology) error {
+	s, did, err := of.take(ctx, func() *outcome { return closed(ctx, r.Callers, r.Slice, r.reporting(of.service.target)) })
 	if err != nil {
 		return err
 	}
 	most, sum := 0.0, 0.0
-	for i := range of.masters {
-		commits := after.masters[i].byName["evalsha"] - before.masters[i].byName["evalsha"]
+	for _, master := range did.masters {
+		commits := master.byName["evalsha"]
 		most, sum = max(most, commits), sum+commits
 	}
 	of.all = append(of.all, s)
 	of.shares = append(of.shares, most*float64(len(of.masters))/sum)
-	of.copies = append(of.copies, micros(after.replicas-before.replicas)/float64(s.done))
+	of.copies = append(of.copies, micros(did.replicas)/float64(s.done))
 	return nil
-}
-
-// take measures a turn of calls, and tells what the meters were before and after.
-func (of *setup) take(ctx context.Context, turn func() *outcome) (s sample, before, after meters, err error) {
-	if before, err = of.look(ctx); err != nil {
-		return s, before, after, err
-	}
-	s.outcome = turn()
-	if after, err = of.look(ctx); err == nil {
-		err = ctx.Err()
-	}
-	if err == nil && s.done == 0 {
-		err = fmt.Errorf("%s: no call was carried out: %w", of.about, s.fault)
-	}
-	s.cpu, s.redis = after.service-before.service, after.together().since(before.together())
-	return s, before, after, err
-}
-
-// meters is what all processes of a setup have done so far.
-type meters struct {
-	masters  []usage
-	replicas time.Duration
-	service  time.Duration
-}
-
-func (of *setup) look(ctx context.Context) (m meters, err error) {
-	for _, server := range of.masters {
-		u, err := (&store{client: server.Client()}).usage(ctx)
-		if err != nil {
-			return m, err
-		}
-		m.masters = append(m.masters, u)
-	}
-	for _, server := range of.replicas {
-		took, err := server.CPU(ctx)
-		if err != nil {
-			return m, err
-		}
-		m.replicas += took
-	}
-	m.service, err = spent(of.service.server.pid())
-	return m, err
-}
-
-// together is what all masters have done.
-func (m meters) together() usage {
-	sum := usage{byName: map[string]float64{}}
-	for _, u := range m.masters {
-		sum.cpu += u.cpu
-		sum.reads += u.reads
-		sum.commands += u.commands
-		sum.in += u.in
-		sum.out += u.out
-		for name, n := range u.byName {
-			sum.byName[name] += n
-		}
-	}
-	return sum
 }
 
 // idle measures what goes on while nobody calls.
 func (r *Run) idle(ctx context.Context, of *setup, watched bool) (row []string, err error) {
 	r.say("nobody calls, "+of.about, 0, 0)
 	err = followed(ctx, of.service, watched, func(*atomic.Int64) error {
-		did, err := of.spend(ctx, func() *outcome { return rest(ctx, max(time.Second, 2*r.Slice)) })
+		s, _, err := of.spend(ctx, func() *outcome { return rest(ctx, max(time.Second, 2*r.Slice)) })
 		if err != nil {
 			return err
 		}
@@ -219,19 +155,19 @@ func (r *Run) idle(ctx context.Context, of *setup, watched bool) (row []string, 
 		if watched {
 			watches = "1"
 		}
-		seconds := did.took.Seconds()
+		seconds := s.took.Seconds()
 		percent := func(d time.Duration) string { return fmt.Sprintf("%.2f", 100*d.Seconds()/seconds) }
-		row = []string{of.about, watches, Number(did.redis.commands / seconds), Number(did.redis.reads / seconds), percent(did.redis.cpu), percent(did.cpu)}
+		row = []string{of.about, watches, Number(s.redis.commands / seconds), Number(s.redis.reads / seconds), percent(s.redis.cpu), percent(s.cpu)}
 		return ctx.Err()
 	})
 	return row, err
 }
 
 // clusterFigures tells of the rounds.
-func (r *Run) clusterFigures(s *Section, setups []*setup) {
+func (r *Run) clusterFigures(s *Section, topologies []*topology) {
 	t := Table{Columns: []string{fmt.Sprintf("closed loop of %d callers", r.Callers), "calls/s", "server µs/call", "masters µs/call", "replicas µs/call", "trips/call",
 		"looks for what is due/s", "p50 ms", "p90", "p99", "p99.9", "max", "refused"}}
-	for _, of := range setups {
+	for _, of := range topologies {
 		if len(of.all) == 0 {
 			continue
 		}

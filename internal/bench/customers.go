@@ -8,7 +8,6 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/makeamends/amends/internal/redisproc"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -41,7 +40,7 @@ var kinds = []struct {
 
 // crowd is a service with a store and with so many customers.
 type crowd struct {
-	setup
+	*setup
 	customers int
 	unmet     []int // those of whom nothing was reported, at random
 	found     [3]samples
@@ -54,9 +53,6 @@ func among(ctx context.Context, r *Run) (s Section, err error) {
 	s.Title = "What more customers cost"
 	if err := r.needStore(ctx); err != nil { // of which the report says the version
 		return s, err
-	}
-	if r.work == nil {
-		r.work = newWork(r.Customers)
 	}
 	of := []int{r.Customers, 10 * r.Customers}
 	if r.Full {
@@ -89,21 +85,12 @@ func among(ctx context.Context, r *Run) (s Section, err error) {
 // gather starts a service with customers each of whom had one good experience some
 // weeks ago.
 func (r *Run) gather(ctx context.Context, n int) (c *crowd, stop func(), err error) {
-	redis, err := redisproc.Start(ctx, redisproc.Config{Settings: map[string]string{"appendonly": "no", "maxmemory": "0"}})
+	of, stop, err := r.alone(ctx, 0)
 	if err != nil {
-		return nil, func() {}, &StoreError{err}
-	}
-	c = &crowd{customers: n, unmet: rand.Perm(n), setup: setup{about: Number(float64(n)), masters: []*redisproc.Server{redis}}}
-	stop = func() {
-		if c.service != nil {
-			c.service.close()
-			c.service.server.stop()
-		}
-		redis.Stop()
-	}
-	if c.service, err = r.startService(ctx, redis.URL()); err != nil {
 		return nil, stop, err
 	}
+	of.about = Number(float64(n))
+	c = &crowd{setup: of, customers: n, unmet: rand.Perm(n)}
 	batches := (n + batchSize - 1) / batchSize
 	return c, stop, r.inParallel(ctx, batches, func(ctx context.Context, i int) error {
 		r.say("making "+c.about+" customers known", i, batches)
@@ -120,8 +107,7 @@ func (r *Run) gather(ctx context.Context, n int) (c *crowd, stop func(), err err
 
 // restart replaces the service by one that remembers nobody.
 func (r *Run) restart(ctx context.Context, c *crowd) (err error) {
-	c.service.close()
-	c.service.server.stop()
+	c.service.end()
 	c.service, err = r.startService(ctx, c.masters[0].URL())
 	return err
 }
@@ -155,7 +141,7 @@ func (r *Run) encounter(ctx context.Context, c *crowd, kind int, begins bool, cu
 	if err != nil {
 		return err
 	}
-	s, _, _, err := c.take(ctx, func() *outcome { return r.report(ctx, c, customers) })
+	s, _, err := c.take(ctx, func() *outcome { return r.report(ctx, c, customers) })
 	if err != nil {
 		return err
 	}

@@ -111,15 +111,15 @@ func (s *schedule) next(r *Run, parts []Part) {
 	}
 	*s = schedule{part: parts[0].Name, until: time.Now().Add(lasts(parts[0]))}
 	if r.store == nil {
-		s.until = s.until.Add(setUp)
+		s.until = s.until.Add(preparing)
 	}
 	for _, p := range parts[1:] {
 		s.then += lasts(p)
 	}
 }
 
-// setUp is about how long it takes to start servers and make customers known.
-const setUp = 15 * time.Second
+// preparing is about how long it takes to start servers and make customers known.
+const preparing = 15 * time.Second
 
 // byFull chooses by whether everything is to be measured.
 func (r *Run) byFull(short, full time.Duration) time.Duration {
@@ -136,8 +136,10 @@ func (r *Run) say(what string, step, of int) {
 	}
 }
 
-// begin makes a directory with a key file, and a collector of traces.
+// begin makes what every part needs: a directory with a key file, a collector of
+// traces, and what is to be sent.
 func (r *Run) begin() (err error) {
+	r.work = newWork(r.Customers)
 	if r.dir, err = os.MkdirTemp("", "amends-bench-"); err != nil {
 		return err
 	}
@@ -171,8 +173,7 @@ func (r *Run) collect() error {
 func (r *Run) end() {
 	for _, t := range []*target{r.echo, r.plain, r.serviceTarget()} {
 		if t != nil {
-			t.close()
-			t.server.stop()
+			t.end()
 		}
 	}
 	if r.store != nil {
@@ -196,7 +197,6 @@ func (r *Run) crew(ctx context.Context) (err error) {
 	if r.plain != nil {
 		return nil
 	}
-	r.work = newWork(r.Customers)
 	if err := r.needStore(ctx); err != nil {
 		return err
 	}
@@ -254,7 +254,7 @@ const (
 
 // settle makes the customers known to the service, and sees how long its messages are.
 func (r *Run) settle(ctx context.Context) error {
-	before, err := r.store.usage(ctx)
+	before, err := usageOf(ctx, r.store.client)
 	if err != nil {
 		return err
 	}
@@ -264,7 +264,7 @@ func (r *Run) settle(ctx context.Context) error {
 	if err := r.acquaint(ctx, r.service.target); err != nil {
 		return err
 	}
-	after, err := r.store.usage(ctx)
+	after, err := usageOf(ctx, r.store.client)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (r *Run) look(ctx context.Context, t *target) (s sample, err error) {
 			return s, err
 		}
 	}
-	if s.redis, err = r.store.usage(ctx); err != nil {
+	if s.redis, err = usageOf(ctx, r.store.client); err != nil {
 		return s, err
 	}
 	s.cpu, err = spent(t.server.pid())

@@ -69,7 +69,7 @@ func openStore(ctx context.Context, address string, notEmpty bool) (*store, erro
 }
 
 func startStore(ctx context.Context) (*store, error) {
-	server, err := redisproc.Start(ctx, redisproc.Config{Settings: map[string]string{"appendonly": "no", "maxmemory": "0"}})
+	server, err := redisproc.Start(ctx, redisproc.Config{Settings: redisproc.InMemory()})
 	if errors.Is(err, redisproc.ErrMissing) {
 		err = &StoreError{fmt.Errorf("%w\nOr name an empty Redis with --redis", err)}
 	}
@@ -86,9 +86,9 @@ func startStore(ctx context.Context) (*store, error) {
 	return &store{url: server.URL(), plain: plain.String(), client: server.Client(), version: redisproc.Fields(text)["redis_version"], stop: server.Stop}, nil
 }
 
-// usage asks Redis what it has done.
-func (s *store) usage(ctx context.Context) (u usage, err error) {
-	text, err := s.client.Info(ctx, "all").Result()
+// usageOf asks a Redis what it has done.
+func usageOf(ctx context.Context, client *redis.Client) (u usage, err error) {
+	text, err := client.Info(ctx, "all").Result()
 	if err != nil {
 		return u, fmt.Errorf("what Redis has done: %w", err)
 	}

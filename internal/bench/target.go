@@ -75,6 +75,12 @@ func (t *target) conn() *grpc.ClientConn {
 	return t.conns[t.turn.Add(1)%uint32(len(t.conns))]
 }
 
+// end closes the connections and ends the server.
+func (t *target) end() {
+	t.close()
+	t.server.stop()
+}
+
 func (t *target) close() {
 	var errs []error
 	for _, conn := range t.conns {

@@ -31,6 +31,12 @@ type Config struct {
 	cluster bool // it is part of one
 }
 
+// InMemory are the settings of a process that keeps nothing on the disk and takes as
+// much memory as it needs.
+func InMemory() map[string]string {
+	return map[string]string{"appendonly": "no", "maxmemory": "0"}
+}
+
 // settings are those of the deployment, but for the place and what a process
 // that is killed without warning needs otherwise.
 func (c Config) settings() map[string]string {

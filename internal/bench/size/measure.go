@@ -10,6 +10,7 @@ package size
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/makeamends/amends/internal/redisproc"
@@ -84,10 +85,8 @@ type store struct {
 }
 
 func (m *measurement) start(ctx context.Context, settings ...string) (*store, error) {
-	all := map[string]string{"appendonly": "no", "maxmemory": "0"}
-	for k, v := range m.Settings {
-		all[k] = v
-	}
+	all := redisproc.InMemory()
+	maps.Copy(all, m.Settings)
 	for i := 0; i < len(settings); i += 2 {
 		all[settings[i]] = settings[i+1]
 	}
