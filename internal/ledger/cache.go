@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// defaultCache is how many bytes of customers a process remembers: some
-	// twenty thousand of them.
-	defaultCache = 32 << 20
+	// DefaultCache is how many bytes of customers a process remembers unless Options
+	// says otherwise.
+	DefaultCache = 32 << 20
 	// cacheTime is for how long a customer is remembered that nobody asks for;
 	// one who was erased by another process is forgotten by then.
 	cacheTime = time.Hour
@@ -41,7 +41,7 @@ func (e recollection) size() int { return entrySize + len(e.token) + len(e.body)
 // newCache makes a cache of that many bytes; 0: the default, less: nothing is remembered.
 func newCache(room int) *cache {
 	if room == 0 {
-		room = defaultCache
+		room = DefaultCache
 	}
 	c := &cache{room: room}
 	// Bytes bound it, not a number, which is never reached.
@@ -73,6 +73,14 @@ func (c *cache) put(key Key, token, body string) {
 		}
 		c.entries.RemoveOldest()
 	}
+}
+
+// Remembered is how many customers the process remembers just now, and the bytes
+// that they take.
+func (l *Ledger) Remembered() (customers, bytes int) {
+	l.cache.mu.Lock()
+	defer l.cache.mu.Unlock()
+	return l.cache.entries.Len(), l.cache.used
 }
 
 // drop forgets a customer.

@@ -26,7 +26,7 @@ type Options struct {
 	Buckets int
 	// Wait is the number of replicas that must hold a change before it counts as made; 0: none.
 	Wait int
-	// Cache is how many bytes of customers the process remembers; 0: 32 MiB, less: none.
+	// Cache is how many bytes of customers the process remembers; 0: [DefaultCache], less: none.
 	Cache int
 	// Production refuses a store that keeps nothing.
 	Production bool

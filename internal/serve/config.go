@@ -71,6 +71,9 @@ type Config struct {
 	// wait for their turn or for the store; how many are carried out at a time finds
 	// itself below that. 0: 1,024.
 	MostCalls int
+	// Remember is how many MiB of customers are remembered, to change them in one
+	// round trip; 0: 32, less: none.
+	Remember int
 	// Heartbeat is how long a watch says nothing at most; 0: 10 seconds.
 	Heartbeat time.Duration
 }
@@ -87,6 +90,12 @@ const defaultDrain = 10 * time.Second
 
 // DefaultMostCalls is Config.MostCalls unless told otherwise.
 const DefaultMostCalls = 1024
+
+// DefaultRemember is Config.Remember unless told otherwise.
+const DefaultRemember = ledger.DefaultCache >> 20
+
+// mostRemember is a TiB: more than that is a slip, and bytes of it must be a number.
+const mostRemember = 1 << 20
 
 // withDefaults fills in what was left out.
 func (c Config) withDefaults() Config {
@@ -155,6 +164,9 @@ func (c Config) check() error {
 	}
 	if c.MostCalls < leastInside {
 		faults = append(faults, fmt.Errorf("the most calls under way are %d and must be %d at least", c.MostCalls, leastInside))
+	}
+	if c.Remember > mostRemember {
+		faults = append(faults, fmt.Errorf("the customers to remember are %d MiB and must be %d at most", c.Remember, mostRemember))
 	}
 	if err := ledger.CheckURL(c.Redis); err != nil {
 		faults = append(faults, err)

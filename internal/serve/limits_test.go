@@ -46,6 +46,7 @@ func TestLimitsAsDocumented(t *testing.T) {
 		{"a crowd that comes at once", count(mostCrowd) + " more for each processor; one more for each call that ends while nobody waits, and every " + span(nextCrowd)},
 		{"calls under way, whatever they wait for", count(DefaultMostCalls)},
 		{"waiting for one's turn", fmt.Sprintf("%d times as long as a call takes, from %s to %s", waitPaces, span(leastWait), span(mostWait))},
+		{"customers that a server remembers, to change them in one round trip", fmt.Sprintf("%d MiB |", DefaultRemember)},
 		{"changes of one customer that wait for each other", count(mostInLine)},
 	} {
 		if want := "\n| " + row[0] + " | " + row[1]; !strings.Contains(string(page), want) {

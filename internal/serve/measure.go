@@ -16,6 +16,10 @@ func (s *Server) measure() {
 		s.ledger.Durable)
 	m.Count("amends_policy_condition_errors_total",
 		"Conditions of the policy's menu that could not be evaluated, and so did not hold.", policy.FailedConditions)
+	m.Level("amends_ledger_remembered_customers", "Customers that the process remembers, to change them in one round trip (--remember).",
+		func() int { customers, _ := s.ledger.Remembered(); return customers })
+	m.Level("amends_ledger_remembered_bytes", "Bytes that those customers take.",
+		func() int { _, bytes := s.ledger.Remembered(); return bytes })
 	m.Pool("calls", poolOf(s.ledger))
 	m.Pool("watch", poolOf(s.tail))
 	s.methods = map[string]*telemetry.Method{}

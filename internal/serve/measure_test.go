@@ -224,6 +224,25 @@ func TestAnOutageIsSeen(t *testing.T) {
 	}
 }
 
+// How much of customers is remembered is for the operator to say, and seen.
+func TestRemember(t *testing.T) {
+	for mib, want := range map[int]func(customers, bytes float64) bool{
+		-1: func(customers, bytes float64) bool { return customers == 0 && bytes == 0 },
+		0:  func(customers, bytes float64) bool { return customers == 3 && bytes > 600 && bytes < 6000 },
+		1:  func(customers, bytes float64) bool { return customers == 3 && bytes > 600 && bytes < 6000 },
+	} {
+		s := start(t, serve.Config{Remember: mib, OpsListen: "127.0.0.1:0"})
+		for i := range 3 {
+			must[*recoveryv1.ReportFailureResponse](t)(s.report(t.Context(), event(fmt.Sprint("e", i), fmt.Sprint("c", i))))
+		}
+		f := s.figures(t)
+		customers, bytes := f["amends_ledger_remembered_customers"], f["amends_ledger_remembered_bytes"]
+		if !want(customers, bytes) {
+			t.Errorf("with %d MiB %v customers of %v bytes are remembered", mib, customers, bytes)
+		}
+	}
+}
+
 // What is left of a tenant's budget is seen by every server, whoever has booked.
 func TestTheBudgetIsSeen(t *testing.T) {
 	url := redistest.Server(t).URL()

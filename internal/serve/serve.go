@@ -146,7 +146,7 @@ func (s *Server) openLedger(ctx context.Context) error {
 		return settings(err)
 	}
 	s.ledger, err = ledger.Open(ctx, ledger.Options{
-		URL: s.config.Redis, Secret: secret, Wait: s.config.Wait, Production: s.config.Production,
+		URL: s.config.Redis, Secret: secret, Wait: s.config.Wait, Cache: s.config.Remember << 20, Production: s.config.Production,
 		Now: s.config.Now, Logger: s.config.Logger, Observe: s.observe(), Meter: s.telemetry.Metrics,
 	})
 	return err

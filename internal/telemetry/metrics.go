@@ -64,12 +64,17 @@ func (m *Metrics) Count(name, help string, value func() uint64) {
 
 // Holds offers what is true or not: 1 or 0.
 func (m *Metrics) Holds(name, help string, value func() bool) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+	m.Level(name, help, func() int {
 		if value() {
 			return 1
 		}
 		return 0
-	}))
+	})
+}
+
+// Level offers a number that rises and falls.
+func (m *Metrics) Level(name, help string, value func() int) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value()) }))
 }
 
 // observe adds a value, with the trace of the call as an example if that trace is
