@@ -35,6 +35,10 @@ import (
 // [Shared]; a search for leaked goroutines has to be told to ignore it.
 const OutlivesTests = "github.com/makeamends/amends/internal/redisproc.startProcess.func1"
 
+// DialsOn is the goroutine of a client whose server is gone: it looks once a second
+// whether the server is back, and so ends up to a second after the client.
+const DialsOn = "github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"
+
 // Instance is one Redis process, private to the test that asked for it. Its
 // methods may be called from several goroutines; those that cannot do their
 // work end the test, so Kill, Start, Pause and Resume belong to its goroutine.

@@ -18,7 +18,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/makeamends/amends/internal/redistest"
-
 	"github.com/makeamends/amends/internal/serve"
 	"github.com/makeamends/amends/internal/telemetry"
 )
@@ -32,7 +31,7 @@ func TestMain(m *testing.M) {
 	if settings := os.Getenv(childVariable); settings != "" {
 		os.Exit(child(settings))
 	}
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(redistest.OutlivesTests))
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction(redistest.OutlivesTests), goleak.IgnoreAnyFunction(redistest.DialsOn))
 }
 
 // child serves until its standard input ends, and answers every line of it with

@@ -12,5 +12,6 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m,
 		// The server that the tests share outlives them; see redistest.Shared.
 		goleak.IgnoreAnyFunction(redistest.OutlivesTests),
+		goleak.IgnoreAnyFunction(redistest.DialsOn),
 	)
 }
