@@ -116,6 +116,18 @@ func TestBenchTakesTurns(t *testing.T) {
 	}
 }
 
+// A server that does not start is no reason to start the next one.
+func TestBenchStartEndsAtTheFirstFault(t *testing.T) {
+	redistest.Server(t)
+	var told []string
+	run := &bench.Run{Program: filepath.Join(t.TempDir(), "missing"), Rounds: 3, Slice: 100 * time.Millisecond, Callers: 1, Customers: 1, Tell: func(p bench.Progress) {
+		told = append(told, p.What)
+	}}
+	if _, err := run.Measure(t.Context(), "test", []bench.Part{bench.Start}); err == nil || len(told) != 1 {
+		t.Errorf("%v, after %q", err, told)
+	}
+}
+
 // children are the processes that this one has started and that still run, by
 // their ids.
 func children(t *testing.T) (found []string) {

@@ -50,7 +50,7 @@ func background(ctx context.Context, r *Run) (s Section, err error) {
 	for round := range r.Rounds {
 		for n := range inRound(round, len(setups)) {
 			way := backgroundWays[n]
-			r.say("background: "+way.about, round+1, r.Rounds)
+			r.say("what goes on by itself: "+way.about, round+1, r.Rounds)
 			err := followed(ctx, setups[n].service, way.watched, func(heard *atomic.Int64) error {
 				quiet, _, err := setups[n].spend(ctx, func() *outcome { return rest(ctx, max(time.Second, r.Slice)) })
 				if err != nil {
@@ -91,17 +91,6 @@ func followed(ctx context.Context, s *service, watched bool, do func(heard *atom
 	}
 	rest(ctx, leadTime)
 	return do(&heard)
-}
-
-// rest makes no calls.
-func rest(ctx context.Context, lasts time.Duration) *outcome {
-	o, begin := newOutcome(), time.Now()
-	select {
-	case <-ctx.Done():
-	case <-time.After(lasts):
-	}
-	o.took = time.Since(begin)
-	return o
 }
 
 func backgroundFigures(s *Section, idle, busy []samples, events [][]float64) {

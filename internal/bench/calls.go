@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 )
@@ -36,18 +35,6 @@ func calls(ctx context.Context, r *Run) (Section, error) {
 		return s, err
 	}
 	return s, r.openLoops(ctx, &s, all[r.service.target].together().rate())
-}
-
-// inRound gives the indices of n in the order of one round. Each round begins with
-// another one, so that what comes after what does not matter.
-func inRound(round, n int) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i := range n {
-			if !yield((round + i) % n) {
-				return
-			}
-		}
-	}
 }
 
 // inTurns gives every target its turn in each round.

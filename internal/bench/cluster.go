@@ -50,7 +50,7 @@ func onCluster(ctx context.Context, r *Run) (s Section, err error) {
 		}
 	}
 	s.Tables = append(s.Tables, idle)
-	for _, of := range topologies[:3] {
+	for _, of := range topologies[:3] { // the last one has the store of the one before
 		if err := r.acquaint(ctx, of.service.target); err != nil {
 			return s, err
 		}

@@ -92,7 +92,7 @@ func (r *Run) gather(ctx context.Context, n int) (c *crowd, stop func(), err err
 	of.about = Number(float64(n))
 	c = &crowd{setup: of, customers: n, unmet: rand.Perm(n)}
 	batches := (n + batchSize - 1) / batchSize
-	return c, stop, r.inParallel(ctx, batches, func(ctx context.Context, i int) error {
+	return c, stop, inParallel(ctx, batches, func(ctx context.Context, i int) error {
 		r.say("making "+c.about+" customers known", i, batches)
 		b := recoveryv1.RecordInteractionsRequest_builder{}
 		for k := i * batchSize; k < min(n, (i+1)*batchSize); k++ {
@@ -172,7 +172,7 @@ func (c *crowd) draw(n int) []int {
 
 // report reports a failure of each of these customers.
 func (r *Run) report(ctx context.Context, c *crowd, customers []int) *outcome {
-	return r.counted(ctx, c.service.target, len(customers), func(n int) []byte { return r.work.report(r.work.customer(customers[n])) })
+	return fixed(ctx, c.service.target, len(customers), func(n int) []byte { return r.work.report(r.work.customer(customers[n])) })
 }
 
 // amongFigures compares each with the fewest customers.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -77,7 +76,7 @@ func (r *Run) byLength(ctx context.Context, s *Section) error {
 	}
 	name := func(failures, n int) string { return r.work.customer(10_000_000*failures + n) }
 	for _, l := range of {
-		err := r.inParallel(ctx, l.failures*l.customers, func(ctx context.Context, n int) error {
+		err := inParallel(ctx, l.failures*l.customers, func(ctx context.Context, n int) error {
 			if n%100 == 0 {
 				r.say(fmt.Sprintf("histories of %d failures", l.failures), n, l.failures*l.customers)
 			}
@@ -95,7 +94,7 @@ func (r *Run) byLength(ctx context.Context, s *Section) error {
 			l := of[i]
 			r.say(fmt.Sprintf("one failure more after %d", l.failures), round+1, max(r.Rounds, 5))
 			sample, err := r.take(ctx, r.service.target, func() *outcome {
-				return r.counted(ctx, r.service.target, calls, func(n int) []byte { return r.work.report(name(l.failures, (round*calls+n)%l.customers)) })
+				return fixed(ctx, r.service.target, calls, func(n int) []byte { return r.work.report(name(l.failures, (round*calls+n)%l.customers)) })
 			})
 			if err != nil {
 				return err
@@ -106,20 +105,4 @@ func (r *Run) byLength(ctx context.Context, s *Section) error {
 	s.Notes = append(s.Notes, "Each failure before is one of another order, and its case is still open: no history costs more. Where the failures before are a range, the rounds themselves have made them more.")
 	lengthFigures(s, of, all)
 	return nil
-}
-
-// counted makes a number of calls of a target.
-func (r *Run) counted(ctx context.Context, t *target, calls int, body func(int) []byte) *outcome {
-	all, begin := newOutcome(), time.Now()
-	var mu sync.Mutex
-	_ = r.inParallel(ctx, calls, func(ctx context.Context, n int) error { // what failed is counted
-		began := time.Now()
-		answer, err := t.call(ctx, body(n))
-		mu.Lock()
-		defer mu.Unlock()
-		all.note(time.Since(began), answer, err)
-		return nil
-	})
-	all.took = time.Since(begin)
-	return all
 }

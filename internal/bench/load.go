@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -13,6 +14,7 @@ import (
 )
 
 const (
+	fewCallers = 8                      // so few that a server refuses none of them
 	callLimit  = 10 * time.Second       // deadline of a call
 	mostAtOnce = 4096                   // calls under way in an open loop; who comes then waits, and that counts
 	afterFault = 100 * time.Millisecond // before the next call of somebody whose call failed
@@ -141,6 +143,68 @@ func open(ctx context.Context, rate float64, lasts time.Duration, call calling) 
 	wait.Wait()
 	all.took = time.Since(begin)
 	return all
+}
+
+// fixed makes a number of calls, as the requests are numbered.
+func fixed(ctx context.Context, t *target, calls int, body func(int) []byte) *outcome {
+	all, begin := newOutcome(), time.Now()
+	var mu sync.Mutex
+	_ = inParallel(ctx, calls, func(ctx context.Context, n int) error { // what failed is counted
+		began := time.Now()
+		answer, err := t.call(ctx, body(n))
+		mu.Lock()
+		defer mu.Unlock()
+		all.note(time.Since(began), answer, err)
+		return nil
+	})
+	all.took = time.Since(begin)
+	return all
+}
+
+// rest makes no calls.
+func rest(ctx context.Context, lasts time.Duration) *outcome {
+	o, begin := newOutcome(), time.Now()
+	select {
+	case <-ctx.Done():
+	case <-time.After(lasts):
+	}
+	o.took = time.Since(begin)
+	return o
+}
+
+// inParallel does something n times, some at a time, patiently. It gives up at the
+// first error.
+func inParallel(ctx context.Context, n int, do func(context.Context, int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for range fewCallers {
+		wait.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				err := patiently(ctx, func(ctx context.Context) error { return do(ctx, i) })
+				if err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	wait.Wait()
+	return context.Cause(ctx)
+}
+
+// patiently does something again when it was refused for load, or took too long on
+// a machine that has other work.
+func patiently(ctx context.Context, do func(context.Context) error) (err error) {
+	const most = 20
+	for range most {
+		_, err = within(ctx, func(ctx context.Context) (int, error) { return 0, do(ctx) })
+		if code := status.Code(err); code != codes.ResourceExhausted && code != codes.DeadlineExceeded || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(pause(err))
+	}
+	return err
 }
 
 // within gives a call a deadline, as every caller should.

@@ -27,8 +27,9 @@ func kilobytes(text string) int64 {
 	return n << 10
 }
 
-// memory is what a process has in memory now, and what it had at most, in bytes.
-func memory(pid int) (now, most int64) {
-	file := fmt.Sprintf("/proc/%d/status", pid)
-	return kilobytes(field(file, "VmRSS")), kilobytes(field(file, "VmHWM"))
+// memory is what a process has in memory now, in MiB.
+func memory(pid int) float64 {
+	return mebibytes(kilobytes(field(fmt.Sprintf("/proc/%d/status", pid), "VmRSS")))
 }
+
+func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }

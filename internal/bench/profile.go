@@ -4,8 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
-	"net/http"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -77,7 +76,7 @@ func where(ctx context.Context, r *Run) (Section, error) {
 	}
 	shares := attribute(p)
 	t := Table{Columns: []string{"part of the service", "share", "µs/call"}}
-	for _, part := range slices.SortedFunc(keys(shares), func(a, b string) int { return cmp.Compare(shares[b], shares[a]) }) {
+	for _, part := range slices.SortedFunc(maps.Keys(shares), func(a, b string) int { return cmp.Compare(shares[b], shares[a]) }) {
 		each := shares[part] * micros(load.cpu) / float64(load.done)
 		t.Rows = append(t.Rows, []string{part, fmt.Sprintf("%.1f %%", 100*shares[part]), Number(each)})
 		s.Figures = append(s.Figures, tabled(NewFigure("part."+part, "processor time", "µs/call", each))...)
@@ -85,16 +84,6 @@ func where(ctx context.Context, r *Run) (Section, error) {
 	s.Tables = append(s.Tables, t)
 	s.Notes = append(s.Notes, "A profile of the server while it is fully busy, 100 samples a second. A system call, a copy or a lock counts for the part that makes it; allocation and its garbage do not.")
 	return s, nil
-}
-
-func keys(m map[string]float64) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
 }
 
 // profile asks the operators' port of the service.
@@ -105,23 +94,6 @@ func (s *service) profile(ctx context.Context, lasts time.Duration) (*profile.Pr
 	}
 	defer body.Close()
 	return profile.Parse(body)
-}
-
-// ask reads something of the operators' port.
-func (s *service) ask(ctx context.Context, path string, limit time.Duration) (io.ReadCloser, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.ops+path, nil)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := (&http.Client{Timeout: limit}).Do(request)
-	if err != nil {
-		return nil, fmt.Errorf("the operators' port of the service: %w", err)
-	}
-	if answer.StatusCode != http.StatusOK {
-		answer.Body.Close()
-		return nil, fmt.Errorf("the operators' port of the service: %s is %s", path, answer.Status)
-	}
-	return answer.Body, nil
 }
 
 // attribute gives every sample to one part, and tells the share of each.

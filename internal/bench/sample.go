@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
 )
 
@@ -37,8 +38,7 @@ func (r *Run) take(ctx context.Context, t *target, turn func() *outcome) (s samp
 	}
 	s.cpu, s.redis = after.cpu-before.cpu, after.redis.since(before.redis)
 	s.allocs, s.bytes = after.allocs-before.allocs, after.bytes-before.bytes
-	rss, _ := memory(t.server.pid())
-	s.memory = mebibytes(rss)
+	s.memory = memory(t.server.pid())
 	return s, ctx.Err()
 }
 
@@ -57,6 +57,18 @@ func (r *Run) look(ctx context.Context, t *target) (s sample, err error) {
 	}
 	s.cpu, err = spent(t.server.pid())
 	return s, err
+}
+
+// inRound gives the indices of n in the order of one round. Each round begins with
+// another one, so that what comes after what does not matter.
+func inRound(round, n int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := range n {
+			if !yield((round + i) % n) {
+				return
+			}
+		}
+	}
 }
 
 // samples are the turns of one target, round by round.

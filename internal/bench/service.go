@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/http"
 	"slices"
 	"time"
 
@@ -22,20 +23,20 @@ const tracedCalls = "0.01"
 // and traces.
 type service struct {
 	*target
-	addr, ops string
+	ops string // address of the operators' port
 }
 
 // startService runs a server on a store and waits until it serves.
 func (r *Run) startService(ctx context.Context, redis string, more ...string) (*service, error) {
 	s := &service{}
-	var err error
-	if s.addr, err = freeAddr(); err != nil {
+	addr, err := freeAddr()
+	if err != nil {
 		return nil, err
 	}
 	if s.ops, err = freeAddr(); err != nil {
 		return nil, err
 	}
-	args := []string{"serve", "--listen", s.addr, "--ops-listen", s.ops, "--redis", redis, "--key-file", r.keyFile, "--log-level", "info"}
+	args := []string{"serve", "--listen", addr, "--ops-listen", s.ops, "--redis", redis, "--key-file", r.keyFile, "--log-level", "info"}
 	server, err := startChild(r.dir, "service", r.Program, []string{
 		"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + r.collector, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
 		"OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=" + tracedCalls,
@@ -43,7 +44,7 @@ func (r *Run) startService(ctx context.Context, redis string, more ...string) (*
 	if err != nil {
 		return nil, err
 	}
-	if s.target, err = dial(ctx, server, s.addr, recoveryv1.RecoveryService_ReportFailure_FullMethodName); err != nil {
+	if s.target, err = dial(ctx, server, addr, recoveryv1.RecoveryService_ReportFailure_FullMethodName); err != nil {
 		server.stop()
 		return nil, err
 	}
@@ -74,4 +75,21 @@ func (s *service) counted(ctx context.Context, name string, label ...string) (fl
 
 func labelled(m *dto.Metric, name, value string) bool {
 	return slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetName() == name && l.GetValue() == value })
+}
+
+// ask reads something of the operators' port.
+func (s *service) ask(ctx context.Context, path string, limit time.Duration) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.ops+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := (&http.Client{Timeout: limit}).Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("the operators' port of the service: %w", err)
+	}
+	if answer.StatusCode != http.StatusOK {
+		answer.Body.Close()
+		return nil, fmt.Errorf("the operators' port of the service: %s is %s", path, answer.Status)
+	}
+	return answer.Body, nil
 }

@@ -23,37 +23,43 @@ func start(ctx context.Context, r *Run) (Section, error) {
 	if err := r.needStore(ctx); err != nil {
 		return s, err
 	}
-	took := map[string][]float64{}
-	var idle []float64
-	var err error
-	stores := [][2]string{{"embedded", "embedded"}, {"redis", r.store.url}}
-	for round := range r.Rounds {
-		for i := range inRound(round, len(stores)) {
-			of := stores[i]
-			r.say("starting with "+of[0], round+1, r.Rounds)
-			var lasted time.Duration
-			var rss int64
-			if lasted, rss, err = r.startOnce(ctx, of[1]); err != nil {
-				break
-			}
-			took[of[0]] = append(took[of[0]], float64(lasted)/float64(time.Millisecond))
-			if of[0] == "redis" {
-				idle = append(idle, mebibytes(rss))
-			}
-		}
+	stores := []startOn{
+		{name: "embedded", about: "with the embedded store", url: "embedded"},
+		{name: "redis", about: "with a Redis", url: r.store.url},
 	}
-	for name, about := range map[string]string{"embedded": "with the embedded store", "redis": "with a Redis"} {
-		s.Ratios = append(s.Ratios, Ratio{NewFigure("start."+name, "from the start of the process until its health is SERVING, "+about, "ms", took[name]...), aimStart})
+	err := r.starts(ctx, stores)
+	for _, on := range stores {
+		s.Ratios = append(s.Ratios, Ratio{NewFigure("start."+on.name, "from the start of the process until its health is SERVING, "+on.about, "ms", on.took...), aimStart})
 	}
-	if s.Ratios[0].Name > s.Ratios[1].Name {
-		s.Ratios[0], s.Ratios[1] = s.Ratios[1], s.Ratios[0]
-	}
-	s.Figures = append(s.Figures, NewFigure("idle.memory", "memory of a server without calls, a second after its start", "MiB", idle...))
-	return s, errors.Join(err, r.sizes(&s))
+	s.Figures = append(s.Figures, NewFigure("idle.memory", "memory of a server without calls, a second after its start", "MiB", stores[1].memory...))
+	return s, errors.Join(err, r.programSize(&s))
 }
 
-// startOnce starts a server, waits for it, and ends it.
-func (r *Run) startOnce(ctx context.Context, redis string) (took time.Duration, rss int64, err error) {
+// startOn is a store on which servers are started.
+type startOn struct {
+	name, about, url string
+	took, memory     []float64 // in each round: milliseconds, MiB
+}
+
+// starts starts servers in turns.
+func (r *Run) starts(ctx context.Context, stores []startOn) error {
+	for round := range r.Rounds {
+		for i := range inRound(round, len(stores)) {
+			on := &stores[i]
+			r.say("starting with "+on.name, round+1, r.Rounds)
+			took, holds, err := r.startOnce(ctx, on.url)
+			if err != nil {
+				return err
+			}
+			on.took, on.memory = append(on.took, float64(took)/float64(time.Millisecond)), append(on.memory, holds)
+		}
+	}
+	return nil
+}
+
+// startOnce starts a server, waits for it, sees how much memory it holds, in MiB, and
+// ends it.
+func (r *Run) startOnce(ctx context.Context, redis string) (took time.Duration, holds float64, err error) {
 	began := time.Now()
 	service, err := r.startService(ctx, redis)
 	if err != nil {
@@ -66,12 +72,11 @@ func (r *Run) startOnce(ctx context.Context, redis string) (took time.Duration, 
 	case <-ctx.Done():
 	case <-time.After(time.Second):
 	}
-	rss, _ = memory(service.server.pid())
-	return took, rss, ctx.Err()
+	return took, memory(service.server.pid()), ctx.Err()
 }
 
-// sizes tells how large the program is, and what an image with it would be.
-func (r *Run) sizes(s *Section) error {
+// programSize tells how large the program is, and what an image with it would be.
+func (r *Run) programSize(s *Section) error {
 	info, err := os.Stat(r.Program)
 	if err != nil {
 		return err
@@ -101,5 +106,3 @@ func kind(program string) string {
 	}
 	return text + " and stripped, as the Dockerfile builds it"
 }
-
-func mebibytes(n int64) float64 { return float64(n) / (1 << 20) }
