@@ -35,7 +35,7 @@ func bulk(ctx context.Context, r *Run) (Section, error) {
 	if err := r.crew(ctx); err != nil {
 		return s, err
 	}
-	if err := r.makeKnown(ctx, firstContent, r.Customers); err != nil {
+	if err := r.makeKnown(ctx, firstContent, r.work.contents); err != nil {
 		return s, err
 	}
 	ways := []struct {

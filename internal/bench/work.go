@@ -18,21 +18,22 @@ import (
 // work makes what is sent: failures and good experiences, each of them new.
 type work struct {
 	customers int    // who are known
+	contents  int    // how many of them there are whom nothing has happened to
 	run       string // keeps the ids of runs apart
 	made      atomic.Int64
 	told      atomic.Int64 // failures of customers who are to report some
 	stocked   atomic.Int64 // how many such customers are known
 }
 
-func newWork(customers int) *work {
-	return &work{customers: customers, run: rand.Text()[:8]}
+func newWork(customers, contents int) *work {
+	return &work{customers: customers, contents: contents, run: rand.Text()[:8]}
 }
 
 // known names one of the known customers, at random.
 func (w *work) known() string { return w.customer(mathrand.IntN(w.customers)) }
 
 // content names one of those whom nothing has happened to, at random.
-func (w *work) content() string { return w.customer(firstContent + mathrand.IntN(w.customers)) }
+func (w *work) content() string { return w.customer(firstContent + mathrand.IntN(w.contents)) }
 
 // firstContent is the number of the first of them: numbers are nobody else's.
 const firstContent = 800_000_000
