@@ -14,24 +14,12 @@ const besideRate = 200
 // store that took too long on a machine with other work.
 const mostAgain = 3
 
-// loading is something that keeps the service busy for a time.
-type loading struct {
-	name, about string
-	run         func(ctx context.Context, lasts time.Duration) *outcome // nil: nothing
-}
-
-// loads are what reports are made beside.
-func (r *Run) loads() []loading {
-	return []loading{
-		{"alone", "nothing", nil},
-		{"unary", fmt.Sprintf("ReportFailure, %d callers", r.Callers), func(ctx context.Context, lasts time.Duration) *outcome {
-			return closed(ctx, r.Callers, lasts, r.reporting(r.service.target))
-		}},
-		{"ingest", fmt.Sprintf("Ingest of failures, %d streams", streams), func(ctx context.Context, lasts time.Duration) *outcome {
-			return r.stream(ctx, lasts, r.nextFailure)
-		}},
-		{"batches", fmt.Sprintf("RecordInteractions, %d callers with batches of %d", streams, batchSize), r.batches},
-	}
+// loads are what reports are made beside; the first of them is nothing, which has no run.
+func (r *Run) loads() []way {
+	ways := r.ways()
+	calls, ingest, batches := ways[0], ways[1], ways[2]
+	ingest.name = "ingest" // the only one here
+	return []way{{name: "alone", about: "nothing"}, calls, ingest, batches}
 }
 
 // beside measures how long reports take that are made now and then while the service
@@ -58,7 +46,7 @@ func (r *Run) beside(ctx context.Context, s *Section) error {
 
 // besideOne is one turn of reports; it gives how many events a second the load came
 // to.
-func (r *Run) besideOne(ctx context.Context, l loading) (s sample, rate float64, err error) {
+func (r *Run) besideOne(ctx context.Context, l way) (s sample, rate float64, err error) {
 	s, err = r.take(ctx, r.service.target, func() *outcome {
 		done := make(chan *outcome, 1)
 		if l.run == nil {
@@ -81,14 +69,14 @@ func (r *Run) besideOne(ctx context.Context, l loading) (s sample, rate float64,
 	return s, rate, err
 }
 
-func besideFigures(s *Section, loads []loading, found []samples, meanwhile [][]float64) {
+func besideFigures(s *Section, loads []way, found []samples, meanwhile [][]float64) {
 	t := Table{Title: fmt.Sprintf("Open loop of %d reports a second beside something else", besideRate),
 		Columns: []string{"beside", "events/s meanwhile", "reports/s", "p50 ms", "p90", "p99", "p99.9", "max", "refused"}}
 	p99 := make([]Figure, len(loads))
 	for i, l := range loads {
 		name := "beside." + l.name
-		p50 := found[i].each(name+".p50", "time of a report (p50), beside "+l.about, "ms", func(s sample) float64 { return s.quantile(50) })
-		p99[i] = found[i].each(name+".p99", "time of a report (p99), beside "+l.about, "ms", func(s sample) float64 { return s.quantile(99) })
+		p50 := found[i].each(name+".p50", "time of a report (p50), beside "+l.about, "ms", sample.p50)
+		p99[i] = found[i].each(name+".p99", "time of a report (p99), beside "+l.about, "ms", sample.p99)
 		s.Figures = append(s.Figures, tabled(p50, p99[i])...)
 		sum := found[i].together()
 		events := "-"

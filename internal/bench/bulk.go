@@ -38,32 +38,16 @@ func bulk(ctx context.Context, r *Run) (Section, error) {
 	if err := r.makeKnown(ctx, firstContent, r.work.contents); err != nil {
 		return s, err
 	}
-	ways := []struct {
-		name, about string
-		turn        func() *outcome
-	}{
-		{"unary", fmt.Sprintf("ReportFailure, %d callers", r.Callers), func() *outcome {
-			return closed(ctx, r.Callers, r.Slice, r.reporting(r.service.target))
-		}},
-		{"ingest.failures", fmt.Sprintf("Ingest of failures, %d streams", streams), func() *outcome {
-			return r.stream(ctx, r.Slice, r.nextFailure)
-		}},
-		{"batches", fmt.Sprintf("RecordInteractions, %d callers with batches of %d", streams, batchSize), func() *outcome { return r.batches(ctx, r.Slice) }},
-		{"ingest.positives", fmt.Sprintf("Ingest of good experiences, %d streams", streams), func() *outcome {
-			return r.stream(ctx, r.Slice, func() []byte {
-				return bytesOf(recoveryv1.IngestRequest_builder{Interaction: r.work.praise(r.work.content())}.Build())
-			})
-		}},
-	}
+	ways := r.ways()
 	all := make([]samples, len(ways))
 	for round := range r.Rounds {
 		complete := make([]sample, len(ways))
 		for i := range inRound(round, len(ways)) {
 			way := ways[i]
 			r.say(way.about, round+1, r.Rounds)
-			sample, err := r.take(ctx, r.service.target, way.turn)
+			sample, err := r.take(ctx, r.service.target, func() *outcome { return way.run(ctx, r.Slice) })
 			if err != nil {
-				r.bulkFigures(&s, all, func(i int) (string, string) { return ways[i].name, ways[i].about })
+				bulkFigures(&s, ways, all)
 				return s, fmt.Errorf("%s: %w", way.about, err)
 			}
 			complete[i] = sample
@@ -72,30 +56,56 @@ func bulk(ctx context.Context, r *Run) (Section, error) {
 			all[i] = append(all[i], complete[i])
 		}
 	}
-	r.bulkFigures(&s, all, func(i int) (string, string) { return ways[i].name, ways[i].about })
+	bulkFigures(&s, ways, all)
 	return s, r.beside(ctx, &s)
 }
 
+// way is one to bring events, which keeps the service busy for a time.
+type way struct {
+	name, about string
+	aim         Aim // beside the first of them
+	run         func(ctx context.Context, lasts time.Duration) *outcome
+}
+
+// ways are those that are compared.
+func (r *Run) ways() []way {
+	return []way{
+		{"unary", fmt.Sprintf("ReportFailure, %d callers", r.Callers), Aim{}, func(ctx context.Context, lasts time.Duration) *outcome {
+			return closed(ctx, r.Callers, lasts, r.reporting(r.service.target))
+		}},
+		{"ingest.failures", fmt.Sprintf("Ingest of failures, %d streams", streams), aimStream, func(ctx context.Context, lasts time.Duration) *outcome {
+			return r.stream(ctx, lasts, func() []byte {
+				return bytesOf(recoveryv1.IngestRequest_builder{Failure: r.work.failure(r.work.fresh())}.Build())
+			})
+		}},
+		{"batches", fmt.Sprintf("RecordInteractions, %d callers with batches of %d", streams, batchSize), aimBatch, r.batches},
+		{"ingest.positives", fmt.Sprintf("Ingest of good experiences, %d streams", streams), aimBatch, func(ctx context.Context, lasts time.Duration) *outcome {
+			return r.stream(ctx, lasts, func() []byte {
+				return bytesOf(recoveryv1.IngestRequest_builder{Interaction: r.work.praise(r.work.content())}.Build())
+			})
+		}},
+	}
+}
+
 // bulkFigures compares the ways with the first of them.
-func (r *Run) bulkFigures(s *Section, all []samples, way func(int) (name, about string)) {
+func bulkFigures(s *Section, ways []way, all []samples) {
 	if len(all[0]) == 0 {
 		return
 	}
 	t := Table{Columns: []string{"way", "events/s", "server µs/event", "Redis µs/event", "Redis trips/event"}}
-	aims := []Aim{{}, aimStream, aimBatch, aimBatch}
 	var first Figure
 	for i, of := range all {
-		name, about := way(i)
-		rate := of.each(name+".rate", about, "events/s", func(s sample) float64 { return s.rate() })
-		cpu := of.perCall(name+".cpu", "processor time of the server, "+about, "µs/event", func(s sample) float64 { return micros(s.cpu) })
-		redis := of.perCall(name+".redis.cpu", "processor time of Redis, "+about, "µs/event", func(s sample) float64 { return micros(s.redis.cpu) })
-		trips := of.perCall(name+".redis.trips", "round trips to Redis, "+about, "/event", func(s sample) float64 { return s.redis.reads })
+		name, about := ways[i].name, ways[i].about
+		rate := of.each(name+".rate", about, "events/s", sample.rate)
+		cpu := of.perCall(name+".cpu", "processor time of the server, "+about, "µs/event", sample.serverCPU)
+		redis := of.perCall(name+".redis.cpu", "processor time of Redis, "+about, "µs/event", sample.redisCPU)
+		trips := of.perCall(name+".redis.trips", "round trips to Redis, "+about, "/event", sample.trips)
 		s.Figures = append(s.Figures, tabled(rate, cpu, redis, trips)...)
 		t.Rows = append(t.Rows, []string{about, Number(rate.Value), Number(cpu.Value), Number(redis.Value), Number(trips.Value)})
 		if i == 0 {
 			first = rate
 		} else {
-			s.Ratios = append(s.Ratios, NewRatio(name, "events a second, "+about+" : one by one", rate, first, aims[i]))
+			s.Ratios = append(s.Ratios, NewRatio(name, "events a second, "+about+" : one by one", rate, first, ways[i].aim))
 		}
 	}
 	s.Tables = append(s.Tables, t)
@@ -124,11 +134,6 @@ func (r *Run) batches(ctx context.Context, lasts time.Duration) *outcome {
 	})
 	all.done *= batchSize // what counts are events
 	return all
-}
-
-// nextFailure is an item of Ingest.
-func (r *Run) nextFailure() []byte {
-	return bytesOf(recoveryv1.IngestRequest_builder{Failure: r.work.failure(r.work.fresh())}.Build())
 }
 
 // stream sends what it is given over streams of Ingest, as fast as they take it.

@@ -66,11 +66,6 @@ func (r *Run) inTurns(ctx context.Context, what string, turn func(*target) *outc
 // closedFigures tells of the closed loop.
 func (r *Run) closedFigures(s *Section, all map[*target]samples) {
 	echo, plain, own := all[r.echo], all[r.plain], all[r.service.target]
-	rate := func(s sample) float64 { return s.rate() }
-	cpu := func(s sample) float64 { return micros(s.cpu) }
-	redisCPU := func(s sample) float64 { return micros(s.redis.cpu) }
-	trips := func(s sample) float64 { return s.redis.reads }
-
 	t := Table{Columns: []string{"closed loop of " + fmt.Sprint(r.Callers) + " callers", "calls/s", "server µs/call", "Redis µs/call", "Redis trips", "Redis commands",
 		"p50 ms", "p90", "p99", "p99.9", "max", "refused"}}
 	figures := map[string]Figure{}
@@ -79,10 +74,10 @@ func (r *Run) closedFigures(s *Section, all map[*target]samples) {
 		samples
 	}{{"echo", echo}, {"plain", plain}, {"service", own}} {
 		for _, f := range []Figure{
-			of.each(of.name+".rate", "calls a second, closed loop", "/s", rate),
-			of.perCall(of.name+".cpu", "processor time of the server", "µs/call", cpu),
-			of.perCall(of.name+".redis.cpu", "processor time of Redis", "µs/call", redisCPU),
-			of.perCall(of.name+".redis.trips", "round trips to Redis", "/call", trips),
+			of.each(of.name+".rate", "calls a second, closed loop", "/s", sample.rate),
+			of.perCall(of.name+".cpu", "processor time of the server", "µs/call", sample.serverCPU),
+			of.perCall(of.name+".redis.cpu", "processor time of Redis", "µs/call", sample.redisCPU),
+			of.perCall(of.name+".redis.trips", "round trips to Redis", "/call", sample.trips),
 			of.perCall(of.name+".redis.commands", "commands of Redis, those of scripts included", "/call", func(s sample) float64 { return s.redis.commands }),
 		} {
 			figures[f.Name] = f

@@ -68,8 +68,8 @@ func onCluster(ctx context.Context, r *Run) (s Section, err error) {
 	r.clusterFigures(&s, topologies)
 	rate, p50 := map[*topology]Figure{}, map[*topology]Figure{}
 	for _, of := range topologies {
-		rate[of] = of.all.each("", "", "", func(s sample) float64 { return s.rate() })
-		p50[of] = of.all.each("", "", "", func(s sample) float64 { return s.quantile(50) })
+		rate[of] = of.all.each("", "", "", sample.rate)
+		p50[of] = of.all.each("", "", "", sample.p50)
 	}
 	s.Ratios = append(s.Ratios,
 		NewRatio("cluster.throughput", "calls a second, three masters : one Redis", rate[masters], rate[single], aimCluster),
@@ -171,10 +171,10 @@ func (r *Run) clusterFigures(s *Section, topologies []*topology) {
 		if len(of.all) == 0 {
 			continue
 		}
-		rate := of.all.each("cluster."+of.name+".rate", "calls a second, "+of.about, "/s", func(s sample) float64 { return s.rate() })
-		cpu := of.all.perCall("cluster."+of.name+".cpu", "processor time of the service, "+of.about, "µs/call", func(s sample) float64 { return micros(s.cpu) })
-		redis := of.all.perCall("cluster."+of.name+".redis.cpu", "processor time of the masters, "+of.about, "µs/call", func(s sample) float64 { return micros(s.redis.cpu) })
-		trips := of.all.perCall("cluster."+of.name+".trips", "round trips to Redis, "+of.about, "/call", func(s sample) float64 { return s.redis.reads })
+		rate := of.all.each("cluster."+of.name+".rate", "calls a second, "+of.about, "/s", sample.rate)
+		cpu := of.all.perCall("cluster."+of.name+".cpu", "processor time of the service, "+of.about, "µs/call", sample.serverCPU)
+		redis := of.all.perCall("cluster."+of.name+".redis.cpu", "processor time of the masters, "+of.about, "µs/call", sample.redisCPU)
+		trips := of.all.perCall("cluster."+of.name+".trips", "round trips to Redis, "+of.about, "/call", sample.trips)
 		looks := of.all.each("", "", "", func(s sample) float64 { return s.redis.byName["zrange"] / s.took.Seconds() })
 		s.Figures = append(s.Figures, rate, cpu, redis, trips)
 		t.Rows = append(t.Rows, append([]string{of.about, Number(rate.Value), Number(cpu.Value), Number(redis.Value), Number(Median(of.copies)), Number(trips.Value), Number(looks.Value)},

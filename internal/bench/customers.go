@@ -187,12 +187,12 @@ func amongFigures(s *Section, crowds []*crowd) {
 			name := fmt.Sprintf("customers.%s.%d", k.name, c.customers)
 			about := fmt.Sprintf("a report among %s, %s", c.about, k.about)
 			figures[i] = tabled(
-				c.found[kind].each(name+".p50", "time (p50), "+about, "ms", func(s sample) float64 { return s.quantile(50) }),
-				c.found[kind].each(name+".p99", "time (p99), "+about, "ms", func(s sample) float64 { return s.quantile(99) }),
-				c.found[kind].perCall(name+".cpu", "processor time of the server, "+about, "µs/call", func(s sample) float64 { return micros(s.cpu) }),
-				c.found[kind].perCall(name+".redis.cpu", "processor time of Redis, "+about, "µs/call", func(s sample) float64 { return micros(s.redis.cpu) }),
+				c.found[kind].each(name+".p50", "time (p50), "+about, "ms", sample.p50),
+				c.found[kind].each(name+".p99", "time (p99), "+about, "ms", sample.p99),
+				c.found[kind].perCall(name+".cpu", "processor time of the server, "+about, "µs/call", sample.serverCPU),
+				c.found[kind].perCall(name+".redis.cpu", "processor time of Redis, "+about, "µs/call", sample.redisCPU),
 			)
-			trips := c.found[kind].perCall("", "", "", func(s sample) float64 { return s.redis.reads })
+			trips := c.found[kind].perCall("", "", "", sample.trips)
 			p50, p99, cpu, redisCPU := figures[i][0], figures[i][1], figures[i][2], figures[i][3]
 			t.Rows = append(t.Rows, []string{c.about, k.about, fmt.Sprintf("%.0f %%", 100*Median(c.right[kind])),
 				Number(cpu.Value), Number(redisCPU.Value), Number(trips.Value), Number(p50.Value), Number(p99.Value)})

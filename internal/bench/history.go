@@ -48,8 +48,8 @@ func lengthFigures(s *Section, of []length, found []samples) {
 	for i, l := range of {
 		n := l.failures
 		before[i] = l.before(int(found[i].together().done))
-		cpu := found[i].perCall(fmt.Sprintf("history.%d.cpu", n), "processor time of the server", "µs/call", func(s sample) float64 { return micros(s.cpu) })
-		redisCPU := found[i].perCall(fmt.Sprintf("history.%d.redis.cpu", n), "processor time of Redis", "µs/call", func(s sample) float64 { return micros(s.redis.cpu) })
+		cpu := found[i].perCall(fmt.Sprintf("history.%d.cpu", n), "processor time of the server", "µs/call", sample.serverCPU)
+		redisCPU := found[i].perCall(fmt.Sprintf("history.%d.redis.cpu", n), "processor time of Redis", "µs/call", sample.redisCPU)
 		server, redis = append(server, cpu), append(redis, redisCPU)
 		t.Rows = append(t.Rows, []string{before[i], cpu.String(), redisCPU.String(), Number(found[i].together().quantile(50))})
 		for line, f := range []Figure{cpu, redisCPU} {

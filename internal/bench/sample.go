@@ -88,6 +88,14 @@ func (all samples) perCall(name, about, unit string, of func(sample) float64) Fi
 	return all.each(name, about, unit, func(s sample) float64 { return of(s) / float64(s.done) })
 }
 
+// What most figures are made of: processor time in microseconds, round trips to Redis,
+// and the time of a call in milliseconds.
+func (s sample) serverCPU() float64 { return micros(s.cpu) }
+func (s sample) redisCPU() float64  { return micros(s.redis.cpu) }
+func (s sample) trips() float64     { return s.redis.reads }
+func (s sample) p50() float64       { return s.quantile(50) }
+func (s sample) p99() float64       { return s.quantile(99) }
+
 // add takes in a further turn, of which no allocations were counted.
 func (s *sample) add(other sample) {
 	s.outcome.add(other.outcome)
