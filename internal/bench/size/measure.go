@@ -10,33 +10,18 @@ package size
 import (
 	"context"
 	"fmt"
-	"maps"
 	"time"
 
 	"github.com/makeamends/amends/internal/redisproc"
 )
 
-// Options say what to measure.
+// Options say what to measure: each of them 1 at least.
 type Options struct {
-	Customers int // of each kind; 0: 1,000,000
-	Few       int // with how many the latency is compared; 0: 10,000
-	Changes   int // how many are made with each setting; 0: 20,000
-	Longest   int // history of one customer, in events; 0: 10,000
-	Rounds    int // in which what is compared takes turns; 0: 5
-	// Settings of Redis that differ from those of the deployment.
-	Settings map[string]string
-}
-
-func (o Options) withDefaults() Options {
-	for _, d := range []struct {
-		value *int
-		is    int
-	}{{&o.Customers, 1_000_000}, {&o.Few, 10_000}, {&o.Changes, 20_000}, {&o.Longest, 10_000}, {&o.Rounds, 5}} {
-		if *d.value == 0 {
-			*d.value = d.is
-		}
-	}
-	return o
+	Customers int // of each kind
+	Few       int // with how many the latency is compared
+	Changes   int // how many are made with each setting
+	Longest   int // history of one customer, in events
+	Rounds    int // in which what is compared takes turns
 }
 
 // Report is what was found.
@@ -62,7 +47,6 @@ type Held struct {
 // Measure does all of it, and tells what it does. It takes some minutes for a
 // million customers.
 func Measure(ctx context.Context, o Options, progress func(format string, args ...any)) (Report, error) {
-	o = o.withDefaults()
 	m := &measurement{Options: o, progress: progress, report: Report{Customers: o.Customers}}
 	for _, step := range []func(context.Context) error{m.positives, m.cases, m.growth, m.lists, m.entries, m.sync} {
 		if err := step(ctx); err != nil {
@@ -86,7 +70,6 @@ type store struct {
 
 func (m *measurement) start(ctx context.Context, settings ...string) (*store, error) {
 	all := redisproc.InMemory()
-	maps.Copy(all, m.Settings)
 	for i := 0; i < len(settings); i += 2 {
 		all[settings[i]] = settings[i+1]
 	}

@@ -23,7 +23,7 @@ func TestMeasure(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text strings.Builder
-	r.Write(&text)
+	r.write(&text)
 	t.Logf("\n%s", text.String())
 	if r.Positive.Usage > 200 || r.Case.Usage > 1200 {
 		t.Errorf("a customer with one good experience takes %d B, one with a case %d B", r.Positive.Usage, r.Case.Usage)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Write prints the report as text.
-func (r Report) Write(to io.Writer) {
+// write prints the report as text.
+func (r Report) write(to io.Writer) {
 	p := func(format string, args ...any) { fmt.Fprintf(to, format+"\n", args...) }
 	p("memory of Redis, %d customers of each kind", r.Customers)
 	p("  one good experience  %7.0f B each  (MEMORY USAGE %d)  filled in %v", r.Positive.Each, r.Positive.Usage, r.Positive.Took.Round(time.Second))
