@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/makeamends/amends/internal/config"
 )
@@ -40,6 +41,12 @@ func newApp(getenv func(string) string, stdin io.Reader, stdout, stderr io.Write
 func (a *app) run(ctx context.Context, args []string) error {
 	root := rootCommand(a)
 	root.SetArgs(args)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		if refused := new(pflag.InvalidValueError); errors.As(err, &refused) {
+			return fmt.Errorf("--%s: %w", refused.GetFlag().Name, config.Cause(err))
+		}
+		return err
+	})
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)

@@ -137,6 +137,8 @@ func TestServeRefusesToStart(t *testing.T) {
 		"a port in use":      {[]string{"--listen", taken.Addr().String()}, exitUsage, []string{"address already in use", "another address with --listen"}},
 		"the ops port too":   {[]string{"--ops-listen", taken.Addr().String()}, exitUsage, []string{"another address with --ops-listen"}},
 		"no time to drain":   {[]string{"--drain", "-1s"}, exitUsage, []string{"-1s", "must not be negative"}},
+		"too much to keep":   {[]string{"--remember", "1048577"}, exitUsage, []string{"1048577 MiB", "1048576 at most"}},
+		"less than nothing":  {[]string{"--remember", "-1"}, exitUsage, []string{`--remember: "-1" is no whole number from 0 on`}},
 		"open to all":        {[]string{"--listen", "0.0.0.0:0"}, exitUsage, []string{"--insecure"}},
 		"no such level":      {[]string{"--log-level", "loud"}, exitUsage, []string{"debug"}},
 		"an unknown scheme":  {[]string{"--redis", "memcached://x", "--key-file", key}, exitUsage, []string{"redis://"}},

@@ -106,18 +106,33 @@ func settable(flag *pflag.Flag) bool {
 
 func fromEnvironment(flags *pflag.FlagSet, name, value string) error {
 	if err := flags.Set(name, value); err != nil {
-		return fmt.Errorf("%s=%q: %w", EnvName(name), value, cause(err))
+		return fmt.Errorf("%s=%q: %w", EnvName(name), value, Cause(err))
 	}
 	return nil
 }
 
-// cause strips the words that pflag puts around a refused value, which speak of the command line, and Go's names of its parsers.
-func cause(err error) error {
-	if number := new(strconv.NumError); errors.As(err, &number) {
-		return fmt.Errorf("%q is no such number: %w", number.Num, number.Err)
+// Cause strips the words that pflag puts around a refused value, which speak of the command line, and Go's names of its parsers.
+func Cause(err error) error {
+	if value := new(strconv.NumError); errors.As(err, &value) {
+		return fmt.Errorf("%q %s", value.Num, notParsed(value))
 	}
 	if inner := errors.Unwrap(err); inner != nil {
 		return inner
 	}
 	return err
+}
+
+func notParsed(value *strconv.NumError) string {
+	switch {
+	case errors.Is(value, strconv.ErrRange):
+		return "is out of range"
+	case value.Func == "ParseBool":
+		return "is neither true nor false"
+	case value.Func == "ParseFloat":
+		return "is no number"
+	case value.Func == "ParseUint":
+		return "is no whole number from 0 on"
+	default:
+		return "is no whole number"
+	}
 }

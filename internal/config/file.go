@@ -24,7 +24,7 @@ type setting struct {
 func (s setting) set(flags *pflag.FlagSet, flag *pflag.Flag) error {
 	err := s.assign(flags, flag)
 	if err != nil {
-		return fmt.Errorf("%s: %s: %w", s.place, flag.Name, cause(err))
+		return fmt.Errorf("%s: %s: %w", s.place, flag.Name, Cause(err))
 	}
 	return nil
 }
