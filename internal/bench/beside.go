@@ -22,32 +22,39 @@ func (r *Run) loads() []way {
 	return []way{{name: "alone", about: "nothing"}, calls, ingest, batches}
 }
 
+// amid is one turn of reports.
+type amid struct {
+	sample
+	echo *outcome // of as many calls of the echo meanwhile
+	rate float64  // events a second that the load came to
+}
+
 // beside measures how long reports take that are made now and then while the service
 // is kept busy, in turns.
 func (r *Run) beside(ctx context.Context, s *Section) error {
 	loads := r.loads()
-	found, meanwhile := make([]samples, len(loads)), make([][]float64, len(loads))
+	found := make([][]amid, len(loads))
 	for round := range r.Rounds {
 		for n := range inRound(round, len(loads)) {
 			r.say("reports beside "+loads[n].about, round+1, r.Rounds)
-			sample, rate, err := r.besideOne(ctx, loads[n])
+			turn, err := r.besideOne(ctx, loads[n])
 			for again := 0; err != nil && ctx.Err() == nil && again < mostAgain; again++ {
-				sample, rate, err = r.besideOne(ctx, loads[n])
+				turn, err = r.besideOne(ctx, loads[n])
 			}
 			if err != nil {
 				return fmt.Errorf("reports beside %s: %w", loads[n].about, err)
 			}
-			found[n], meanwhile[n] = append(found[n], sample), append(meanwhile[n], rate)
+			found[n] = append(found[n], turn)
 		}
 	}
-	besideFigures(s, loads, found, meanwhile)
+	besideFigures(s, loads, found)
 	return nil
 }
 
-// besideOne is one turn of reports; it gives how many events a second the load came
-// to.
-func (r *Run) besideOne(ctx context.Context, l way) (s sample, rate float64, err error) {
-	s, err = r.take(ctx, r.service.target, func() *outcome {
+// besideOne is one turn of reports. The echo is called at the same time: what its
+// calls wait for is the machine and the callers, not the service.
+func (r *Run) besideOne(ctx context.Context, l way) (a amid, err error) {
+	a.sample, err = r.take(ctx, r.service.target, func() *outcome {
 		done := make(chan *outcome, 1)
 		if l.run == nil {
 			done <- newOutcome()
@@ -56,36 +63,47 @@ func (r *Run) besideOne(ctx context.Context, l way) (s sample, rate float64, err
 			go func() { done <- l.run(ctx, r.Slice+lead) }()
 			time.Sleep(lead)
 		}
+		echoed := make(chan *outcome, 1)
+		go func() { echoed <- open(ctx, besideRate, r.Slice, r.reporting(r.echo)) }()
 		o := open(ctx, besideRate, r.Slice, r.reporting(r.service.target))
 		load := <-done
+		a.echo = <-echoed
 		if l.run != nil {
-			rate = load.rate()
+			a.rate = load.rate()
 		}
 		if load.failed > 0 {
 			o.fault, o.done = load.fault, 0
 		}
 		return o
 	})
-	return s, rate, err
+	return a, err
 }
 
-func besideFigures(s *Section, loads []way, found []samples, meanwhile [][]float64) {
+func besideFigures(s *Section, loads []way, found [][]amid) {
 	t := Table{Title: fmt.Sprintf("Open loop of %d reports a second beside something else", besideRate),
-		Columns: []string{"beside", "events/s meanwhile", "reports/s", "p50 ms", "p90", "p99", "p99.9", "max", "refused"}}
+		Columns: []string{"beside", "events/s meanwhile", "reports/s", "p50 ms", "p90", "p99", "p99.9", "max", "refused", "echo p50 ms", "p99"}}
 	p99 := make([]Figure, len(loads))
 	for i, l := range loads {
+		var reports samples
+		var rates []float64
+		echo := newOutcome()
+		for _, turn := range found[i] {
+			reports, rates = append(reports, turn.sample), append(rates, turn.rate)
+			echo.add(turn.echo)
+		}
 		name := "beside." + l.name
-		p50 := found[i].each(name+".p50", "time of a report (p50), beside "+l.about, "ms", sample.p50)
-		p99[i] = found[i].each(name+".p99", "time of a report (p99), beside "+l.about, "ms", sample.p99)
+		p50 := reports.each(name+".p50", "time of a report (p50), beside "+l.about, "ms", sample.p50)
+		p99[i] = reports.each(name+".p99", "time of a report (p99), beside "+l.about, "ms", sample.p99)
 		s.Figures = append(s.Figures, tabled(p50, p99[i])...)
-		sum := found[i].together()
+		sum := reports.together()
 		events := "-"
 		if l.run != nil {
-			events = Number(Median(meanwhile[i]))
+			events = Number(Median(rates))
 			s.Ratios = append(s.Ratios, NewRatio(name, "time of a report (p99), beside "+l.about+" : beside nothing", p99[i], p99[0], Aim{}))
 		}
-		t.Rows = append(t.Rows, append([]string{l.about, events, Number(sum.rate())}, percentiles(sum)...))
+		row := append([]string{l.about, events, Number(sum.rate())}, percentiles(sum)...)
+		t.Rows = append(t.Rows, append(row, Number(echo.quantile(50)), Number(echo.quantile(99))))
 	}
 	s.Tables = append(s.Tables, t)
-	s.Notes = append(s.Notes, "Beside a load that takes all it can get, the callers of the load take their part of the processors too, so reports wait for those as well: compare with the reports beside other reports.")
+	s.Notes = append(s.Notes, "Beside a load that takes all it can get, its callers and Redis take their part of the processors too, so reports wait for those as well: compare with the reports beside other reports. The last two columns are of as many calls of the echo, made at the same time by the same callers: that much is due to the machine and the callers alone.")
 }

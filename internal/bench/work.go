@@ -39,11 +39,12 @@ func (w *work) content() string { return w.customer(firstContent + mathrand.IntN
 const firstContent = 800_000_000
 
 // Who reports failures in a turn reports so many, each of another order. So a
-// call costs the same in the first round and in the last.
+// call costs the same in the first round and in the last. A block is more than are
+// under way at a time, so that nobody's second failure waits for the first.
 const (
 	failuresEach = 2
 	firstFresh   = 900_000_000 // their numbers are nobody else's
-	freshBlock   = 500         // of them report in turn, all the first failure and then all the second
+	freshBlock   = 2000        // of them report in turn, all the first failure and then all the second
 )
 
 // fresh names who reports the next failure: a customer with good experiences and,
