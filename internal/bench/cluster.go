@@ -22,6 +22,7 @@ const shards = 3
 type topology struct {
 	*setup
 	name   string
+	first  int // number of the first of its customers
 	all    samples
 	shares []float64 // of the busiest shard, round by round, the mean is 1
 	copies []float64 // processor time of the replicas, µs a call
@@ -50,8 +51,8 @@ func onCluster(ctx context.Context, r *Run) (s Section, err error) {
 		}
 	}
 	s.Tables = append(s.Tables, idle)
-	for _, of := range topologies[:3] { // the last one has the store of the one before
-		if err := r.acquaint(ctx, of.service.target); err != nil {
+	for _, of := range topologies {
+		if err := r.acquaint(ctx, of.service.target, of.first); err != nil {
 			return s, err
 		}
 	}
@@ -121,14 +122,18 @@ func (r *Run) topologies(ctx context.Context) (all []*topology, stop func(), err
 			return nil, stop, err
 		}
 		ends = append(ends, of.setup.service.end)
-		all = append(all, &topology{name: of.name, setup: &of.setup})
+		all = append(all, &topology{name: of.name, first: len(all) * r.Customers, setup: &of.setup}) // of which two have one store
 	}
 	return all, stop, nil
 }
 
 // turn measures one turn of one of them.
 func (r *Run) turn(ctx context.Context, of *topology) error {
-	s, did, err := of.take(ctx, func() *outcome { return closed(ctx, r.Callers, r.Slice, r.reporting(of.service.target)) })
+	s, did, err := of.take(ctx, func() *outcome {
+		return closed(ctx, r.Callers, r.Slice, func(ctx context.Context) (int, error) {
+			return of.service.call(ctx, r.work.report(r.work.knownFrom(of.first)))
+		})
+	})
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,10 @@ func newWork(customers, contents int) *work {
 }
 
 // known names one of the known customers, at random.
-func (w *work) known() string { return w.customer(mathrand.IntN(w.customers)) }
+func (w *work) known() string { return w.knownFrom(0) }
+
+// knownFrom names one of as many customers from a number on, at random.
+func (w *work) knownFrom(first int) string { return w.customer(first + mathrand.IntN(w.customers)) }
 
 // content names one of those whom nothing has happened to, at random.
 func (w *work) content() string { return w.customer(firstContent + mathrand.IntN(w.contents)) }
