@@ -114,7 +114,7 @@ func (r *Run) closedFigures(s *Section, all map[*target]samples) {
 	)
 	s.Tables = append(s.Tables, commands(own))
 	s.Notes = append(s.Notes, fmt.Sprintf("Each call reports a new failure of a customer who has had %d good experiences: half of the time the first failure, half of the time the second while the first one's case is still open. "+
-		"The service has served these customers before and remembers them. Requests have %s bytes, answers %s on average, of the baselines as well.", goodTimes, Number(float64(r.request)), Number(float64(r.answer))))
+		"The service has served these customers before and remembers them (%s). Requests have %s bytes, answers %s on average, of the baselines as well.", goodTimes, roomForAll, Number(float64(r.request)), Number(float64(r.answer))))
 	if sum := own.together(); sum.refused > 0 {
 		s.Notes = append(s.Notes, fmt.Sprintf("The service refused %d of %d calls for load, by its own limit; they are not among those that were done.", sum.refused, sum.done+sum.refused))
 	}

@@ -17,7 +17,7 @@ func (r *Run) crew(ctx context.Context) (err error) {
 		return err
 	}
 	r.say("starting the service", 0, 0)
-	if r.service, err = r.startService(ctx, r.store.url); err != nil {
+	if r.service, err = r.startService(ctx, r.store.url, roomForAll); err != nil {
 		return err
 	}
 	if err := r.settle(ctx); err != nil {
@@ -34,6 +34,10 @@ func (r *Run) crew(ctx context.Context) (err error) {
 	}
 	return r.acquaint(ctx, r.plain, 0)
 }
+
+// roomForAll has the service remember all customers of a run, in every section alike.
+// The section on customers shows how it is where it does not.
+const roomForAll = "--remember=512"
 
 // needStore has a store ready; once.
 func (r *Run) needStore(ctx context.Context) (err error) {
