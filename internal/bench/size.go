@@ -30,7 +30,7 @@ func sizes(ctx context.Context, r *Run) (Section, error) {
 	s.Figures = append(s.Figures,
 		NewFigure("size.positive", "memory of Redis for a customer with one good experience", "B", found.Positive.Each),
 		NewFigure("size.case", "memory of Redis for a customer with one open case", "B", found.Case.Each))
-	s.Tables = append(s.Tables, growth(found.Growth), settings("hash-max-listpack-value", found.Lists), entries(found.Entries), settings("appendfsync; at last without a file", found.Sync))
+	s.Tables = append(s.Tables, growth(found.Growth), settings("hash-max-listpack-value", found.Lists), entries(found.Entries), settings("appendfsync", found.Sync))
 	s.Ratios = append(s.Ratios,
 		Ratio{NewFigure("size.load", fmt.Sprintf("time to read a customer, among %s : among %s", Number(float64(o.Customers)), Number(float64(o.Few))), "×", found.Load.Ratio()), Aim{}},
 		Ratio{NewFigure("size.commit", fmt.Sprintf("time to change a customer, among %s : among %s", Number(float64(o.Customers)), Number(float64(o.Few))), "×", found.Commit.Ratio()), Aim{}})

@@ -31,5 +31,5 @@ func (r Report) write(to io.Writer) {
 	for _, b := range r.Entries {
 		p("  %-9s %3d requests: MEMORY USAGE %d B, %v of Redis a good experience", b.Value, b.Requests, b.Usage, median(b.CPU))
 	}
-	table("appendfsync; at last without a file", r.Sync)
+	table("appendfsync", r.Sync)
 }
