@@ -217,7 +217,7 @@ func TestIngestAllGivesUpALostShard(t *testing.T) {
 		})
 	}})
 	var refused []int
-	for got, err := range open(t, client.Config{Target: d.address, Patience: 3 * time.Second}).IngestAll(t.Context(), slowly(450)) {
+	for got, err := range open(t, client.Config{Target: d.address, Patience: 6 * time.Second}).IngestAll(t.Context(), slowly(450)) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,7 +36,9 @@ import (
 const OutlivesTests = "github.com/makeamends/amends/internal/redisproc.startProcess.func1"
 
 // DialsOn is the goroutine of a client whose server is gone: it looks once a second
-// whether the server is back, and so ends up to a second after the client.
+// whether the server is back, and so ends up to a second after the client, which is
+// longer than a search for leaks waits. One whose client is never closed is not found
+// then.
 const DialsOn = "github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"
 
 // Instance is one Redis process, private to the test that asked for it. Its
