@@ -96,7 +96,7 @@ log level, to be changed while the service runs, profiles (/debug/pprof/) and ch
 		"`CALLS` under way at most, waiting ones too; how many are carried out at a time finds itself, and what is too\nmuch is refused with RESOURCE_EXHAUSTED")
 	remember := uint(serve.DefaultRemember)
 	flags.UintVar(&remember, "remember", remember,
-		"`MIB` of customers to remember, each of some 800 with an open case or 4,000 without: who is remembered is\nchanged in one round trip to Redis instead of two; 0: none")
+		"`MIB` of customers to remember, each of some 1,300 with an open case or 4,000 without: who is remembered is\nchanged in one round trip to Redis instead of two; the process takes up to five times as much, unless\nGOMEMLIMIT says less; 0: none")
 	flags.Var(spanValue{&settings.Drain}, "drain", "how long calls under way may take to end when the service is stopped")
 	_ = cmd.MarkFlagFilename("policy", "yaml", "yml")
 	_ = cmd.MarkFlagFilename("access", "yaml", "yml")
@@ -112,15 +112,21 @@ log level, to be changed while the service runs, profiles (/debug/pprof/) and ch
 		if settings.Drain == 0 {
 			settings.Drain = time.Nanosecond // at once: 0 would stand for the default
 		}
-		if settings.Remember = int(min(remember, math.MaxInt32)); remember == 0 {
-			settings.Remember = -1 // 0 would stand for the default
-		}
+		settings.Remember = toRemember(remember)
 		if settings.Redis != "embedded" {
 			settings.Pause = balancerPause
 		}
 		return app.serve(cmd.Context(), settings)
 	}
 	return cmd
+}
+
+// toRemember is what the service is told: 0 would stand for its default.
+func toRemember(mib uint) int {
+	if mib == 0 {
+		return -1
+	}
+	return int(min(mib, math.MaxInt))
 }
 
 // logger writes JSON lines with the trace that they belong to, or plain lines if a person reads them. What it leaves out can be
@@ -179,8 +185,8 @@ func refusedStart(ctx context.Context, err error) error {
 	}
 }
 
-// collectLess lets garbage grow to four times what lives, unless GOGC says otherwise: what lives is a few megabytes, and Go's default
-// of once would collect it many times a second under load.
+// collectLess lets garbage grow to four times what lives, unless GOGC says otherwise: what lives is little beside the
+// customers that are remembered (--remember), and Go's default of once would collect it many times a second under load.
 func collectLess(getenv func(string) string) {
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(400)

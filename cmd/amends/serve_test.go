@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"math"
 	"net"
 	"regexp"
 	"strings"
@@ -109,6 +110,15 @@ func served(t *testing.T, watched bool) string {
 	}
 	command{}.fails(t, exitUnavailable, []string{"no service answers"}, "health", "--server", address, "--timeout", "1s")
 	return said.String()
+}
+
+// None is less than nothing to the service, and nothing wraps around.
+func TestToRemember(t *testing.T) {
+	for mib, want := range map[uint]int{0: -1, 1: 1, 32: 32, math.MaxUint: math.MaxInt} {
+		if got := toRemember(mib); got != want {
+			t.Errorf("--remember %d is %d, want %d", mib, got, want)
+		}
+	}
 }
 
 // What is wrong with the settings is said before anything is opened.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"strings"
 	"time"
@@ -94,8 +95,8 @@ const DefaultMostCalls = 1024
 // DefaultRemember is Config.Remember unless told otherwise.
 const DefaultRemember = ledger.DefaultCache >> 20
 
-// mostRemember is a TiB: more than that is a slip, and bytes of it must be a number.
-const mostRemember = 1 << 20
+// mostRemember is a TiB: more than that is a slip. It must have a number of bytes.
+const mostRemember = min(1<<20, math.MaxInt>>20)
 
 // withDefaults fills in what was left out.
 func (c Config) withDefaults() Config {
@@ -166,7 +167,7 @@ func (c Config) check() error {
 		faults = append(faults, fmt.Errorf("the most calls under way are %d and must be %d at least", c.MostCalls, leastInside))
 	}
 	if c.Remember > mostRemember {
-		faults = append(faults, fmt.Errorf("the customers to remember are %d MiB and must be %d at most", c.Remember, mostRemember))
+		faults = append(faults, fmt.Errorf("the customers to remember (--remember) are %d MiB and must be %d at most", c.Remember, mostRemember))
 	}
 	if err := ledger.CheckURL(c.Redis); err != nil {
 		faults = append(faults, err)

@@ -18,7 +18,7 @@ func (s *Server) measure() {
 		"Conditions of the policy's menu that could not be evaluated, and so did not hold.", policy.FailedConditions)
 	m.Level("amends_ledger_remembered_customers", "Customers that the process remembers, to change them in one round trip (--remember).",
 		func() int { customers, _ := s.ledger.Remembered(); return customers })
-	m.Level("amends_ledger_remembered_bytes", "Bytes that those customers take.",
+	m.Level("amends_ledger_remembered_bytes", "Bytes that the customers take, about, whom the process remembers.",
 		func() int { _, bytes := s.ledger.Remembered(); return bytes })
 	m.Pool("calls", poolOf(s.ledger))
 	m.Pool("watch", poolOf(s.tail))

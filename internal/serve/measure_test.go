@@ -226,19 +226,25 @@ func TestAnOutageIsSeen(t *testing.T) {
 
 // How much of customers is remembered is for the operator to say, and seen.
 func TestRemember(t *testing.T) {
-	for mib, want := range map[int]func(customers, bytes float64) bool{
-		-1: func(customers, bytes float64) bool { return customers == 0 && bytes == 0 },
-		0:  func(customers, bytes float64) bool { return customers == 3 && bytes > 600 && bytes < 6000 },
-		1:  func(customers, bytes float64) bool { return customers == 3 && bytes > 600 && bytes < 6000 },
+	const customers = 6000 // more than a MiB has room for
+	for mib, want := range map[int]func(remembered, bytes float64) bool{
+		-1: func(remembered, bytes float64) bool { return remembered == 0 && bytes == 0 },
+		0:  func(remembered, bytes float64) bool { return remembered == customers && bytes > 1<<20 },
+		1:  func(remembered, bytes float64) bool { return remembered > customers/3 && remembered < customers && bytes <= 1<<20 },
 	} {
 		s := start(t, serve.Config{Remember: mib, OpsListen: "127.0.0.1:0"})
-		for i := range 3 {
-			must[*recoveryv1.ReportFailureResponse](t)(s.report(t.Context(), event(fmt.Sprint("e", i), fmt.Sprint("c", i))))
+		for n := 0; n < customers; n += 1000 {
+			var batch []*recoveryv1.Interaction
+			for i := range 1000 {
+				batch = append(batch, praise(fmt.Sprint("praise-", n+i), fmt.Sprint("customer-", n+i)))
+			}
+			if _, err := s.praise(t.Context(), batch...); err != nil {
+				t.Fatal(err)
+			}
 		}
 		f := s.figures(t)
-		customers, bytes := f["amends_ledger_remembered_customers"], f["amends_ledger_remembered_bytes"]
-		if !want(customers, bytes) {
-			t.Errorf("with %d MiB %v customers of %v bytes are remembered", mib, customers, bytes)
+		if remembered, bytes := f["amends_ledger_remembered_customers"], f["amends_ledger_remembered_bytes"]; !want(remembered, bytes) {
+			t.Errorf("with %d MiB %v customers of %v bytes are remembered", mib, remembered, bytes)
 		}
 	}
 }
