@@ -71,8 +71,10 @@ func (r *Run) besideOne(ctx context.Context, l way) (a amid, err error) {
 		if l.run != nil {
 			a.rate = load.rate()
 		}
-		if load.failed > 0 {
-			o.fault, o.done = load.fault, 0
+		for _, other := range []*outcome{load, a.echo} {
+			if other.failed > 0 {
+				o.fault, o.done = other.fault, 0
+			}
 		}
 		return o
 	})

@@ -80,7 +80,8 @@ func onCluster(ctx context.Context, r *Run) (s Section, err error) {
 		Ratio{NewFigure("cluster.spread", "commits of the busiest of three shards, their mean is 1", "×", masters.shares...), Aim{Most: 1.15}},
 	)
 	s.Notes = append(s.Notes, fmt.Sprintf("Callers (%d), the service and every Redis share %d processors, so each further Redis takes from the same: "+
-		"on machines of their own, shards and replicas would add to what can be done. No Redis of these writes to the disk.", r.Callers, ThisMachine("").Processors))
+		"on machines of their own, shards and replicas would add to what can be done. No Redis of these writes to the disk. "+
+		"The last two have one store, so two services look for what is due there; round trips count those of the replicas' confirmations.", r.Callers, ThisMachine("").Processors))
 	return s, nil
 }
 

@@ -35,8 +35,8 @@ func (r *Run) crew(ctx context.Context) (err error) {
 	return r.acquaint(ctx, r.plain, 0)
 }
 
-// roomForAll has the service remember all customers of a run, in every section alike.
-// The section on customers shows how it is where it does not.
+// roomForAll has the service remember all customers of a run, in all sections that
+// share it: how it is where it does not, the section on customers shows.
 const roomForAll = "--remember=512"
 
 // needStore has a store ready; once.

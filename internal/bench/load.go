@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,14 @@ func (o *outcome) note(took time.Duration, answer int, err error) {
 		o.failed++
 		o.fault = err
 	}
+}
+
+// whyNone says why nothing was done.
+func (o *outcome) whyNone() error {
+	if o.fault == nil {
+		return fmt.Errorf("%d were refused for load", o.refused)
+	}
+	return o.fault
 }
 
 func (o *outcome) add(other *outcome) {

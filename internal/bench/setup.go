@@ -44,7 +44,7 @@ func (of *setup) take(ctx context.Context, turn func() *outcome) (s sample, did 
 		err = ctx.Err()
 	}
 	if err == nil && s.done == 0 {
-		err = fmt.Errorf("%s: no call was carried out: %w", of.about, s.fault)
+		err = fmt.Errorf("%s: no call was carried out: %w", of.about, s.whyNone())
 	}
 	return s, did, err
 }

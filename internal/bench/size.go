@@ -34,7 +34,7 @@ func sizes(ctx context.Context, r *Run) (Section, error) {
 	s.Ratios = append(s.Ratios,
 		Ratio{NewFigure("size.load", fmt.Sprintf("time to read a customer, among %s : among %s", Number(float64(o.Customers)), Number(float64(o.Few))), "×", found.Load.Ratio()), Aim{}},
 		Ratio{NewFigure("size.commit", fmt.Sprintf("time to change a customer, among %s : among %s", Number(float64(o.Customers)), Number(float64(o.Few))), "×", found.Commit.Ratio()), Aim{}})
-	s.Notes = append(s.Notes, fmt.Sprintf("Of %s customers of each kind, in a Redis without an append-only file unless the table says otherwise. [What a customer takes](size.md) says more.", Number(float64(o.Customers))),
+	s.Notes = append(s.Notes, fmt.Sprintf("Of %s customers of each kind, in a Redis without an append-only file unless the table says otherwise. In the tables of hash-max-listpack-value and appendfsync there are %s, so the streams and indexes of 256 buckets weigh more. [What a customer takes](size.md) says more.", Number(float64(o.Customers)), Number(float64(o.Changes))),
 		"500 events a day are about as many as are possible: of one with more than 5,000 requests in nine days the rest is refused. Who has more requests than hash-max-listpack-entries in these days is a table of Redis from then on, and the table stays large until some tens of changes have gone by.")
 	return s, nil
 }

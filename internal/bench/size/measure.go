@@ -15,7 +15,7 @@ import (
 	"github.com/makeamends/amends/internal/redisproc"
 )
 
-// Options say what to measure: each of them 1 at least.
+// Options say what to measure: each of them 1 at least, and Changes as many as Rounds.
 type Options struct {
 	Customers int // of each kind
 	Few       int // with how many the latency is compared

@@ -17,7 +17,7 @@ func TestMeasure(t *testing.T) {
 	if _, err := redisproc.Binary(); errors.Is(err, redisproc.ErrMissing) {
 		t.Skip(err)
 	}
-	o := Options{Customers: *customers, Few: min(*customers, 10_000), Changes: min(*customers, 20_000), Longest: max(100, *customers/100), Rounds: 3}
+	o := Options{Customers: *customers, Few: min(*customers, 10_000), Changes: max(3, min(*customers, 20_000)), Longest: max(100, *customers/100), Rounds: 3}
 	r, err := Measure(t.Context(), o, t.Logf)
 	if err != nil {
 		t.Fatal(err)
