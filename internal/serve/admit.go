@@ -2,7 +2,9 @@ package serve
 
 import (
 	"context"
+	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -29,16 +31,16 @@ const mostHeld = 10 * time.Second
 // the headers and no message must not hold a goroutine for ever.
 func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
 	if s.open.full(info.FullMethodName) {
-		return nil, s.refuseEarly(ctx, info.FullMethodName, ledger.ErrOverloaded)
+		return nil, s.refuseEarly(info.FullMethodName, overloaded())
 	}
 	k, unary := kinds[info.FullMethodName]
 	if !unary && !strings.Contains(strings.TrimPrefix(info.FullMethodName, "/"), "/") {
 		// gRPC would refuse it with a text that holds what the caller sent.
-		return nil, s.refuseEarly(ctx, info.FullMethodName, rpc.UnknownMethod(nil, nil))
+		return nil, s.refuseEarly(info.FullMethodName, rpc.Refuse(ctx, rpc.UnknownMethod(nil, nil)))
 	}
 	ctx, ok := s.meet(ctx, info.FullMethodName)
 	if !ok {
-		return nil, s.refuseEarly(ctx, info.FullMethodName, ledger.ErrOverloaded)
+		return nil, s.refuseEarly(info.FullMethodName, overloaded())
 	}
 	if !unary {
 		return ctx, nil
@@ -51,7 +53,7 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	var p *place
 	if left < mostHeld {
 		if p, ok = s.admission.announce(ctx, k.class); !ok {
-			return nil, s.refuseEarly(ctx, info.FullMethodName, ledger.ErrOverloaded)
+			return nil, s.refuseEarly(info.FullMethodName, overloaded())
 		}
 	} else {
 		p = &place{admission: s.admission}
@@ -64,12 +66,27 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 
 // refuseEarly refuses a call before the interceptors see it, and counts it in their
 // place.
-func (s *Server) refuseEarly(ctx context.Context, method string, err error) error {
-	refused := rpc.Refuse(ctx, err)
+func (s *Server) refuseEarly(method string, refused *rpc.RefusedError) error {
 	m := s.method(method)
 	m.Begun()
 	m.Ended(refused.GRPCStatus().Code(), refused.Reason())
 	return refused.GRPCStatus().Err()
+}
+
+// overloads are refusals for load, made once: where there is much too much to do, a
+// large part of what is done is refusing. They tell callers to come back at different
+// times.
+var overloads = sync.OnceValue(func() []*rpc.RefusedError {
+	all := make([]*rpc.RefusedError, 256)
+	for i := range all {
+		all[i] = rpc.Refuse(context.Background(), ledger.ErrOverloaded)
+	}
+	return all
+})
+
+func overloaded() *rpc.RefusedError {
+	all := overloads()
+	return all[rand.N(len(all))]
 }
 
 // withdraw says that a call that was let come is refused for another reason: it

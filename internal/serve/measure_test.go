@@ -230,7 +230,9 @@ func TestRemember(t *testing.T) {
 	for mib, want := range map[int]func(remembered, bytes float64) bool{
 		-1: func(remembered, bytes float64) bool { return remembered == 0 && bytes == 0 },
 		0:  func(remembered, bytes float64) bool { return remembered == customers && bytes > 1<<20 },
-		1:  func(remembered, bytes float64) bool { return remembered > customers/3 && remembered < customers && bytes <= 1<<20 },
+		1: func(remembered, bytes float64) bool {
+			return remembered > customers/3 && remembered < customers && bytes <= 1<<20
+		},
 	} {
 		s := start(t, serve.Config{Remember: mib, OpsListen: "127.0.0.1:0"})
 		for n := 0; n < customers; n += 1000 {
