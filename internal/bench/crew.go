@@ -94,7 +94,7 @@ func (r *Run) settle(ctx context.Context) error {
 	}
 	o := closed(ctx, fewCallers, r.Slice/4, r.reporting(r.service.target))
 	if o.done == 0 {
-		return errors.Join(errors.New("the service answers no report"), ctx.Err(), o.fault)
+		return errors.Join(errors.New("the service answers no report"), ctx.Err(), o.whyNone())
 	}
 	r.answer, r.request = int(o.answered/o.done), len(r.work.report(r.work.known()))
 	return nil

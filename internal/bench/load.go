@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/makeamends/amends/internal/bench/size"
 )
 
 const (
@@ -184,22 +185,9 @@ func rest(ctx context.Context, lasts time.Duration) *outcome {
 // inParallel does something n times, some at a time, patiently. It gives up at the
 // first error.
 func inParallel(ctx context.Context, n int, do func(context.Context, int) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for range fewCallers {
-		wait.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				err := patiently(ctx, func(ctx context.Context) error { return do(ctx, i) })
-				if err != nil {
-					cancel(err)
-				}
-			}
-		})
-	}
-	wait.Wait()
-	return context.Cause(ctx)
+	return size.InParallel(ctx, fewCallers, n, func(ctx context.Context, i int) error {
+		return patiently(ctx, func(ctx context.Context) error { return do(ctx, i) })
+	})
 }
 
 // patiently does something again when it was refused for load, or took too long on

@@ -55,12 +55,18 @@ func open(ctx context.Context, url string) (*shop, error) {
 	return &shop{l, service, c}, nil
 }
 
-// each calls do for every number below n, some at a time, until one fails.
+// each is InParallel for calls of somebody who may do everything.
 func each(ctx context.Context, lanes, n int, do func(ctx context.Context, i int) error) error {
 	ctx, err := asSomebody(ctx)
 	if err != nil {
 		return err
 	}
+	return InParallel(ctx, lanes, n, do)
+}
+
+// InParallel calls do for every number below n, as many at a time as there are lanes,
+// until one fails.
+func InParallel(ctx context.Context, lanes, n int, do func(ctx context.Context, i int) error) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var next atomic.Int64
