@@ -41,12 +41,6 @@ func newApp(getenv func(string) string, stdin io.Reader, stdout, stderr io.Write
 func (a *app) run(ctx context.Context, args []string) error {
 	root := rootCommand(a)
 	root.SetArgs(args)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		if refused := new(pflag.InvalidValueError); errors.As(err, &refused) {
-			return fmt.Errorf("--%s: %w", refused.GetFlag().Name, config.Cause(err))
-		}
-		return err
-	})
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
@@ -106,6 +100,12 @@ file (--config): see "amends help settings".`,
 		Version: release,
 	}
 	root.SetVersionTemplate(versionLine())
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		if refused := new(pflag.InvalidValueError); errors.As(err, &refused) {
+			return fmt.Errorf("--%s: %w", refused.GetFlag().Name, config.Cause(err))
+		}
+		return err
+	})
 	root.PersistentFlags().String(config.FileFlag, "", "`FILE` of settings (YAML, the keys are flag names)")
 	addColourFlag(root)
 	root.AddGroup(

@@ -185,8 +185,8 @@ func refusedStart(ctx context.Context, err error) error {
 	}
 }
 
-// collectLess lets garbage grow to four times what lives, unless GOGC says otherwise: what lives is little beside the
-// customers that are remembered (--remember), and Go's default of once would collect it many times a second under load.
+// collectLess lets garbage grow to four times what lives, unless GOGC says otherwise: beside the customers that are
+// remembered (--remember) little lives, and Go's default of once would collect many times a second under load.
 func collectLess(getenv func(string) string) {
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
