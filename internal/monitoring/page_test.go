@@ -71,7 +71,7 @@ func line(f *dto.MetricFamily) string {
 func unit(name string) string {
 	name = strings.TrimSuffix(name, "_total")
 	for suffix, unit := range map[string]string{
-		"_timestamp_seconds": "Unix time", "_seconds": "seconds", "_ratio": "0 to 1", "_minor_units": "minor units", "_success": "0 or 1",
+		"_timestamp_seconds": "Unix time", "_seconds": "seconds", "_bytes": "bytes", "_ratio": "0 to 1", "_minor_units": "minor units", "_success": "0 or 1",
 		"_ready": "0 or 1", "_durable": "0 or 1", "_info": "1",
 	} {
 		if strings.HasSuffix(name, suffix) && !(suffix == "_seconds" && strings.HasSuffix(name, "_timestamp_seconds")) {
