@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/makeamends/amends/internal/recovery"
 )
 
 const docs = "../../docs"
@@ -28,6 +30,28 @@ func TestTheDocsShowTheRules(t *testing.T) {
 	for _, name := range []string{page, access, "pictures/case.svg", "pictures/score.svg", "pictures/trace.svg"} {
 		if diff := cmp.Diff(read(t, docs, name), read(t, made, name)); diff != "" {
 			t.Errorf("docs/%s is not what the rules say (- there, + made); run: make pictures\n%s", name, diff)
+		}
+	}
+}
+
+// The picture is of a failure that was just reported: each curve rises with the severity, and lies below the one of a worse answer.
+func TestTheCurvesOfTheScore(t *testing.T) {
+	for _, kinds := range [][]recovery.Kind{{recovery.Late}, {recovery.Late, recovery.Refused}} {
+		mild, err := risk(0.2, kinds...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		grave, err := risk(0.9, kinds...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []recovery.Risk{mild, grave} {
+			if r.OnTime >= r.Late || r.Late >= r.Ignored {
+				t.Errorf("%v: %+v", kinds, r)
+			}
+		}
+		if mild.Ignored >= grave.Ignored || mild.Late >= grave.Late || mild.OnTime >= grave.OnTime {
+			t.Errorf("%v: %+v, then %+v", kinds, mild, grave)
 		}
 	}
 }

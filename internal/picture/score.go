@@ -65,19 +65,27 @@ func score(file string) error {
 var fifths = plot.ConstantTicks{{Value: 0, Label: "0"}, {Value: 0.2, Label: "0.2"}, {Value: 0.4, Label: "0.4"},
 	{Value: 0.6, Label: "0.6"}, {Value: 0.8, Label: "0.8"}, {Value: 1, Label: "1"}}
 
-// curve asks the decision itself for every point.
+// curve has one of the risks at every hundredth of severity.
 func curve(of func(recovery.Risk) float64, kinds ...recovery.Kind) (*plotter.Line, error) {
 	points := make(plotter.XYs, 0, 101)
 	for i := range 101 {
 		severity := float64(i) / 100
-		k := recovery.Case{Number: 1, Failure: recovery.Failure{
-			OccurredAt: now, Kinds: recovery.Kinds(kinds...), Stated: &severity,
-			Voice: recovery.Private, Channel: recovery.Phone,
-		}}
-		d := recovery.Decide(rules.Active, &recovery.Customer{}, &k, now)
-		points = append(points, plotter.XY{X: severity, Y: of(d.Assessment.Risk)})
+		r, err := risk(severity, kinds...)
+		if err != nil {
+			return nil, err
+		}
+		points = append(points, plotter.XY{X: severity, Y: of(r)})
 	}
 	return plotter.NewLine(points)
+}
+
+// risk reports a failure of a new customer, who complains at once, and gives what the decision itself says of it.
+func risk(severity float64, kinds ...recovery.Kind) (recovery.Risk, error) {
+	_, k, err := recovery.Report(recovery.Customer{}, recovery.Event{Failure: recovery.Failure{
+		OccurredAt: now, Kinds: recovery.Kinds(kinds...), Stated: &severity,
+		Voice: recovery.Private, Channel: recovery.Phone,
+	}}, rules, now)
+	return k.Assessment.Risk, err
 }
 
 // bands draws where each band begins.
