@@ -4,15 +4,17 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/makeamends/amends/internal/svg"
 )
 
 // Where things stand in a plot.
 const (
-	plotWidth, plotHeight = 820, 420
-	plotLeft, plotRight   = 84, 640 // the names of the lines stand to the right
-	plotTop, plotBottom   = 56, 356
+	plotHeight          = 420
+	plotLeft, plotRight = 84, 640        // the names of the lines stand to the right
+	plotNames           = plotRight + 64 // from here on
+	plotTop, plotBottom = 56, 356
 )
 
 // plotStyle has a colour and a dash for each line, so that nobody needs colours.
@@ -32,9 +34,10 @@ const plotStyle = `<style>
 // SVG draws the plot.
 func (p Plot) SVG() []byte {
 	var out svg.Picture
-	out.Open(plotWidth, plotHeight, p.Title)
+	width := p.width()
+	out.Open(width, plotHeight, p.Title)
 	out.Print("%s", plotStyle)
-	out.Ground(plotWidth, plotHeight)
+	out.Ground(width, plotHeight)
 	out.Text("head", "start", plotLeft, 32, p.Title)
 	x, y := p.scales()
 	for _, tick := range x.ticks() {
@@ -56,6 +59,15 @@ func (p Plot) SVG() []byte {
 	return []byte(out.String())
 }
 
+// width has room for the longest name, in a font that is wide.
+func (p Plot) width() int {
+	width := 820
+	for _, s := range p.Series {
+		width = max(width, plotNames+8*utf8.RuneCountInString(s.Name)+16)
+	}
+	return width
+}
+
 // curve draws one line, and its name into the legend.
 func (p Plot) curve(out *svg.Picture, i int, s Series, x, y scale) {
 	class := fmt.Sprintf("curve c%d", i%4)
@@ -72,7 +84,7 @@ func (p Plot) curve(out *svg.Picture, i int, s Series, x, y scale) {
 	}
 	top := plotTop + 12 + 24*i
 	out.Print(`<path class="%s" d="M%d %dH%d"/>`, class, plotRight+16, top, plotRight+56)
-	out.Text("label", "start", plotRight+64, top+5, s.Name)
+	out.Text("label", "start", plotNames, top+5, s.Name)
 }
 
 // scales fit all points; what is not logarithmic begins at 0.

@@ -45,3 +45,19 @@ func TestPlotsAreDrawn(t *testing.T) {
 		}
 	}
 }
+
+// Names of any length end before the edge: a character of the label takes up to 8 of its 13.5 pixels.
+func TestNamesOfLinesAreNotCut(t *testing.T) {
+	for _, name := range []string{"one", strings.Repeat("µ", 40)} {
+		text := string(Plot{Series: []Series{{Name: name}}}.SVG())
+		var size struct {
+			Width int `xml:"width,attr"`
+		}
+		if err := xml.Unmarshal([]byte(text), &size); err != nil {
+			t.Fatal(err)
+		}
+		if need := 704 + 8*len([]rune(name)); size.Width < max(need, 820) {
+			t.Errorf("%q: the picture is %d wide, and the name ends at %d", name, size.Width, need)
+		}
+	}
+}
