@@ -35,15 +35,16 @@ func benchCommand(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure the service on this machine, beside baselines",
-		Long: `Measure what the service costs on this machine. It starts a Redis, the service and two
+		Long: `Measure what the service costs on this machine. It starts a Redis, the service and three
 baselines as processes of their own, gives them turns in several rounds, and prints medians
 with what the rounds were; what the service is to achieve stands beside each ratio.
 Ctrl-C ends it, and prints what was measured so far.
 
 The baselines are an empty gRPC echo with messages of the same size (no service over gRPC is
-cheaper), and a plain read-modify-write in Redis (WATCH, HGETALL, MULTI, EXEC) without all
-that the service promises. Look at the ratios: absolute figures are those of this machine,
-on which callers, servers and Redis share the processors.
+cheaper), the bare libraries of the service, which trace, count and log a call and run one
+script in Redis but do no work, and a plain read-modify-write in Redis (WATCH, HGETALL,
+MULTI, EXEC) without all that the service promises. Look at the ratios: absolute figures are
+those of this machine, on which callers, servers and Redis share the processors.
 
 Without --full it is a short run of two to three minutes, without the sections marked with
 a star unless --only names them. Sections:
@@ -169,18 +170,22 @@ func toldProgress(p bench.Progress) string {
 func benchBaselineCommand() *cobra.Command {
 	var b bench.Baseline
 	cmd := &cobra.Command{
-		Use:    "baseline echo|plain",
+		Use:    "baseline " + strings.Join(bench.Baselines, "|"),
 		Hidden: true,
 		Short:  "Serve a baseline for bench",
 		Long: `Serve something simple beside which bench measures the service, until interrupted.
 Bench starts and ends it by itself.`,
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: []string{"echo", "plain"},
-		RunE:      func(cmd *cobra.Command, _ []string) error { return b.Run(cmd.Context()) },
+		ValidArgs: bench.Baselines,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			b.Kind = args[0]
+			return b.Run(cmd.Context())
+		},
 	}
 	cmd.Flags().StringVar(&b.Listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen on")
 	cmd.Flags().IntVar(&b.Answer, "answer", 1000, "`BYTES` of an answer")
-	cmd.Flags().StringVar(&b.Redis, "redis", "", "`URL` of the store, of the plain baseline only")
+	cmd.Flags().StringVar(&b.Redis, "redis", "", "`URL` of the store, of all but the echo")
+	cmd.Flags().IntVar(&b.Sends, "sends", 2000, "`BYTES` to Redis for a call, of the bare baseline")
 	config.ByHand(cmd.Flags(), "redis")
 	return cmd
 }

@@ -16,18 +16,27 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/makeamends/amends/internal/telemetry"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
 const baselineMethod = "/bench.Baseline/Call"
 
+// Baselines are the kinds there are.
+var Baselines = []string{"echo", "plain", "bare"}
+
 // Baseline is a server beside which the service is measured. It takes the very
 // requests of ReportFailure and gives answers that are as long.
 type Baseline struct {
+	Kind   string // one of Baselines
 	Listen string
 	Answer int    // bytes
-	Redis  string // of the plain baseline; the echo has none
+	Redis  string // of all but the echo
+	Sends  int    // bytes to Redis for a call, of the bare baseline
 }
+
+// handling is what a baseline does for a call.
+type handling func(ctx context.Context, decode func(any) error) (any, error)
 
 // Run serves until ctx ends.
 func (b Baseline) Run(ctx context.Context) error {
@@ -35,17 +44,12 @@ func (b Baseline) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	handle := b.echo
-	if b.Redis != "" {
-		options, err := redis.ParseURL(b.Redis)
-		if err != nil {
-			return err
-		}
-		client := redis.NewClient(options)
-		defer client.Close()
-		handle = (&plain{client, b.answer()}).call
+	handle, options, end, err := b.prepare(ctx)
+	if err != nil {
+		return err
 	}
-	server := grpc.NewServer()
+	defer end()
+	server := grpc.NewServer(options...)
 	server.RegisterService(&grpc.ServiceDesc{ServiceName: "bench.Baseline", HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{
 		MethodName: "Call",
 		Handler: func(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
@@ -55,6 +59,31 @@ func (b Baseline) Run(ctx context.Context) error {
 	healthv1.RegisterHealthServer(server, health.NewServer())
 	defer context.AfterFunc(ctx, server.Stop)()
 	return server.Serve(listener)
+}
+
+// prepare gives what is done for a call, with what options, and what ends it.
+func (b Baseline) prepare(ctx context.Context) (handle handling, options []grpc.ServerOption, end func(), err error) {
+	if b.Kind == "echo" {
+		return b.echo, nil, func() {}, nil
+	}
+	address, err := redis.ParseURL(b.Redis)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	client := redis.NewClient(address)
+	end = func() { _ = client.Close() }
+	if b.Kind == "plain" {
+		return (&plain{client, b.answer()}).call, nil, end, nil
+	}
+	told, err := telemetry.Setup(ctx, "bench")
+	if err != nil {
+		end()
+		return nil, nil, nil, err
+	}
+	return newBare(client, b).call, []grpc.ServerOption{grpc.StatsHandler(told.GRPC(func(string) bool { return true }))}, func() {
+		end()
+		_ = told.Shutdown(context.WithoutCancel(ctx)) // the spans are of no use to anybody
+	}, nil
 }
 
 // answer has a message that is as long as wanted.

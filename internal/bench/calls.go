@@ -9,7 +9,7 @@ import (
 
 // Calls is what a report costs, and how long it takes.
 var Calls = Part{Name: "calls", About: "what a report of a failure costs and how long it takes, beside the baselines",
-	Lasts: func(r *Run) time.Duration { return time.Duration(3*(1+len(r.shares()))*(4*r.Rounds+1)) * r.Slice / 4 }, Run: calls}
+	Lasts: func(r *Run) time.Duration { return time.Duration((4+3*len(r.shares()))*(4*r.Rounds+1)) * r.Slice / 4 }, Run: calls}
 
 // What is to be achieved.
 var (
@@ -24,7 +24,7 @@ func calls(ctx context.Context, r *Run) (Section, error) {
 	if err := r.crew(ctx); err != nil {
 		return s, err
 	}
-	all, err := r.inTurns(ctx, "closed loop", func(t *target) *outcome {
+	all, err := r.inTurns(ctx, "closed loop", []*target{r.echo, r.bare, r.plain, r.service.target}, func(t *target) *outcome {
 		return closed(ctx, r.Callers, r.Slice, r.reporting(t))
 	})
 	if len(all[r.service.target]) == 0 {
@@ -38,8 +38,7 @@ func calls(ctx context.Context, r *Run) (Section, error) {
 }
 
 // inTurns gives every target its turn in each round.
-func (r *Run) inTurns(ctx context.Context, what string, turn func(*target) *outcome) (map[*target]samples, error) {
-	targets := []*target{r.echo, r.plain, r.service.target}
+func (r *Run) inTurns(ctx context.Context, what string, targets []*target, turn func(*target) *outcome) (map[*target]samples, error) {
 	all := map[*target]samples{}
 	for _, t := range targets {
 		r.say(what+": warming up the "+t.name, 0, r.Rounds)
@@ -65,14 +64,14 @@ func (r *Run) inTurns(ctx context.Context, what string, turn func(*target) *outc
 
 // closedFigures tells of the closed loop.
 func (r *Run) closedFigures(s *Section, all map[*target]samples) {
-	echo, plain, own := all[r.echo], all[r.plain], all[r.service.target]
+	echo, own := all[r.echo], all[r.service.target]
 	t := Table{Columns: []string{"closed loop of " + fmt.Sprint(r.Callers) + " callers", "calls/s", "server µs/call", "Redis µs/call", "Redis trips", "Redis commands",
 		"p50 ms", "p90", "p99", "p99.9", "max", "refused"}}
 	figures := map[string]Figure{}
 	for _, of := range []struct {
 		name string
 		samples
-	}{{"echo", echo}, {"plain", plain}, {"service", own}} {
+	}{{"echo", echo}, {"bare", all[r.bare]}, {"plain", all[r.plain]}, {"service", own}} {
 		for _, f := range []Figure{
 			of.each(of.name+".rate", "calls a second, closed loop", "/s", sample.rate),
 			of.perCall(of.name+".cpu", "processor time of the server", "µs/call", sample.serverCPU),
@@ -106,6 +105,8 @@ func (r *Run) closedFigures(s *Section, all map[*target]samples) {
 	)
 	s.Ratios = append(s.Ratios,
 		NewRatio("cpu.echo", "processor time of the server a call, service : echo", figures["service.cpu"], figures["echo.cpu"], aimCPU),
+		NewRatio("cpu.libraries", "processor time of the server a call, bare : echo", figures["bare.cpu"], figures["echo.cpu"], Aim{}),
+		NewRatio("cpu.bare", "processor time of the server a call, service : bare", figures["service.cpu"], figures["bare.cpu"], Aim{}),
 		NewRatio("throughput.echo", "calls a second, service : echo", figures["service.rate"], figures["echo.rate"], aimThroughput),
 		NewRatio("throughput.plain", "calls a second, service : plain", figures["service.rate"], figures["plain.rate"], aimPlain),
 		NewRatio("cpu.plain", "processor time of the server a call, service : plain", figures["service.cpu"], figures["plain.cpu"], Aim{}),
@@ -169,15 +170,16 @@ func (r *Run) openLoops(ctx context.Context, s *Section, can float64) error {
 		plot.Series = append(plot.Series, Series{Name: name})
 	}
 	defer func() { s.Tables, s.Plots = append(s.Tables, t), append(s.Plots, plot) }()
+	targets := []*target{r.service.target, r.plain, r.echo}
 	for _, share := range r.shares() {
 		rate := share * can
-		all, err := r.inTurns(ctx, fmt.Sprintf("open loop at %.0f %%", 100*share), func(t *target) *outcome {
+		all, err := r.inTurns(ctx, fmt.Sprintf("open loop at %.0f %%", 100*share), targets, func(t *target) *outcome {
 			return open(ctx, rate, r.Slice, r.reporting(t))
 		})
 		if len(all[r.service.target]) == 0 {
 			return err
 		}
-		for i, target := range []*target{r.service.target, r.plain, r.echo} {
+		for i, target := range targets {
 			sum := all[target].together()
 			t.Rows = append(t.Rows, append([]string{Number(rate), fmt.Sprintf("%.0f %%", 100*share), target.name, Number(sum.rate())}, percentiles(sum)...))
 			plot.Series[i+1].Points = append(plot.Series[i+1].Points, [2]float64{rate, sum.quantile(99)})

@@ -24,11 +24,15 @@ func (r *Run) crew(ctx context.Context) (err error) {
 		return err
 	}
 	for _, b := range []struct {
-		to    **target
-		name  string
-		redis []string
-	}{{&r.echo, "echo", nil}, {&r.plain, "plain", []string{"--redis", r.store.plain}}} {
-		if *b.to, err = r.startBaseline(ctx, b.name, b.redis); err != nil {
+		to   **target
+		kind string
+		more []string
+	}{
+		{&r.echo, "echo", nil},
+		{&r.bare, "bare", []string{"--redis", r.store.others, "--sends", fmt.Sprint(r.sends)}},
+		{&r.plain, "plain", []string{"--redis", r.store.others}},
+	} {
+		if *b.to, err = r.startBaseline(ctx, b.kind, b.more); err != nil {
 			return err
 		}
 	}
@@ -48,14 +52,14 @@ func (r *Run) needStore(ctx context.Context) (err error) {
 }
 
 // startBaseline runs one of the baselines.
-func (r *Run) startBaseline(ctx context.Context, name string, more []string) (*target, error) {
+func (r *Run) startBaseline(ctx context.Context, kind string, more []string) (*target, error) {
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
 	}
 	// The garbage collector works as it does in the service.
-	server, err := startChild(r.dir, name, r.Program, []string{"GOGC=400"},
-		append([]string{"bench", "baseline", name, "--listen", addr, "--answer", fmt.Sprint(r.answer)}, more...)...)
+	server, err := startChild(r.dir, kind, r.Program, append(r.traced(), "GOGC=400"),
+		append([]string{"bench", "baseline", kind, "--listen", addr, "--answer", fmt.Sprint(r.answer)}, more...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -92,11 +96,18 @@ func (r *Run) settle(ctx context.Context) error {
 	if err := r.stock(ctx); err != nil {
 		return err
 	}
+	if before, err = usageOf(ctx, r.store.client); err != nil {
+		return err
+	}
 	o := closed(ctx, fewCallers, r.Slice/4, r.reporting(r.service.target))
 	if o.done == 0 {
 		return errors.Join(errors.New("the service answers no report"), ctx.Err(), o.whyNone())
 	}
+	if after, err = usageOf(ctx, r.store.client); err != nil {
+		return err
+	}
 	r.answer, r.request = int(o.answered/o.done), len(r.work.report(r.work.known()))
+	r.sends = int(after.since(before).in) / int(o.done)
 	return nil
 }
 

@@ -31,10 +31,12 @@ type Run struct {
 	collector    string // address at which traces are taken
 	store        *store
 	service      *service
-	echo, plain  *target
+	echo, bare   *target
+	plain        *target
 	work         *work
 	answer       int     // bytes of an answer of the service, on average
 	request      int     // bytes
+	sends        int     // bytes to Redis for a call of the service, on average
 	perCustomer  float64 // bytes of Redis for each of the customers made known
 	progress     schedule
 }
@@ -173,7 +175,7 @@ func (r *Run) collect() error {
 
 // end ends all that was started.
 func (r *Run) end() {
-	for _, t := range []*target{r.echo, r.plain, r.serviceTarget()} {
+	for _, t := range []*target{r.echo, r.bare, r.plain, r.serviceTarget()} {
 		if t != nil {
 			t.end()
 		}

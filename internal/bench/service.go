@@ -37,10 +37,7 @@ func (r *Run) startService(ctx context.Context, redis string, more ...string) (*
 		return nil, err
 	}
 	args := []string{"serve", "--listen", addr, "--ops-listen", s.ops, "--redis", redis, "--key-file", r.keyFile, "--log-level", "info"}
-	server, err := startChild(r.dir, "service", r.Program, []string{
-		"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + r.collector, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
-		"OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=" + tracedCalls,
-	}, append(args, more...)...)
+	server, err := startChild(r.dir, "service", r.Program, r.traced(), append(args, more...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +46,14 @@ func (r *Run) startService(ctx context.Context, redis string, more ...string) (*
 		return nil, err
 	}
 	return s, nil
+}
+
+// traced is the environment of a server whose traces are taken.
+func (r *Run) traced() []string {
+	return []string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT=http://" + r.collector, "OTEL_EXPORTER_OTLP_PROTOCOL=grpc",
+		"OTEL_TRACES_SAMPLER=parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG=" + tracedCalls,
+	}
 }
 
 // counted reads one of the metrics, the sum of all its series or of those with a

@@ -18,7 +18,7 @@ import (
 // store is the Redis of a run.
 type store struct {
 	url     string // for the service
-	plain   string // for the plain baseline, which sends other commands
+	others  string // for the baselines, which send other commands
 	client  *redis.Client
 	version string
 	stop    func()
@@ -54,7 +54,7 @@ func openStore(ctx context.Context, address string, notEmpty bool) (*store, erro
 	if err != nil {
 		return nil, &StoreError{fmt.Errorf("--redis must be redis://HOST:PORT or rediss://HOST:PORT, of one server: %w", err)}
 	}
-	s := &store{url: address, plain: address, client: redis.NewClient(options)}
+	s := &store{url: address, others: address, client: redis.NewClient(options)}
 	s.stop = func() { _ = s.client.Close() }
 	text, err := s.client.Info(ctx, "all").Result()
 	if err == nil && strings.Contains(text, ":keys=") && !notEmpty {
@@ -82,8 +82,8 @@ func startStore(ctx context.Context) (*store, error) {
 		return nil, err
 	}
 	all := server.Client().Options()
-	plain := url.URL{Scheme: "redis", User: url.UserPassword(all.Username, all.Password), Host: server.Addr()}
-	return &store{url: server.URL(), plain: plain.String(), client: server.Client(), version: redisproc.Fields(text)["redis_version"], stop: server.Stop}, nil
+	others := url.URL{Scheme: "redis", User: url.UserPassword(all.Username, all.Password), Host: server.Addr()}
+	return &store{url: server.URL(), others: others.String(), client: server.Client(), version: redisproc.Fields(text)["redis_version"], stop: server.Stop}, nil
 }
 
 // usageOf asks a Redis what it has done.
