@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -99,11 +100,19 @@ func (h hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// ProcessPipelineHook measures a pipeline as a whole.
+// ProcessPipelineHook measures a pipeline as a whole. It also sees to it that each of
+// its commands keeps the error of one that was not sent: where Redis refuses a new
+// connection, as with a password that is none any more, the driver gives it to none
+// of them, and each would pass for one that found nothing.
 func (h hook) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
 		start := time.Now()
 		err := next(ctx, cmds)
+		if err != nil && !slices.ContainsFunc(cmds, func(c redis.Cmder) bool { return c.Err() != nil }) {
+			for _, c := range cmds {
+				c.SetErr(err)
+			}
+		}
 		if len(cmds) > 0 {
 			h.to.Operation(ctx, cmds[0].Name(), time.Since(start), errorClass(err))
 		}
