@@ -14,14 +14,15 @@ const static = "static"
 // target is what gRPC is to connect to, with the resolver that understands it
 // if gRPC alone does not.
 func (c Config) target(f *faults) (string, resolver.Builder) {
-	if isScheme(c.Target) {
+	isURL := strings.HasPrefix(c.Target, "http://") || strings.HasPrefix(c.Target, "https://")
+	if isScheme(c.Target) && !isURL {
 		return c.Target, nil
 	}
 	addresses := strings.Split(c.Target, ",")
 	endpoints := make([]resolver.Endpoint, len(addresses))
 	for i, address := range addresses {
 		host, port, err := net.SplitHostPort(address)
-		if err != nil || port == "" {
+		if err != nil || port == "" || isURL {
 			f.add("Target", "%s: write HOST:PORT, such as 127.0.0.1:7070, or several with commas between", c.Target)
 			return "", nil
 		}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/makeamends/amends/internal/config"
 )
@@ -41,6 +40,7 @@ func newApp(getenv func(string) string, stdin io.Reader, stdout, stderr io.Write
 func (a *app) run(ctx context.Context, args []string) error {
 	root := rootCommand(a)
 	root.SetArgs(args)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFaults(cmd, args, err) })
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
@@ -100,12 +100,6 @@ file (--config): see "amends help settings".`,
 		Version: release,
 	}
 	root.SetVersionTemplate(versionLine())
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		if refused := new(pflag.InvalidValueError); errors.As(err, &refused) {
-			return fmt.Errorf("--%s: %w", refused.GetFlag().Name, config.Cause(err))
-		}
-		return err
-	})
 	root.PersistentFlags().String(config.FileFlag, "", "`FILE` of settings (YAML, the keys are flag names)")
 	addColourFlag(root)
 	root.AddGroup(

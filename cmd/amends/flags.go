@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/makeamends/amends/internal/config"
+)
+
+// flagFaults finds every fault of the flags of a command line. Reading them stops at the first, so what was refused is taken for good,
+// and all is read again: the command does not run any more.
+func flagFaults(cmd *cobra.Command, args []string, err error) error {
+	if _, of, findErr := cmd.Root().Find(args); findErr == nil {
+		args = of
+	}
+	var faults []error
+	for err != nil {
+		var refused *pflag.InvalidValueError
+		var unknown *pflag.NotExistError
+		switch {
+		case errors.As(err, &refused):
+			flag := refused.GetFlag()
+			faults = append(faults, fmt.Errorf("--%s: %w", flag.Name, config.Cause(err)))
+			flag.Value = takesAll{}
+		case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
+			name := unknown.GetSpecifiedName()
+			faults = append(faults, fmt.Errorf("%w%s", err, didYouMean(cmd, name)))
+			cmd.Flags().VarPF(takesAll{}, name, "", "").NoOptDefVal = "true" // what follows it may be no value
+		default:
+			return errors.Join(append(faults, err)...)
+		}
+		err = cmd.ParseFlags(args)
+	}
+	return errors.Join(faults...)
+}
+
+// didYouMean names the flag of the command that is nearest.
+func didYouMean(cmd *cobra.Command, name string) string {
+	var known []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	if near := config.Nearest(name, known); near != "" {
+		return fmt.Sprintf(" (did you mean --%s?)", near)
+	}
+	return ""
+}
+
+// takesAll is a flag of which a fault was told already.
+type takesAll struct{}
+
+func (takesAll) Set(string) error { return nil }
+func (takesAll) String() string   { return "" }
+func (takesAll) Type() string     { return "" }
