@@ -47,7 +47,6 @@ func tokenIn(authorization []string) (string, error) {
 
 // verified is what a token has turned out to be.
 type verified struct {
-	entry  *Entry
 	caller *Caller // as the entry has it, or with fewer tenants
 	source *source
 	keys   *keySet   // of the source, when the signature was checked
@@ -149,7 +148,7 @@ func (a *Access) owner(v *verified, claims map[string]any) error {
 		if !slices.ContainsFunc(e.message.GetTokens(), fits) {
 			continue
 		}
-		v.entry, v.caller = e, &e.Caller
+		v.caller = &e.Caller
 		if issuer.HasTenantClaim() {
 			v.caller = &Caller{Name: e.Name, Roles: e.Roles, Tenants: e.Tenants.only(words(claims, issuer.GetTenantClaim()))}
 		}
