@@ -75,17 +75,17 @@ func (c *cache) put(key Key, token, body string) {
 	}
 }
 
+// drop forgets a customer.
+func (c *cache) drop(key Key) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.entries.Remove(key)
+}
+
 // Remembered is how many customers the process remembers just now, and the bytes
 // that they take.
 func (l *Ledger) Remembered() (customers, bytes int) {
 	l.cache.mu.Lock()
 	defer l.cache.mu.Unlock()
 	return l.cache.entries.Len(), l.cache.used
-}
-
-// drop forgets a customer.
-func (c *cache) drop(key Key) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.entries.Remove(key)
 }

@@ -52,7 +52,7 @@ type change struct {
 func (u *update) change(at *loaded, j Judgement) (*change, error) {
 	now := u.ledger.opts.Now()
 	today := day(now)
-	next, was, closed := &at.state, at.state.customer.Open, at.state.closed
+	next, was := &at.state, at.state.customer.Open
 	next.erased, next.customer = stillErased(next.erased, today), j.Customer
 	u.sign(next.customer.Open)
 	u.sign(next.customer.Closed)
@@ -84,7 +84,7 @@ func (u *update) change(at *loaded, j Judgement) (*change, error) {
 	if err := u.answers(c, j); err != nil {
 		return nil, err
 	}
-	if err := c.file(next, closed); err != nil {
+	if err := c.file(next); err != nil {
 		return nil, err
 	}
 	next.seen = c.remember(next.seen, today, u.hashes())
@@ -143,8 +143,7 @@ func (u *update) hashes() []byte {
 
 // file puts the cases closed by this change away, each in a field of its own,
 // lets the oldest go, and takes out those that were opened again.
-func (c *change) file(next *state, kept []int64) error {
-	next.closed = slices.Clone(kept)
+func (c *change) file(next *state) error {
 	for _, k := range next.customer.Closed {
 		body, err := encodeCase(k)
 		if err != nil {

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"errors"
-	"net"
 	"slices"
 	"time"
 
@@ -79,16 +78,14 @@ func (l *Ledger) metered(client *redis.Client) *redis.Client {
 	return client
 }
 
-// newMetered makes the client of one server of a cluster.
+// newMetered makes the client of one server.
 func (l *Ledger) newMetered(o *redis.Options) *redis.Client { return l.metered(redis.NewClient(o)) }
 
 // hook stands between the driver's interface and one connection.
 type hook struct{ to Meter }
 
 // DialHook leaves dialling as it is: what fails there fails a command, too.
-func (hook) DialHook(next redis.DialHook) redis.DialHook {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
-}
+func (hook) DialHook(next redis.DialHook) redis.DialHook { return next }
 
 // ProcessHook measures a command.
 func (h hook) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
