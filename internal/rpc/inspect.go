@@ -43,7 +43,6 @@ func contractRules() (protovalidate.Validator, error) {
 // inspector finds all that is wrong with a request.
 type inspector struct {
 	rules  protovalidate.Validator
-	names  Names
 	policy Rulebook
 	now    func() time.Time
 }

@@ -163,20 +163,21 @@ func budget(rules recovery.Rules, currency string) int64 {
 
 // preview is the offer as it would be drawn up now.
 func (o *offering) preview(c recovery.Customer, number int64, rules recovery.Rules, budget recovery.Price) (recovery.Offer, error) {
-	_, k, err := o.imagine(c, number, rules, budget)
+	k, err := o.imagine(c, number, rules, budget)
 	if err != nil {
 		return recovery.Offer{}, err
 	}
 	return k.Offers[len(k.Offers)-1], nil
 }
 
-func (o *offering) imagine(c recovery.Customer, number int64, rules recovery.Rules, budget recovery.Price) (recovery.Customer, recovery.Case, error) {
+func (o *offering) imagine(c recovery.Customer, number int64, rules recovery.Rules, budget recovery.Price) (recovery.Case, error) {
 	a, err := action(recovery.StepRequestOffer, o.req.GetGoodwill(), rules)
 	if err != nil {
-		return c, recovery.Case{}, err
+		return recovery.Case{}, err
 	}
 	a.Budget, a.Revision = budget, o.req.GetRevision()
-	return recovery.Advance(c, number, a, rules, o.service.now())
+	_, k, err := recovery.Advance(c, number, a, rules, o.service.now())
+	return k, err
 }
 
 // rehearse answers as if and reserves nothing.
@@ -202,7 +203,7 @@ func (o *offering) suppose(ctx context.Context, at origin, c recovery.Customer, 
 		}
 		left = max(left-used, 0)
 	}
-	_, k, err := o.imagine(c, number, rules, recovery.Price{Currency: wish.Currency, Minor: left})
+	k, err := o.imagine(c, number, rules, recovery.Price{Currency: wish.Currency, Minor: left})
 	if err != nil {
 		return nil, err
 	}

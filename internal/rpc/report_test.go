@@ -8,15 +8,28 @@ import (
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
-// TestFieldsWrittenByHand holds the numbers in respond to the contract.
+// TestFieldsWrittenByHand holds the numbers in report.go to the contract: the case is
+// the same field in the answers to a report and to each step.
 func TestFieldsWrittenByHand(t *testing.T) {
-	number := func(m protoreflect.ProtoMessage, name protoreflect.Name) protoreflect.FieldNumber {
-		return m.ProtoReflect().Descriptor().Fields().ByName(name).Number()
+	check := func(m protoreflect.MessageDescriptor, name protoreflect.Name, want protoreflect.FieldNumber) {
+		t.Helper()
+		if n := m.Fields().ByName(name).Number(); n != want {
+			t.Errorf("%s.%s is field %d, written as %d", m.Name(), name, n, want)
+		}
 	}
-	if n := number(&recoveryv1.ReportFailureResponse{}, "case"); n != responseCase {
-		t.Errorf("ReportFailureResponse.case is field %d, written as %d", n, responseCase)
+	kase := (&recoveryv1.Case{}).ProtoReflect().Descriptor()
+	check(kase, "tenant", caseTenant)
+	check(kase, "customer_id", caseCustomerID)
+	methods := recoveryv1.File_recovery_v1_recovery_service_proto.Services().ByName("RecoveryService").Methods()
+	answers := 0
+	for i := range methods.Len() {
+		answer := methods.Get(i).Output()
+		if answer.Fields().ByName("case") != nil && methods.Get(i).Name() != "RequestOffer" { // whose answer is made as a message
+			check(answer, "case", responseCase)
+			answers++
+		}
 	}
-	if n := number(&recoveryv1.Case{}, "customer_id"); n != caseCustomerID {
-		t.Errorf("Case.customer_id is field %d, written as %d", n, caseCustomerID)
+	if answers < 12 {
+		t.Errorf("%d answers have a case, fewer than there are", answers)
 	}
 }

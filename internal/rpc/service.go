@@ -113,7 +113,7 @@ func New(c Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.inspect = &inspector{rules: rules, names: c.Ledger, policy: c.Rules, now: c.Now}
+	s.inspect = &inspector{rules: rules, policy: c.Rules, now: c.Now}
 	return s, nil
 }
 
