@@ -140,7 +140,7 @@ func TestFaultyLines(t *testing.T) {
 	text := event("e-1", "c-1") + "\n" + strings.Join(broken[:3], "\n") + "\n" + event("e-6", "c-1") + "\n\n" + broken[3] + "\n"
 	path, failed := written(t, text), filepath.Join(t.TempDir(), "failed.ndjson")
 	o := command{}.fails(t, exitUsage, []string{
-		path + ":2: no JSON", path + ":3: column ", `unknown field "colour"`, path + ":4: INVALID_ARGUMENT", path + ":4:   event.customer_id: ",
+		path + ":2: no JSON", path + `:3: unknown field "colour"`, path + ":4: INVALID_ARGUMENT", path + ":4:   event.customer_id: ",
 		path + ":4:   event.severity: ", path + ":7: ALREADY_EXISTS", "6 read: 2 recorded, 0 known from before, 4 failed",
 	}, "report", "--server", server, "-f", path, "--failed", failed, "--tenant", "shop")
 	if lines := strings.Count(o.stdout, "\n"); lines != 2 {

@@ -8,13 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/proto"
 )
 
 // fileFlags are the flags of a command that can take its messages from a file.
@@ -147,31 +143,4 @@ func keep(w io.Writer, raw []byte) error {
 	line.WriteByte('\n')
 	_, err := w.Write(line.Bytes())
 	return err
-}
-
-// place is where protojson says a fault is, within the record.
-var place = regexp.MustCompile(`^proto:[\s\x{00a0}]*(?:syntax error[\s\x{00a0}]*)?\(line (\d+):(\d+)\):[\s\x{00a0}]*`)
-
-// decodeAs reads the record into message.
-func (it *item) decodeAs(message proto.Message) {
-	err := protojson.Unmarshal(it.raw, message)
-	if err != nil {
-		if full := fullNames(it.raw, message.ProtoReflect().Descriptor()); full != nil {
-			proto.Reset(message)
-			err = protojson.Unmarshal(full, message)
-		}
-	}
-	if err == nil {
-		it.message = message
-		return
-	}
-	text := err.Error() + enumHint(err, message.ProtoReflect().Descriptor())
-	if found := place.FindStringSubmatch(text); found != nil {
-		text = strings.TrimPrefix(text, found[0])
-		if line, _ := strconv.Atoi(found[1]); line > 1 {
-			it.line += line - 1
-		}
-		text = "column " + found[2] + ": " + text
-	}
-	it.err = &usageError{err: errors.New(text)}
 }

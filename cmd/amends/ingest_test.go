@@ -204,7 +204,7 @@ func TestIngestRejects(t *testing.T) {
 	lines := []string{
 		strings.TrimSpace(positives(0, 1)),
 		`not json`,
-		`{"eventId":"e-3","customerId":"c-1","occurredAt":"2025-05-02T18:40:00Z","kinds":["LATE"],"colour":"red"}`,
+		`{"eventId":"e-3","customerId":"c-1","occurredAt":"2025-05-02T18:40:00Z","kinds":["LATE"],"colour":"red","orderValue":{"units":"ten"}}`,
 		`{"failure":{"eventId":"e-4","severity":7}}`,
 		`{"customerId":"c-1"}`,
 		`{"interaction":{"interactionId":"` + strings.Repeat("x", 2<<20) + `"}}`,
@@ -215,7 +215,7 @@ func TestIngestRejects(t *testing.T) {
 	path := history(t, "day.ndjson", strings.Join(lines, "\n")+"\n")
 	kept := path + ".rejects.ndjson"
 	o := command{}.fails(t, exitUsage, []string{
-		path + ":2: no JSON", path + ":3: column ", `unknown field "colour"`, path + ":4: customer_id: ", path + ":4: severity: ",
+		path + ":2: no JSON", path + `:3: unknown field "colour"`, path + ":3: invalid value for int64 field units", path + ":4: customer_id: ", path + ":4: severity: ",
 		path + ":5: this may be a failure or an interaction; write {", path + ":6: no JSON: longer than", path + ":8: ALREADY_EXISTS",
 		"customer data", "amends ingest " + kept, "6 of 9 records were refused",
 	}, "ingest", "--server", server, "-o", "json", path)
@@ -237,7 +237,7 @@ func TestIngestRejects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mended := strings.NewReplacer(`,"colour":"red"`, "", `"severity":7`, `"severity":0.7,"customerId":"c-1","occurredAt":"2025-05-02T18:40:00Z","kinds":["RUDE"]`,
+	mended := strings.NewReplacer(`,"colour":"red","orderValue":{"units":"ten"}`, "", `"severity":7`, `"severity":0.7,"customerId":"c-1","occurredAt":"2025-05-02T18:40:00Z","kinds":["RUDE"]`,
 		`"text":"not json"`, `"record":`+strings.TrimSpace(positives(3, 4))).Replace(string(text))
 	if err := os.WriteFile(kept, []byte(mended), 0o600); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// place is where protojson says a fault is, within the record.
+var place = regexp.MustCompile(`^proto:[\s\x{00a0}]*(?:syntax error[\s\x{00a0}]*)?\(line (\d+):(\d+)\):[\s\x{00a0}]*`)
+
+// decodeAs reads the record into message.
+func (it *item) decodeAs(message proto.Message) {
+	err := decode(it.raw, message)
+	if err == nil {
+		it.message = message
+		return
+	}
+	text, line, column := parted(err, message)
+	it.line += line
+	if column != "" {
+		text = "column " + column + ": " + text
+	}
+	if each := wrongMembers(it.raw, message.ProtoReflect()); each != nil {
+		text = strings.Join(each, "\n")
+	}
+	it.err = &usageError{err: errors.New(text)}
+}
+
+// decode reads JSON of the contract, in which values of enums may have short names.
+func decode(raw []byte, message proto.Message) error {
+	err := protojson.Unmarshal(raw, message)
+	if err != nil {
+		if full := fullNames(raw, message.ProtoReflect().Descriptor()); full != nil {
+			proto.Reset(message)
+			err = protojson.Unmarshal(full, message)
+		}
+	}
+	return err
+}
+
+// parted takes what protojson says apart: the fault, how many lines below the first, and the column there.
+func parted(err error, message proto.Message) (text string, line int, column string) {
+	text = err.Error() + enumHint(err, message.ProtoReflect().Descriptor())
+	if found := place.FindStringSubmatch(text); found != nil {
+		line, _ = strconv.Atoi(found[1])
+		return strings.TrimPrefix(text, found[0]), max(line-1, 0), found[2]
+	}
+	return text, 0, ""
+}
+
+// wrongMembers reads each member of a record by itself, so that one fault hides no other, and says what is wrong with it. It is nil if
+// no member is wrong alone.
+func wrongMembers(raw []byte, message protoreflect.Message) (faults []string) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		alone, err := json.Marshal(map[string]json.RawMessage{name: members[name]})
+		if err != nil {
+			return nil
+		}
+		read := message.New()
+		if err = decode(alone, read.Interface()); err == nil {
+			continue
+		}
+		if field := fieldOf(message.Descriptor(), name); field != nil && field.Message() != nil && !field.IsList() {
+			if inner := wrongMembers(members[name], read.NewField(field).Message()); inner != nil {
+				faults = append(faults, inner...)
+				continue
+			}
+		}
+		text, _, _ := parted(err, read.Interface())
+		if !strings.Contains(text, name) {
+			text = name + ": " + text
+		}
+		faults = append(faults, text)
+	}
+	return faults
+}
