@@ -206,6 +206,8 @@ func classifyAnswer(text string) class {
 	switch {
 	case strings.HasPrefix(text, "ERR max number of clients"):
 		return classOverloaded
+	case word == "UNBLOCKED": // by WAIT, whose master was made a replica: what it waited for was written
+		return classUnknown
 	default: // WRONGTYPE, NOPERM, NOAUTH, CROSSSLOT, a script's own error, ...
 		return classBroken
 	}

@@ -55,6 +55,7 @@ func TestWhatAnswersOfRedisMean(t *testing.T) {
 
 		{timeout, unknown},
 		{fmt.Errorf("wrapped: %w", timeout), unknown},
+		{answer("UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)"), unknown},
 		{io.EOF, unknown},
 		{io.ErrUnexpectedEOF, unknown},
 		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, unknown},

@@ -402,3 +402,32 @@ func TestALateCommit(t *testing.T) {
 		t.Errorf("%d orders and %d claims are kept, want 3 and what was judged first", s.Customer.Orders, s.Customer.Claims)
 	}
 }
+
+// A master that is made a replica while a change waits for its replicas lets the wait
+// go with an error of its own. The change was made there, and may be lost: that is
+// unknown, and no fault that somebody must repair.
+func TestAMasterThatIsReplaced(t *testing.T) {
+	t.Parallel()
+	s := redistest.Server(t)
+	l := openAt(t, s.URL(), forgetful, func(o *Options) { o.Wait = 1 })
+	w := one(l, "replaced", "a")
+	customer := mustNames(t, l, w.Key).customer
+	answered := make(chan error, 1)
+	go func() { answered <- tryUpdate(t, l, w, count) }()
+	for s.Client().Exists(t.Context(), customer).Val() == 0 || strings.Contains(s.Client().Info(t.Context(), "clients").Val(), "blocked_clients:0") {
+		time.Sleep(time.Millisecond)
+	}
+	if err := s.Client().ReplicaOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	unavailable(t, <-answered, true)
+	if err := l.trouble.recent(); err != nil {
+		t.Errorf("it passes for trouble: %v", err)
+	}
+	if err := s.Client().ReplicaOf(t.Context(), "no", "one").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if r := mustUpdate(t, openAt(t, s.URL()), w, count); !r.Replayed {
+		t.Errorf("asked again: %+v", r)
+	}
+}

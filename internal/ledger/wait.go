@@ -30,11 +30,8 @@ func (l *Ledger) sendAndWait(ctx context.Context, keys []string, args ...[]any) 
 		pipe := node.Pipeline()
 		_ = pipe.Process(ctx, commit) // queued
 		wait = l.waitOn(ctx, pipe)
-		_, err = pipe.Exec(ctx)
+		_, _ = pipe.Exec(ctx) // the commands keep their errors
 	}, keys, args...)
-	if err != nil {
-		return nil, err
-	}
 	reply, err := commit.Result()
 	if err != nil {
 		return nil, err
@@ -92,6 +89,8 @@ func (l *Ledger) waitOn(ctx context.Context, pipe redis.Pipeliner) *redis.IntCmd
 	return wait
 }
 
+// enough is errShortfall, too, when WAIT itself has failed: what came before it was
+// done all the same.
 func (l *Ledger) enough(wait *redis.IntCmd) error {
 	if wait.Val() < int64(l.opts.Wait) {
 		return errShortfall
