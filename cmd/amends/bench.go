@@ -30,7 +30,7 @@ func benchCommand(app *app) *cobra.Command {
 		if part.Long {
 			mark = "*"
 		}
-		sections += fmt.Sprintf("\n%s %-8s %s", mark, part.Name, part.About)
+		sections += fmt.Sprintf("\n%s %-10s %s", mark, part.Name, part.About)
 	}
 	cmd := &cobra.Command{
 		Use:   "bench",

@@ -37,7 +37,6 @@ The failure is described by the flags of "amends report". Nothing is stored.`,
 	s.connection, s.format = addConnection(cmd), addFormat(cmd)
 	cmd.Flags().StringVar(&s.candidate, "candidate", "", "policy `FILE` to try; - for standard input")
 	cmd.Flags().StringVar(&s.version, "version", "", "`VERSION` to try, of those that the server holds")
-	cmd.MarkFlagsMutuallyExclusive("candidate", "version")
 	cmd.Flags().StringVar(&s.tenant, "tenant", "", "`NAME` of the tenant (default: default)")
 	s.flags.add(cmd)
 	return cmd
@@ -45,22 +44,19 @@ The failure is described by the flags of "amends report". Nothing is stored.`,
 
 func (s *simulation) run(cmd *cobra.Command) error {
 	request := recoveryv1.SimulatePolicyRequest_builder{}
-	switch {
-	case s.candidate != "":
+	event, _, err := s.flags.build(cmd, s.now())
+	if err = errors.Join(s.named(), err); err != nil {
+		return &usageError{err: err, command: cmd.CommandPath()}
+	}
+	if s.candidate != "" {
 		_, text, err := s.readFile(s.candidate)
 		if err != nil {
 			return err
 		}
 		yaml := string(text)
 		request.Yaml = &yaml
-	case s.version != "":
+	} else {
 		request.Version = &s.version
-	default:
-		return &usageError{err: errors.New("name the policy to try with --candidate or --version"), command: cmd.CommandPath()}
-	}
-	event, _, err := s.flags.build(cmd, s.now())
-	if err != nil {
-		return err
 	}
 	event.SetTenant(s.tenant)
 	request.Event = event
@@ -79,4 +75,15 @@ func (s *simulation) run(cmd *cobra.Command) error {
 	}
 	_, err = fmt.Fprint(s.stdout, show.Simulation(answer, s.page(cmd)))
 	return err
+}
+
+// named is nil if one policy is named.
+func (s *simulation) named() error {
+	switch {
+	case s.candidate != "" && s.version != "":
+		return errors.New("--candidate and --version both name the policy to try: leave one out")
+	case s.candidate == "" && s.version == "":
+		return errors.New("name the policy to try with --candidate or --version")
+	}
+	return nil
 }

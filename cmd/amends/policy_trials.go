@@ -62,6 +62,11 @@ func (t *trying) run(files []string) error {
 			return err
 		}
 		results, findings := policy.RunTrials(name, text, compiled)
+		if len(findings) > 0 {
+			if _, wrong := policy.Parse(name, text); len(wrong) == 0 {
+				return &usageError{err: fmt.Errorf("%s is a policy: amends policy test --policy %s FILE runs the trials of FILE for it", name, path)}
+			}
+		}
 		for _, finding := range findings {
 			fmt.Fprintln(t.stderr, finding)
 			faults++

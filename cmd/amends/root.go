@@ -82,9 +82,6 @@ file (--config): see "amends help settings".`,
 			if err := config.Apply(cmd, app.getenv); err != nil {
 				return err
 			}
-			if err := cmd.ValidateFlagGroups(); err != nil {
-				return err
-			}
 			if err := app.traceCalls(cmd); err != nil {
 				return err
 			}

@@ -10,7 +10,7 @@ import (
 )
 
 // Cluster is what a Redis Cluster costs beside one server.
-var Cluster = Part{Name: "cluster", About: "a Redis Cluster beside one Redis: calls, spread, replicas, and when nobody calls",
+var Cluster = Part{Name: "cluster", About: "a Redis Cluster beside one Redis: calls, spread, replicas, when nobody calls",
 	Long: true, Lasts: func(r *Run) time.Duration { return preparing + time.Duration(4*r.Rounds+8)*r.Slice }, Run: onCluster}
 
 // aimCluster is less than 1, since three servers take more of the same processors than one.

@@ -36,3 +36,12 @@ func TestNumbersAreShort(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Who reads the report in a terminal is told where a page stands, not given a link.
+func TestNotesNameTheirPages(t *testing.T) {
+	var out strings.Builder
+	r := Report{Sections: []Section{{Title: "Size", Notes: []string{"[What a customer takes](size.md) says more."}}}}
+	if err := r.Print(&out); err != nil || !strings.Contains(out.String(), "What a customer takes (docs/size.md) says more.") {
+		t.Errorf("%v:\n%s", err, out.String())
+	}
+}

@@ -3,9 +3,13 @@ package bench
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 )
+
+// link is how a note names a page of the docs.
+var link = regexp.MustCompile(`\[([^\]]+)\]\(([^)]+)\)`)
 
 // Print writes the report for people.
 func (r Report) Print(w io.Writer) error {
@@ -23,7 +27,7 @@ func (r Report) Print(w io.Writer) error {
 			b.WriteByte('\n')
 		}
 		for _, note := range s.Notes {
-			fmt.Fprintf(&b, "%s\n", note)
+			fmt.Fprintf(&b, "%s\n", link.ReplaceAllString(note, "$1 (docs/$2)"))
 		}
 	}
 	if r.Broken != "" {
