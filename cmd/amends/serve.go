@@ -11,8 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.opentelemetry.io/otel"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/serve"
@@ -179,7 +177,7 @@ func refusedStart(ctx context.Context, err error) error {
 	case errors.As(err, new(*serve.SettingsError)):
 		return &usageError{err: err, command: "amends serve"}
 	case errors.As(err, new(*ledger.Unavailable)):
-		return status.Error(codes.Unavailable, err.Error())
+		return err
 	default: // a store that is there and cannot be used as it is set up, or with this secret
 		return &usageError{err: err, command: "amends serve"}
 	}

@@ -141,7 +141,7 @@ func TestServeRefusesToStart(t *testing.T) {
 		code  int
 		words []string
 	}{
-		"Redis is down":      {[]string{"--redis", "redis://" + nobody, "--key-file", key}, exitUnavailable, []string{nobody, "does not answer"}},
+		"Redis is down":      {[]string{"--redis", "redis://" + nobody, "--key-file", key}, exitUnavailable, []string{"amends: the Redis at " + nobody + " does not answer: connection refused; is it running"}},
 		"no key":             {[]string{"--redis", "redis://" + nobody}, exitUsage, []string{"key file is required", "head -c 32 /dev/urandom"}},
 		"embedded for real":  {[]string{"--production"}, exitUsage, []string{"keeps nothing"}},
 		"a port in use":      {[]string{"--listen", taken.Addr().String()}, exitUsage, []string{"address already in use", "another address with --listen"}},

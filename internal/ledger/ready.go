@@ -46,8 +46,7 @@ func (l *Ledger) Ready(ctx context.Context) error {
 			return fmt.Errorf("the Redis at %s refuses: %w; is it of the kind that the address says, and are user and password right?",
 				l.store.where(), Cause(err))
 		}
-		return fmt.Errorf("the Redis at %s does not answer: %w (%w); is it running, and is the address right?",
-			l.store.where(), err, Cause(err))
+		return &noAnswer{l.store.where(), err}
 	}
 	faults := []error{l.trouble.recent(), l.time.trouble()}
 	if l.store.mode != embedded {
@@ -56,6 +55,18 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	sound := errors.Join(faults...) == nil // a store that is refused is not made a ledger of, either
 	return errors.Join(append(faults, l.checkMeta(ctx, sound))...)
 }
+
+// noAnswer is a store that is not there, for operators: what callers may conclude is no news to them.
+type noAnswer struct {
+	at  string
+	err error
+}
+
+func (e *noAnswer) Error() string {
+	return fmt.Sprintf("the Redis at %s does not answer: %v; is it running, and is the address right?", e.at, Cause(e.err))
+}
+
+func (e *noAnswer) Unwrap() error { return e.err }
 
 // checkNodes looks at every server, replicas too: any of them may be master
 // next. One that is down concerns its customers alone, so it is only logged.
