@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/redistest"
 )
 
 // soon is what repairs takes for the next due moment of its customers.
@@ -194,4 +195,40 @@ func TestRepairRests(t *testing.T) {
 			t.Errorf("six batches of a second took %v with their rests", took)
 		}
 	})
+}
+
+// Whoever has everything written anew need not know what of it was wrong: the end of
+// the hash and the due index as well, of who has a case and of who has none.
+func TestReindex(t *testing.T) {
+	l := openAt(t, redistest.Shared(t).URL())
+	admin := asAdmin(t, l).client
+	for i, judge := range []Judge{opens, count} {
+		w := one(l, fmt.Sprint("anew ", i), "a")
+		mustUpdate(t, l, w, judge)
+		n := mustNames(t, l, w.Key)
+		ends, due := admin.PTTL(t.Context(), n.customer).Val() > 0, admin.ZScore(t.Context(), n.due, string(w.Key)).Err() == nil
+		if hasCase := i == 0; ends == hasCase || due != hasCase {
+			t.Fatalf("customer %d: ends %t, due %t", i, ends, due)
+		}
+		if due {
+			admin.PExpire(t.Context(), n.customer, time.Hour)
+			admin.ZRem(t.Context(), n.due, string(w.Key))
+		} else {
+			admin.Persist(t.Context(), n.customer)
+			admin.ZAdd(t.Context(), n.due, redis.Z{Score: 1, Member: string(w.Key)})
+		}
+		mustUpdate(t, l, Write{Key: w.Key, Reindex: true}, func(c recovery.Customer, _ []int) (Judgement, error) {
+			j, err := judge(c, nil)
+			if len(c.Open) == 0 {
+				j.Due = time.Time{}
+			}
+			return j, err
+		})
+		if left := admin.PTTL(t.Context(), n.customer).Val(); left > 0 != ends {
+			t.Errorf("customer %d: the hash ends in %v", i, left)
+		}
+		if err := admin.ZScore(t.Context(), n.due, string(w.Key)).Err(); (err == nil) != due {
+			t.Errorf("customer %d: in the due index: %v", i, err)
+		}
+	}
 }
