@@ -201,6 +201,14 @@ func TestBenchRefusesWhatItCannotDo(t *testing.T) {
 	noMoreChildren(t, before)
 }
 
+// Of a Redis that is not there the program says one thing, and its driver nothing.
+func TestBenchWithoutItsRedis(t *testing.T) {
+	p, said := spawn(t, "bench", "--redis", "redis://127.0.0.1:1")
+	if err := p.Wait(); err == nil || !strings.HasPrefix(said.String(), "amends: ") || strings.Count(said.String(), "refused") != 1 {
+		t.Errorf("%v:\n%s", err, said)
+	}
+}
+
 func TestBenchSize(t *testing.T) {
 	shortBench(t, "size", 1)
 }

@@ -81,6 +81,10 @@ func explainCall(w io.Writer, err error, e *client.Error) {
 		if call.again == "" {
 			return
 		}
+	} else if call.server != "" && strings.Contains(e.Message, "unexpected HTTP status code") { // gRPC's own words
+		fmt.Fprintf(w, "amends: no service answers at %s: what is there speaks HTTP, but not gRPC\n", call.server)
+		fmt.Fprintln(w, `Name where "amends serve" takes calls (--listen) with --server (or AMENDS_SERVER), not the address for operators.`)
+		return
 	} else {
 		fmt.Fprintf(w, "amends: %s\n", inCommands.Replace(headline(e)))
 		for _, v := range e.Violations {

@@ -16,6 +16,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/makeamends/amends/internal/serve"
 )
 
 func refusal(t *testing.T, code codes.Code, message string, details ...protoadapt.MessageV1) error {
@@ -59,6 +61,19 @@ func TestExitCodes(t *testing.T) {
 			fake := newImpostor(t, func(int) error { return row.err })
 			command{}.fails(t, row.code, row.says, "report", "--server", fake.address, "--customer", "c-1", "--kind", "rude", "--event-id", "e-1")
 		})
+	}
+}
+
+// The port for operators is next to that for calls, and is soon mistaken for it.
+func TestThePortForOperators(t *testing.T) {
+	server, err := serve.Start(t.Context(), serve.Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Stop(context.Background()) }()
+	says := []string{"no service answers at " + server.OpsAddr(), "not gRPC", "--server", "not the address for operators"}
+	for _, args := range [][]string{{"health"}, {"assess", "c"}, {"report", "--customer", "c", "--kind", "rude"}, {"watch"}} {
+		command{}.fails(t, exitInternal, says, append(args, "--server", server.OpsAddr())...)
 	}
 }
 
