@@ -187,3 +187,25 @@ func guessFiled(t *testing.T, open opener) {
 		t.Errorf("a closed case: %s; want %s", got, want)
 	}
 }
+
+// A store that can write nothing more still answers what was carried out before,
+// whether or not the process knows that it was.
+func TestGuessAtAFullStore(t *testing.T) {
+	server := redistest.Server(t)
+	m := newCounts()
+	l := openAt(t, server.URL(), func(o *Options) { o.Meter = m })
+	for i := range listLength + 1 {
+		mustUpdate(t, l, one(l, "full", fmt.Sprint("request ", i)), count)
+	}
+	m.trips()
+	if err := server.Client().ConfigSet(t.Context(), "maxmemory", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if r := mustUpdate(t, l, one(l, "full", "request 0"), count); string(r.Answer) != "order 1" || !r.Replayed {
+		t.Errorf("answered %+v", r)
+	}
+	if got, want := m.trips(), "1 reads, 1 commits, 0 right, 0 wrong, 0 unused"; got != want {
+		t.Errorf("that took %s; want %s", got, want)
+	}
+	unavailable(t, tryUpdate(t, l, one(l, "full", "another"), count), false)
+}

@@ -102,6 +102,27 @@ func TestTwoServersOneCustomer(t *testing.T) {
 	}
 }
 
+// TestReplayElsewhere repeats an event at a server that remembers the customer as it
+// was before, and so decides in vain: the answer is that of the server that was asked
+// first.
+func TestReplayElsewhere(t *testing.T) {
+	store := redistest.Shared(t)
+	first, second := start(t, serve.Config{Redis: store.URL()}), start(t, serve.Config{Redis: store.URL(), OpsListen: "127.0.0.1:0"})
+	second.mustReport(t, event("e1", "c"))
+	decided := first.mustReport(t, event("e2", "c"))
+	second.clock.move(time.Hour)
+	again, err := second.report(t.Context(), event("e2", "c"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !again.GetReplayed() || !bytes.Equal(marshal(t, again.GetCase()), marshal(t, decided)) {
+		t.Errorf("replayed %t, answered\n%v\nwant\n%v", again.GetReplayed(), again.GetCase(), decided)
+	}
+	if metrics := second.metrics(t); !strings.Contains(metrics, `amends_ledger_guesses_total{outcome="wrong"} 1`) {
+		t.Error("nothing was decided in vain")
+	}
+}
+
 // TestReplayOutlivesChange repeats an event after the case has moved on: the
 // answer is the first one.
 func TestReplayOutlivesChange(t *testing.T) {
