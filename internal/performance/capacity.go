@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/makeamends/amends/internal/bench"
+	"github.com/makeamends/amends/internal/ledger"
 )
 
 // What is assumed of a business, and of how it runs the service. Whoever knows
@@ -108,9 +109,14 @@ func lines(m map[string]float64) bench.Table {
 			}},
 		{"memory of Redis, GiB", fmt.Sprintf("customers × %s B × %g ÷ 2³⁰", bench.Number(m["size.case"]), fragments),
 			func(v map[string]float64) float64 { return v["customers"] * m["size.case"] * fragments / (1 << 30) }},
-		{"shards", fmt.Sprintf("memory ÷ %g GiB or processors of Redis, whichever is more, rounded up", memoryOfShard),
+		{"buckets of a shard", fmt.Sprintf("%d × %g GiB ÷ memory, rounded down, %[1]d at most", ledger.DefaultBuckets, memoryOfShard),
 			func(v map[string]float64) float64 {
-				return max(math.Ceil(v["memory of Redis, GiB"]/memoryOfShard), v["processors of Redis"])
+				// One at least: a larger bucket needs a larger shard.
+				return max(1, min(ledger.DefaultBuckets, math.Floor(ledger.DefaultBuckets*memoryOfShard/v["memory of Redis, GiB"])))
+			}},
+		{"shards", fmt.Sprintf("%d ÷ buckets of a shard, or processors of Redis, whichever is more, rounded up", ledger.DefaultBuckets),
+			func(v map[string]float64) float64 {
+				return max(math.Ceil(ledger.DefaultBuckets/v["buckets of a shard"]), v["processors of Redis"])
 			}},
 		{"replicas", "one a shard", func(v map[string]float64) float64 { return v["shards"] }},
 	} {

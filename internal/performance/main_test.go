@@ -81,8 +81,9 @@ func TestCapacity(t *testing.T) {
 		"processors of the service": 5,    // (1521 × 1 ms + 7605 × 0.1 ms) ÷ 0.5 = 4.6
 		"processors of Redis":       1,    // (1521 × 0.1 ms + 7605 × 0.01 ms) × 1.5 ÷ 0.5 = 0.7
 		"memory of Redis, GiB":      1192, // 10⁹ KiB × 1.25
-		"shards":                    75,   // ÷ 16
-		"replicas":                  75,
+		"buckets of a shard":        3,    // of 4.7 GiB each
+		"shards":                    86,   // 256 ÷ 3
+		"replicas":                  86,
 	} {
 		found := ""
 		for _, row := range lines.Rows {
