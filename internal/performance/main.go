@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -82,12 +83,15 @@ func fill(file, text string, data any) error {
 	return os.WriteFile(file, out.Bytes(), 0o644)
 }
 
+// alongside are ratios without an aim that show what an aim asks for.
+var alongside = []string{"cpu.libraries", "cpu.bare"}
+
 // ratios is the table of all ratios that have an aim.
 func ratios(report bench.Report) string {
 	t := bench.Table{Columns: []string{"", "measured (rounds)", "aim", ""}}
 	for _, section := range report.Sections {
 		for _, r := range section.Ratios {
-			if r.Verdict() != "" {
+			if r.Verdict() != "" || slices.Contains(alongside, r.Name) {
 				t.Rows = append(t.Rows, []string{r.About, r.String(), r.Aim.String(), r.Verdict()})
 			}
 		}
