@@ -136,12 +136,14 @@ func TestFaultyLines(t *testing.T) {
 		`{"eventId":"e-3","customerId":"c-1","occurredAt":"2025-05-02T18:40:00Z","kinds":["FAILURE_KIND_LATE"],"colour":"red"}`, // 3
 		`{"eventId":"e-4","severity":7}`,                        // 4
 		strings.Replace(event("e-1", "c-1"), "2700s", "60s", 1), // 7: the id was used for another delay
+		`{"failure":` + event("e-8", "c-1") + `}`,               // 8
 	}
-	text := event("e-1", "c-1") + "\n" + strings.Join(broken[:3], "\n") + "\n" + event("e-6", "c-1") + "\n\n" + broken[3] + "\n"
+	text := event("e-1", "c-1") + "\n" + strings.Join(broken[:3], "\n") + "\n" + event("e-6", "c-1") + "\n\n" + strings.Join(broken[3:], "\n") + "\n"
 	path, failed := written(t, text), filepath.Join(t.TempDir(), "failed.ndjson")
 	o := command{}.fails(t, exitUsage, []string{
 		path + ":2: no JSON", path + `:3: unknown field "colour"`, path + ":4: INVALID_ARGUMENT", path + ":4:   event.customer_id: ",
-		path + ":4:   event.severity: ", path + ":7: ALREADY_EXISTS", "6 read: 2 recorded, 0 known from before, 4 failed",
+		path + ":4:   event.severity: ", path + ":7: ALREADY_EXISTS", path + ":8: a record with", "amends ingest FILE",
+		"7 read: 2 recorded, 0 known from before, 5 failed",
 	}, "report", "--server", server, "-f", path, "--failed", failed, "--tenant", "shop")
 	if lines := strings.Count(o.stdout, "\n"); lines != 2 {
 		t.Errorf("%d answers, want 2:\n%s", lines, o.stdout)

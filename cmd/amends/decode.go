@@ -12,6 +12,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
 // place is where protojson says a fault is, within the record.
@@ -24,6 +26,10 @@ func (it *item) decodeAs(message proto.Message) {
 		it.message = message
 		return
 	}
+	if _, ingested := message.(*recoveryv1.IngestRequest); !ingested && saysWhatItIs(it.raw) {
+		it.err = &usageError{err: errors.New(`a record with "failure" or "interaction" around it is for "amends ingest FILE"`)}
+		return
+	}
 	text, line, column := parted(err, message)
 	it.line += line
 	if column != "" {
@@ -33,6 +39,12 @@ func (it *item) decodeAs(message proto.Message) {
 		text = strings.Join(each, "\n")
 	}
 	it.err = &usageError{err: errors.New(text)}
+}
+
+// saysWhatItIs reports whether a record is an IngestRequest.
+func saysWhatItIs(raw []byte) bool {
+	var members struct{ Failure, Interaction json.RawMessage }
+	return json.Unmarshal(raw, &members) == nil && (members.Failure != nil || members.Interaction != nil)
 }
 
 // decode reads JSON of the contract, in which values of enums may have short names.
