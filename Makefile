@@ -29,7 +29,7 @@ test: ## Run every test with the race detector, on real Redis servers, a real Ja
 
 .PHONY: cluster
 cluster: ## Run a Redis Cluster of three masters and three replicas on loopback, and say how to serve with it (Ctrl-C ends it).
-	@.ci/install
+	@.ci/install redis-server
 	@go run ./internal/redisproc/cluster
 
 .PHONY: jaeger
@@ -51,7 +51,7 @@ check-alerts: ## Check the alerts: their syntax, and when they fire (installs Pr
 
 .PHONY: bench
 bench: ## Measure what the service costs beside baselines, and write docs/performance.md, docs/capacity.md and the README's table (ten minutes).
-	.ci/install
+	.ci/install redis-server
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/amends ./cmd/amends
 	bin/amends bench --full -o json > bin/performance.json
 	mv bin/performance.json docs/pictures/performance.json
@@ -59,12 +59,12 @@ bench: ## Measure what the service costs beside baselines, and write docs/perfor
 
 .PHONY: benchstat
 benchstat: ## Compare the layers of a report with those of BASE (default: main), which takes some minutes.
-	.ci/install
+	.ci/install redis-server
 	tools/benchstat/run.sh $(BASE)
 
 .PHONY: overload
 overload: ## Print what becomes of calls at one, two and four times of what the server can do, and what a lost collector costs.
-	.ci/install
+	.ci/install redis-server
 	go test -run '^$$' -bench 'Overload|Collector' -benchtime 1x ./internal/serve
 
 .PHONY: pictures
