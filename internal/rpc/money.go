@@ -2,6 +2,9 @@ package rpc
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/type/money"
 
@@ -69,7 +72,7 @@ func moneyFaults(e *recoveryv1.FailureEvent, rules recovery.Rules) (faults []fau
 		currency, listed := rules.Currency(code)
 		if !listed {
 			faults = append(faults, fault{field: s.field, currency: true,
-				allowed: "the policy lists no such currency; GetPolicy shows those that it does"})
+				allowed: "the policy lists no such currency, but " + strings.Join(slices.Sorted(maps.Keys(rules.Active.Currencies)), ", ")})
 			continue
 		}
 		if _, whole := minor(s.money, currency.Digits); !whole {
