@@ -41,7 +41,7 @@ func TestLimitsAsDocumented(t *testing.T) {
 		{"a call with a deadline", span(mostCallTime)},
 		{"calls under way when the server ends, and streams whose answers nobody takes", span(defaultDrain)},
 		{"the last traces when the server ends", span(flushTime)},
-		{"calls at a time that are never refused for load", count(leastInside) + " for each processor, " + count(calmInside) + " unless there was too much to do lately"},
+		{"calls at a time that are never refused for load", count(leastInside) + " for each processor; " + count(calmInside) + " for each, unless there was too much to do lately"},
 		{"calls carried out at a time", "finds itself, at least " + count(leastCalls)},
 		{"a crowd that comes at once", count(mostCrowd) + " more for each processor; one more for each call that ends while nobody waits, and every " + span(nextCrowd)},
 		{"calls under way, whatever they wait for", count(DefaultMostCalls)},
