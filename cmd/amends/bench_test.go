@@ -68,13 +68,16 @@ func TestBenchCalls(t *testing.T) {
 	}
 	for name, of := range map[string][2]string{
 		"cpu.echo": {"service.cpu", "echo.cpu"}, "throughput.echo": {"service.rate", "echo.rate"}, "throughput.plain": {"service.rate", "plain.rate"},
+		"cpu.libraries": {"bare.cpu", "echo.cpu"}, "cpu.bare": {"service.cpu", "bare.cpu"},
 	} {
 		if want := bench.NewRatio(name, "", figures[of[0]], figures[of[1]], bench.Aim{}).Value; ratios[name] != want {
 			t.Errorf("%s is %v, its figures make %v", name, ratios[name], want)
 		}
 	}
-	if trips := figures["service.redis.trips"].Value; trips < 1 || trips > 4 {
-		t.Errorf("%v round trips to Redis for a call", trips)
+	for name, most := range map[string]float64{"service": 4, "bare": 2} {
+		if trips := figures[name+".redis.trips"].Value; trips < 1 || trips > most {
+			t.Errorf("%v round trips to Redis for a call of the %s", trips, name)
+		}
 	}
 }
 
