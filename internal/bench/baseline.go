@@ -35,20 +35,32 @@ type Baseline struct {
 	Sends  int    // bytes to Redis for a call, of the bare baseline
 }
 
-// handling is what a baseline does for a call.
-type handling func(ctx context.Context, decode func(any) error) (any, error)
-
 // Run serves until ctx ends.
 func (b Baseline) Run(ctx context.Context) error {
 	listener, err := net.Listen("tcp", b.Listen)
 	if err != nil {
 		return err
 	}
-	handle, options, end, err := b.prepare(ctx)
-	if err != nil {
-		return err
+	handle := b.echo
+	var options []grpc.ServerOption
+	if b.Kind != "echo" {
+		address, err := redis.ParseURL(b.Redis)
+		if err != nil {
+			return err
+		}
+		client := redis.NewClient(address)
+		defer client.Close()
+		handle = (&plain{client, b.answer()}).call
+		if b.Kind == "bare" {
+			told, err := telemetry.Setup(ctx, "bench")
+			if err != nil {
+				return err
+			}
+			defer func() { _ = told.Shutdown(context.WithoutCancel(ctx)) }() // nobody needs the last spans
+			options = append(options, grpc.StatsHandler(told.GRPC(func(string) bool { return true })))
+			handle = newBare(client, b).call
+		}
 	}
-	defer end()
 	server := grpc.NewServer(options...)
 	server.RegisterService(&grpc.ServiceDesc{ServiceName: "bench.Baseline", HandlerType: (*any)(nil), Methods: []grpc.MethodDesc{{
 		MethodName: "Call",
@@ -59,31 +71,6 @@ func (b Baseline) Run(ctx context.Context) error {
 	healthv1.RegisterHealthServer(server, health.NewServer())
 	defer context.AfterFunc(ctx, server.Stop)()
 	return server.Serve(listener)
-}
-
-// prepare gives what is done for a call, with what options, and what ends it.
-func (b Baseline) prepare(ctx context.Context) (handle handling, options []grpc.ServerOption, end func(), err error) {
-	if b.Kind == "echo" {
-		return b.echo, nil, func() {}, nil
-	}
-	address, err := redis.ParseURL(b.Redis)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	client := redis.NewClient(address)
-	end = func() { _ = client.Close() }
-	if b.Kind == "plain" {
-		return (&plain{client, b.answer()}).call, nil, end, nil
-	}
-	told, err := telemetry.Setup(ctx, "bench")
-	if err != nil {
-		end()
-		return nil, nil, nil, err
-	}
-	return newBare(client, b).call, []grpc.ServerOption{grpc.StatsHandler(told.GRPC(func(string) bool { return true }))}, func() {
-		end()
-		_ = told.Shutdown(context.WithoutCancel(ctx)) // the spans are of no use to anybody
-	}, nil
 }
 
 // answer has a message that is as long as wanted.

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -93,21 +92,14 @@ func (r *Run) settle(ctx context.Context) error {
 		return err
 	}
 	r.perCustomer = (after.memory - before.memory) / float64(r.Customers)
-	if err := r.stock(ctx); err != nil {
+	s, err := r.take(ctx, r.service.target, func() *outcome {
+		return closed(ctx, fewCallers, r.Slice/4, r.reporting(r.service.target))
+	})
+	if err != nil {
 		return err
 	}
-	if before, err = usageOf(ctx, r.store.client); err != nil {
-		return err
-	}
-	o := closed(ctx, fewCallers, r.Slice/4, r.reporting(r.service.target))
-	if o.done == 0 {
-		return errors.Join(errors.New("the service answers no report"), ctx.Err(), o.whyNone())
-	}
-	if after, err = usageOf(ctx, r.store.client); err != nil {
-		return err
-	}
-	r.answer, r.request = int(o.answered/o.done), len(r.work.report(r.work.known()))
-	r.sends = int(after.since(before).in) / int(o.done)
+	r.answer, r.request = int(s.answered/s.done), len(r.work.report(r.work.known()))
+	r.sends = int(s.redis.in) / int(s.done)
 	return nil
 }
 

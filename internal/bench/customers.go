@@ -203,16 +203,15 @@ func amongFigures(s *Section, crowds []*crowd) {
 		if kind != remembered {
 			plot.Series = append(plot.Series, server, redis)
 		}
-		for n, what := range []struct{ name, about string }{
-			{"p50", "time of a report (p50)"}, {"p99", "time of a report (p99)"},
-			{"cpu", "processor time of the server a report"}, {"redis", "processor time of Redis a report"},
+		for n, what := range []struct {
+			name, about string
+			aim         Aim
+		}{
+			{"p50", "time of a report (p50)", k.aim}, {"p99", "time of a report (p99)", k.aim},
+			{"cpu", "processor time of the server a report", Aim{}}, {"redis", "processor time of Redis a report", Aim{}},
 		} {
 			about := fmt.Sprintf("%s, customers %s, among %s : among %s", what.about, k.about, crowds[most].about, crowds[0].about)
-			aim := k.aim
-			if what.name != "p50" && what.name != "p99" {
-				aim = Aim{} // it is the time that shall not grow
-			}
-			s.Ratios = append(s.Ratios, NewRatio("customers."+k.name+"."+what.name, about, figures[most][n], figures[0][n], aim))
+			s.Ratios = append(s.Ratios, NewRatio("customers."+k.name+"."+what.name, about, figures[most][n], figures[0][n], what.aim))
 		}
 	}
 	s.Tables, s.Plots = append(s.Tables, t), append(s.Plots, plot)

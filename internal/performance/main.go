@@ -86,7 +86,7 @@ func fill(file, text string, data any) error {
 // alongside are ratios without an aim that show what an aim asks for.
 var alongside = []string{"cpu.libraries", "cpu.bare"}
 
-// ratios is the table of all ratios that have an aim.
+// ratios is the table of all ratios that have an aim, and of those alongside.
 func ratios(report bench.Report) string {
 	t := bench.Table{Columns: []string{"", "measured (rounds)", "aim", ""}}
 	for _, section := range report.Sections {
