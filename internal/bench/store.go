@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -45,9 +44,6 @@ func (e *StoreError) Error() string { return e.err.Error() }
 // Unwrap gives the reason.
 func (e *StoreError) Unwrap() error { return e.err }
 
-// muteDriver keeps the driver from writing to standard error what comes back as an error, too.
-var muteDriver = sync.OnceFunc(logging.Disable)
-
 // openStore starts a Redis with the settings of the deployment, but that it keeps
 // nothing on the disk; or connects to one that was given, which must be empty unless
 // the user says otherwise: it is filled with customers that never were.
@@ -59,7 +55,7 @@ func openStore(ctx context.Context, address string, notEmpty bool) (*store, erro
 	if err != nil {
 		return nil, &StoreError{fmt.Errorf("--redis must be redis://HOST:PORT or rediss://HOST:PORT, of one server: %w", err)}
 	}
-	muteDriver()
+	logging.Disable() // what the driver would write to standard error comes back as an error, too
 	s := &store{url: address, others: address, client: redis.NewClient(options)}
 	s.stop = func() { _ = s.client.Close() }
 	text, err := s.client.Info(ctx, "all").Result()

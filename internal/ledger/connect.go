@@ -6,11 +6,11 @@ import (
 	"crypto/tls"
 	"fmt"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
@@ -32,17 +32,11 @@ func poolSize() int { return 16 * max(2, runtime.GOMAXPROCS(0)) }
 // quiet switches off what servers before 7.2 answer with errors.
 var quiet = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 
-// muteDriver keeps the driver from writing to standard error on its own: what
-// it has to say comes back as the error of a call, and that is logged once.
-var muteDriver = sync.OnceFunc(func() { redis.SetLogger(silence{}) })
-
-type silence struct{}
-
-func (silence) Printf(context.Context, string, ...any) {}
-
 // connect makes the client; nothing is dialled yet.
 func (l *Ledger) connect() error {
-	muteDriver()
+	// What the driver would write to standard error on its own comes back as the
+	// error of a call, too, and that is logged once.
+	logging.Disable()
 	switch l.store.mode {
 	case embedded:
 		return l.embed()
