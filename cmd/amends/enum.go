@@ -57,11 +57,7 @@ func enumNumber(enum protoreflect.EnumDescriptor, text string) (protoreflect.Enu
 		}
 		names = append(names, known)
 	}
-	hint := ""
-	if near := config.Nearest(name, names); near != "" {
-		hint = fmt.Sprintf(" (did you mean %s?)", near)
-	}
-	return 0, fmt.Errorf("%q is not one of %s%s", text, strings.Join(names, ", "), hint)
+	return 0, fmt.Errorf("%q is not one of %s%s", text, strings.Join(names, ", "), config.DidYouMean(name, names, "%s"))
 }
 
 // enumValue is a flag of one enum value.

@@ -27,7 +27,7 @@ func flagFaults(cmd *cobra.Command, args []string, err error) error {
 			flag.Value = takesAll{}
 		case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() == "":
 			name := unknown.GetSpecifiedName()
-			faults = append(faults, fmt.Errorf("%w%s", err, didYouMean(cmd, name)))
+			faults = append(faults, fmt.Errorf("%w%s", err, nearFlag(cmd, name)))
 			cmd.Flags().VarPF(takesAll{}, name, "", "").NoOptDefVal = "true" // what follows it may be no value
 		default:
 			return errors.Join(append(faults, err)...)
@@ -37,14 +37,11 @@ func flagFaults(cmd *cobra.Command, args []string, err error) error {
 	return errors.Join(faults...)
 }
 
-// didYouMean names the flag of the command that is nearest.
-func didYouMean(cmd *cobra.Command, name string) string {
+// nearFlag names the flag of the command that is nearest.
+func nearFlag(cmd *cobra.Command, name string) string {
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	if near := config.Nearest(name, known); near != "" {
-		return fmt.Sprintf(" (did you mean --%s?)", near)
-	}
-	return ""
+	return config.DidYouMean(name, known, "--%s")
 }
 
 // takesAll is a flag of which a fault was told already.

@@ -149,10 +149,7 @@ func nearColumn(written string) string {
 		}
 	}
 	slices.Sort(names)
-	if near := config.Nearest(strings.ToLower(written), slices.Compact(names)); near != "" {
-		return fmt.Sprintf(" (did you mean %s?)", near)
-	}
-	return ""
+	return config.DidYouMean(strings.ToLower(written), slices.Compact(names), "%s")
 }
 
 // readHeader takes the first line that is not blank off a CSV file. The header also tells what stands between the cells.

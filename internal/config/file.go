@@ -187,8 +187,8 @@ func unknown(key string, flags map[string]bool, commands map[string]*cobra.Comma
 	}
 	sort.Strings(sections)
 	text := fmt.Sprintf("%q is unknown", key)
-	if near := Nearest(key, slices.Concat(known, sections)); near != "" {
-		return text + fmt.Sprintf(" (did you mean %q?)", near)
+	if hint := DidYouMean(key, slices.Concat(known, sections), "%q"); hint != "" {
+		return text + hint
 	}
 	text += "; known here are " + strings.Join(known, ", ")
 	if len(sections) > 0 {

@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // Nearest is the known word that a typing error has probably turned into word: at most two letters apart, or one for words of
 // up to four letters. It is empty if there is none. Case does not count.
@@ -15,6 +18,16 @@ func Nearest(word string, known []string) string {
 		}
 	}
 	return best
+}
+
+// DidYouMean asks for the nearest of the known words, in brackets behind a text about the word and in a form such as %q. It is empty
+// if none is near.
+func DidYouMean(word string, known []string, form string) string {
+	near := Nearest(word, known)
+	if near == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean "+form+"?)", near)
 }
 
 // distance counts the letters to insert, drop, replace or swap with their neighbour (optimal string alignment).

@@ -22,11 +22,7 @@ func Strays(root *cobra.Command, environ []string) []string {
 		if !strings.HasPrefix(name, "AMENDS_") || value == "" || slices.Contains(known, name) {
 			continue
 		}
-		text := fmt.Sprintf("%s is set, but there is no such setting", name)
-		if near := Nearest(name, known); near != "" {
-			text += fmt.Sprintf(" (did you mean %s?)", near)
-		}
-		warnings = append(warnings, text)
+		warnings = append(warnings, fmt.Sprintf("%s is set, but there is no such setting", name)+DidYouMean(name, known, "%s"))
 	}
 	return warnings
 }
