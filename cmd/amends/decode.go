@@ -12,8 +12,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
 // place is where protojson says a fault is, within the record.
@@ -24,10 +22,6 @@ func (it *item) decodeAs(message proto.Message) {
 	err := decode(it.raw, message)
 	if err == nil {
 		it.message = message
-		return
-	}
-	if _, ingested := message.(*recoveryv1.IngestRequest); !ingested && saysWhatItIs(it.raw) {
-		it.err = &usageError{err: errors.New(`a record with "failure" or "interaction" around it is for "amends ingest FILE"`)}
 		return
 	}
 	text, line, column := parted(err, message)
@@ -41,10 +35,19 @@ func (it *item) decodeAs(message proto.Message) {
 	it.err = &usageError{err: errors.New(text)}
 }
 
+// decodeAlone reads a record of a file in which all are of one kind.
+func (it *item) decodeAlone(message proto.Message) {
+	first := it.line
+	it.decodeAs(message)
+	var members map[string]json.RawMessage
+	if it.err != nil && json.Unmarshal(it.raw, &members) == nil && saysWhatItIs(members) {
+		it.line, it.err = first, &usageError{err: errors.New(`a record with "failure" or "interaction" around it is for "amends ingest FILE"`)}
+	}
+}
+
 // saysWhatItIs reports whether a record is an IngestRequest.
-func saysWhatItIs(raw []byte) bool {
-	var members struct{ Failure, Interaction json.RawMessage }
-	return json.Unmarshal(raw, &members) == nil && (members.Failure != nil || members.Interaction != nil)
+func saysWhatItIs(members map[string]json.RawMessage) bool {
+	return members["failure"] != nil || members["interaction"] != nil
 }
 
 // decode reads JSON of the contract, in which values of enums may have short names.

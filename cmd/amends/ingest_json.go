@@ -67,7 +67,7 @@ func (in *intake) decodeJSON(it *item) {
 		in.decodeReject(it, fields)
 		return
 	}
-	if fields["failure"] != nil || fields["interaction"] != nil {
+	if saysWhatItIs(fields) {
 		it.decodeAs(&recoveryv1.IngestRequest{})
 		return
 	}

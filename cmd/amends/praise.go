@@ -150,7 +150,7 @@ func (p *praising) many(cmd *cobra.Command, desk recoveryv1.RecoveryServiceClien
 		batch: mostPraises,
 		decode: func(it *item) {
 			in := &recoveryv1.Interaction{}
-			it.decodeAs(in)
+			it.decodeAlone(in)
 			if in.GetTenant() == "" {
 				in.SetTenant(p.tenant)
 			}

@@ -147,7 +147,7 @@ func (r *reporting) many(cmd *cobra.Command, desk recoveryv1.RecoveryServiceClie
 		batch: 1,
 		decode: func(it *item) {
 			event := &recoveryv1.FailureEvent{}
-			it.decodeAs(event)
+			it.decodeAlone(event)
 			if event.GetTenant() == "" {
 				event.SetTenant(r.tenant)
 			}
