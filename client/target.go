@@ -14,15 +14,14 @@ const static = "static"
 // target is what gRPC is to connect to, with the resolver that understands it
 // if gRPC alone does not.
 func (c Config) target(f *faults) (string, resolver.Builder) {
-	isURL := strings.HasPrefix(c.Target, "http://") || strings.HasPrefix(c.Target, "https://")
-	if isScheme(c.Target) && !isURL {
+	if isScheme(c.Target) {
 		return c.Target, nil
 	}
 	addresses := strings.Split(c.Target, ",")
 	endpoints := make([]resolver.Endpoint, len(addresses))
 	for i, address := range addresses {
 		host, port, err := net.SplitHostPort(address)
-		if err != nil || port == "" || isURL {
+		if err != nil || port == "" || strings.Contains(port, "/") {
 			f.add("Target", "%s: write HOST:PORT, such as 127.0.0.1:7070, or several with commas between", c.Target)
 			return "", nil
 		}
@@ -37,8 +36,12 @@ func (c Config) target(f *faults) (string, resolver.Builder) {
 	return static + ":///" + c.Target, list
 }
 
-// isScheme tells a target that says how it is to be understood.
+// isScheme tells a target that says how it is to be understood. Addresses of the web
+// say it to browsers.
 func isScheme(target string) bool {
+	if strings.HasPrefix(target, "http://") || strings.HasPrefix(target, "https://") {
+		return false
+	}
 	return strings.HasPrefix(target, "unix") || strings.Contains(target, "://")
 }
 
