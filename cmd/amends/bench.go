@@ -75,7 +75,7 @@ a star unless --only names them. Sections:
 	_ = cmd.MarkFlagDirname("pictures")
 	format := addFormat(cmd)
 	registerChoice(cmd, "only", names)
-	cmd.AddCommand(benchBaselineCommand())
+	cmd.AddCommand(benchBaselineCommand(app))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		parts, err := chooseParts(run, only, names, *pictures)
 		if err != nil {
@@ -167,7 +167,7 @@ func toldProgress(p bench.Progress) string {
 }
 
 // benchBaselineCommand is what bench runs beside the service.
-func benchBaselineCommand() *cobra.Command {
+func benchBaselineCommand(app *app) *cobra.Command {
 	var b bench.Baseline
 	cmd := &cobra.Command{
 		Use:    "baseline " + strings.Join(bench.Baselines, "|"),
@@ -179,6 +179,7 @@ Bench starts and ends it by itself.`,
 		ValidArgs: bench.Baselines,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			b.Kind = args[0]
+			collectLess(app.getenv) // as the service does
 			return b.Run(cmd.Context())
 		},
 	}

@@ -94,7 +94,7 @@ log level, to be changed while the service runs, profiles (/debug/pprof/) and ch
 		"`CALLS` under way at most, waiting ones too; how many are carried out at a time finds itself, and what is too\nmuch is refused with RESOURCE_EXHAUSTED")
 	remember := uint(serve.DefaultRemember)
 	flags.UintVar(&remember, "remember", remember,
-		"`MIB` of customers to remember, each of some 1,300 with an open case or 4,000 without: who is remembered is\nchanged in one round trip to Redis instead of two; the process takes up to five times as much, unless\nGOMEMLIMIT says less; 0: none")
+		"`MIB` of customers to remember, each of some 1,500 with an open case or 9,000 without: who is remembered is\nchanged in one round trip to Redis instead of two; taken as it fills, beside what GOMEMLIMIT counts; 0: none")
 	flags.Var(spanValue{&settings.Drain}, "drain", "how long calls under way may take to end when the service is stopped")
 	_ = cmd.MarkFlagFilename("policy", "yaml", "yml")
 	_ = cmd.MarkFlagFilename("access", "yaml", "yml")
@@ -183,11 +183,12 @@ func refusedStart(ctx context.Context, err error) error {
 	}
 }
 
-// collectLess lets garbage grow to four times what lives, unless GOGC says otherwise: beside the customers that are
-// remembered (--remember) little lives, and Go's default of once would collect many times a second under load.
+// collectLess lets garbage grow to eight times what lives, unless GOGC says otherwise: little lives, since the customers
+// that are remembered (--remember) are no part of it, and with Go's default of once many calls a second would wait for a
+// collection.
 func collectLess(getenv func(string) string) {
 	if getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
+		debug.SetGCPercent(800)
 	}
 }
 

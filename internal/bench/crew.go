@@ -56,8 +56,7 @@ func (r *Run) startBaseline(ctx context.Context, kind string, more []string) (*t
 	if err != nil {
 		return nil, err
 	}
-	// The garbage collector works as it does in the service.
-	server, err := startChild(r.dir, kind, r.Program, append(r.traced(), "GOGC=400"),
+	server, err := startChild(r.dir, kind, r.Program, r.traced(),
 		append([]string{"bench", "baseline", kind, "--listen", addr, "--answer", fmt.Sprint(r.answer)}, more...)...)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/makeamends/amends/internal/ledger"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -216,6 +217,6 @@ func amongFigures(s *Section, crowds []*crowd) {
 	}
 	s.Tables, s.Plots = append(s.Tables, t), append(s.Plots, plot)
 	s.Notes = append(s.Notes, fmt.Sprintf("As many services, each with a Redis of its own, run side by side and take turns, %d short ones in a round. Each customer had one good experience some weeks ago. %d callers, in a closed loop, report the first failure of customers drawn at random, and then, where the customer is remembered, the second.", turnsOfRound, fewCallers),
-		"What the number of customers costs is seen where all are remembered by the process, or none, because it has just been started. Customers drawn at random are as the process was left by making them known: it remembers 32 MiB of them (`--remember`), and whom it does not remember it reads first, in a second round trip. In a service of many customers most first reports are such; the steps of a case that follow within the hour are not, if they come to the same process.",
+		"What the number of customers costs is seen where all are remembered by the process, or none, because it has just been started. Customers drawn at random are as the process was left by making them known: it has room for "+fmt.Sprint(ledger.DefaultCache>>20)+" MiB of them (`--remember`), and whom it does not remember it reads first, in a second round trip. In a service of many more customers most first reports are such; the steps of a case that follow within the hour are not, if they come to the same process.",
 		"The walk over all customers that mends the indexes, which begins ten minutes after the last one, is not in these figures: [promises](promises.md#deadlines) has what it takes.")
 }

@@ -1,85 +1,205 @@
 package ledger
 
 import (
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
 	"math"
 	"sync"
 	"time"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 const (
 	// DefaultCache is how many bytes of customers a process remembers unless Options
 	// says otherwise.
-	DefaultCache = 32 << 20
-	// cacheTime is for how long a customer is remembered that nobody asks for;
-	// one who was erased by another process is forgotten by then.
+	DefaultCache = 128 << 20
+	// cacheTime is for how long a customer is remembered who does not change; one who
+	// was erased by another process is forgotten by then.
 	cacheTime = time.Hour
-	// entrySize is what an entry takes beside the texts in it.
-	entrySize = 200
 )
 
 // cache remembers customers as this process read or wrote them last. It is never
 // the truth: whatever is decided on it is committed only if its version stands.
 // States are kept as they are stored, since a judge may write into what it is given.
+//
+// They stand in a ring, one behind the other in the order in which they were put
+// there, and the next one takes the place of the oldest. The ring is no part of Go's
+// heap: looking through a million customers, and finding that all of them live, would
+// hold up calls at every collection of garbage, and let as much more of it pile up.
 type cache struct {
-	mu      sync.Mutex
-	room    int // bytes
-	used    int
-	entries *simplelru.LRU[Key, recollection]
+	mu    sync.Mutex
+	ring  []byte           // nil: nothing is remembered
+	begin int              // place of the oldest entry; places go on counting from round to round
+	end   int              // place of the entry to come
+	index map[uint64]int   // places by the hash of the key
+	seed  maphash.Seed     // of the hashes
+	held  int              // bytes of the entries in the index
+	now   func() time.Time // of this machine
+	since time.Time        // entries count their seconds from here
 }
 
-// recollection is one customer as it was.
-type recollection struct {
-	token string
-	body  string // field "s" of that version; no other state ever has its token
-	at    time.Time
-}
-
-func (e recollection) size() int { return entrySize + len(e.token) + len(e.body) }
+// An entry is its head, key, token and body, filled up to a multiple of the head's
+// size, so that there is room for another head wherever one ends. One without a key is
+// passed over.
+const (
+	headSize = 16
+	// mostShare of the ring is what one entry may take: nobody pushes out everybody else.
+	mostShare = 8
+	mostEntry = 16 << 20
+)
 
 // newCache makes a cache of that many bytes; 0: the default, less: nothing is remembered.
-func newCache(room int) *cache {
+func newCache(room int) (*cache, error) {
+	c := &cache{index: map[uint64]int{}, seed: maphash.MakeSeed(), now: time.Now, since: time.Now()}
 	if room == 0 {
 		room = DefaultCache
 	}
-	c := &cache{room: room}
-	// Bytes bound it, not a number, which is never reached.
-	c.entries, _ = simplelru.NewLRU(math.MaxInt, func(_ Key, e recollection) { c.used -= e.size() })
-	return c
+	room = room &^ (headSize - 1)
+	if room <= 0 {
+		return c, nil
+	}
+	var err error
+	if c.ring, err = reserve(room); err != nil {
+		return nil, fmt.Errorf("%d MiB of memory for the customers to remember: %w", room>>20, err)
+	}
+	return c, nil
+}
+
+// Close gives the memory back. What comes later is not remembered.
+func (c *cache) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.ring) == 0 {
+		return nil
+	}
+	ring := c.ring
+	c.ring, c.index = nil, nil
+	return release(ring)
+}
+
+// works reports whether anybody can be remembered.
+func (c *cache) works() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.ring) > 0
 }
 
 // get gives a customer as it was; the token is empty when it is not known.
 func (c *cache) get(key Key) (token, body string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, _ := c.entries.Get(key)
-	return e.token, e.body
+	e, ok := c.find(key)
+	if !ok || c.old(e) {
+		return "", ""
+	}
+	text := string(e.content[len(key):]) // of both
+	return text[:e.token], text[e.token:]
 }
 
-// put remembers a customer, and forgets whom there is no room for, or who was not
-// asked for in a long time.
+// put remembers a customer, and forgets those who stand where it goes.
 func (c *cache) put(key Key, token, body string) {
-	e := recollection{token, body, time.Now()}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.entries.Remove(key)
-	c.entries.Add(key, e)
-	c.used += e.size()
-	for {
-		_, oldest, ok := c.entries.GetOldest()
-		if !ok || c.used <= c.room && e.at.Sub(oldest.at) < cacheTime {
-			return
-		}
-		c.entries.RemoveOldest()
+	c.forget(key)
+	size := (headSize + len(key) + len(token) + len(body) + headSize - 1) &^ (headSize - 1)
+	if size > min(len(c.ring)/mostShare, mostEntry) || len(key)|len(token) > math.MaxUint8 {
+		return
 	}
+	if left := len(c.ring) - c.end%len(c.ring); left < size { // it goes to the beginning of the next round
+		c.clear(left)
+		c.write(left, "", "", "")
+	}
+	c.clear(size)
+	c.index[c.hash(key)] = c.end
+	c.held += size
+	c.write(size, key, token, body)
 }
 
 // drop forgets a customer.
 func (c *cache) drop(key Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.entries.Remove(key)
+	c.forget(key)
+}
+
+// recollection is one customer as it stands in the ring.
+type recollection struct {
+	size    int    // of all of it, in bytes
+	seconds uint32 // when it was put there
+	key     int    // bytes of content
+	token   int    // likewise, behind the key; the rest is the body
+	content []byte
+}
+
+// at reads the entry that begins there.
+func (c *cache) at(begin int) recollection {
+	b := c.ring[begin%len(c.ring):]
+	e := recollection{
+		size:    int(binary.LittleEndian.Uint32(b)),
+		seconds: binary.LittleEndian.Uint32(b[4:]),
+		key:     int(b[8]),
+		token:   int(b[9]),
+	}
+	e.content = b[headSize:][:binary.LittleEndian.Uint32(b[12:])]
+	return e
+}
+
+// write puts an entry at the end. There must be room for it.
+func (c *cache) write(size int, key Key, token, body string) {
+	b := c.ring[c.end%len(c.ring):][:size]
+	binary.LittleEndian.PutUint32(b, uint32(size))
+	binary.LittleEndian.PutUint32(b[4:], uint32(c.now().Sub(c.since)/time.Second))
+	b[8], b[9] = byte(len(key)), byte(len(token))
+	binary.LittleEndian.PutUint32(b[12:], uint32(len(key)+len(token)+len(body)))
+	b = b[headSize:]
+	b = b[copy(b, key):]
+	b = b[copy(b, token):]
+	copy(b, body)
+	c.end += size
+}
+
+func (c *cache) old(e recollection) bool {
+	return c.now().Sub(c.since)-time.Duration(e.seconds)*time.Second >= cacheTime
+}
+
+func (c *cache) hash(key Key) uint64 { return maphash.String(c.seed, string(key)) }
+
+// find gives the entry of a customer. Two keys may have one hash: then the other one
+// is not known.
+func (c *cache) find(key Key) (recollection, bool) {
+	begin, ok := c.index[c.hash(key)]
+	if !ok {
+		return recollection{}, false
+	}
+	e := c.at(begin)
+	return e, string(e.content[:e.key]) == string(key)
+}
+
+// forget wipes the entry of a customer, if there is one; it stays to be passed over.
+func (c *cache) forget(key Key) {
+	hash := c.hash(key)
+	begin, ok := c.index[hash]
+	if !ok {
+		return
+	}
+	e := c.at(begin)
+	delete(c.index, hash)
+	c.held -= e.size
+	clear(c.ring[begin%len(c.ring):][8:e.size])
+}
+
+// clear forgets whoever stands in the way of so many bytes more, and who is too old.
+func (c *cache) clear(size int) {
+	for c.begin < c.end {
+		e := c.at(c.begin)
+		if c.end+size-c.begin <= len(c.ring) && !c.old(e) {
+			return
+		}
+		if key := Key(e.content[:e.key]); key != "" {
+			c.forget(key)
+		}
+		c.begin += e.size
+	}
 }
 
 // Remembered is how many customers the process remembers just now, and the bytes
@@ -87,5 +207,5 @@ func (c *cache) drop(key Key) {
 func (l *Ledger) Remembered() (customers, bytes int) {
 	l.cache.mu.Lock()
 	defer l.cache.mu.Unlock()
-	return l.cache.entries.Len(), l.cache.used
+	return len(l.cache.index), l.cache.held
 }

@@ -1,55 +1,149 @@
 package ledger
 
 import (
+	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
-// The cache is bounded by bytes, forgets those first whom nobody asked for, and
-// counts right whatever is done to it.
-func TestCacheIsBounded(t *testing.T) {
-	c := newCache(100 << 10)
-	for i := range 1000 {
-		c.put(Key(fmt.Sprint(i)), "token", strings.Repeat("s", i))
-		c.put(Key(fmt.Sprint(i)), "token", strings.Repeat("s", 1000-i))
-		c.put("asked for", "1.a", "state")
-		if i%3 == 0 {
-			c.drop(Key(fmt.Sprint(i)))
+func cacheOf(t *testing.T, room int) *cache {
+	t.Helper()
+	c, err := newCache(room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// Whatever is done to the cache, it gives a customer as it was put there last or
+// not at all, counts right, and has no more than there is room for.
+func TestCacheTellsWhatItWasTold(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		c := cacheOf(t, 1<<10+r.IntN(8<<10))
+		clock := time.Now()
+		c.now = func() time.Time { return clock }
+		last, found := map[Key]string{}, 0
+		for n := range 2000 {
+			key := Key(fmt.Sprint("customer ", r.IntN(20)))
+			switch r.IntN(10) {
+			case 0:
+				c.drop(key)
+				delete(last, key)
+			case 1:
+				clock = clock.Add(time.Duration(r.IntN(20)) * time.Minute)
+			default:
+				body := strings.Repeat(string(rune('a'+n%26)), r.IntN(200))
+				c.put(key, fmt.Sprint(n, ".token"), body)
+				last[key] = fmt.Sprint(n, ".token", body)
+			}
+			key = Key(fmt.Sprint("customer ", r.IntN(20)))
+			if token, body := c.get(key); token != "" {
+				if found++; token+body != last[key] {
+					t.Fatalf("step %d: %q is remembered as %q, was %q", n, key, token+body, last[key])
+				}
+			}
+			held := 0
+			for _, begin := range c.index {
+				held += c.at(begin).size
+			}
+			if held != c.held || held > len(c.ring) || c.end-c.begin > len(c.ring) {
+				t.Fatalf("step %d: %d bytes are held, %d counted, %d to %d of a ring of %d", n, held, c.held, c.begin, c.end, len(c.ring))
+			}
 		}
-		used := 0
-		for _, e := range c.entries.Values() {
-			used += e.size()
+		if found == 0 {
+			t.Fatal("nobody was ever remembered")
 		}
-		if used != c.used || used > c.room {
-			t.Fatalf("after %d: %d bytes are held, %d counted, there is room for %d", i, used, c.used, c.room)
-		}
-	}
-	if n := c.entries.Len(); n < 100 || n > 500 {
-		t.Errorf("%d are remembered", n)
-	}
-	if token, body := c.get("asked for"); token != "1.a" || body != "state" {
-		t.Errorf("one who was asked for is remembered as %q, %q", token, body)
-	}
-	if token, _ := c.get("1"); token != "" {
-		t.Error("one nobody asked for is remembered")
-	}
-	c.put("large", "token", strings.Repeat("s", c.room))
-	if c.entries.Len() != 0 || c.used != 0 {
-		t.Errorf("one who has no room is remembered: %d entries, %d bytes", c.entries.Len(), c.used)
 	}
 }
 
-// Whom nobody asks for is forgotten after an hour.
-func TestCacheForgets(t *testing.T) {
-	c := newCache(0)
-	c.put("old", "1.a", "state")
-	e, _ := c.entries.Peek("old")
-	e.at = e.at.Add(-cacheTime)
-	c.entries.Add("old", e)
-	c.put("new", "1.a", "state")
-	if _, ok := c.entries.Peek("old"); ok || c.entries.Len() != 1 {
-		t.Errorf("%d are remembered, want the new one alone", c.entries.Len())
+// Those who were put there last are remembered, as many as there is room for.
+func TestCacheForgetsTheOldest(t *testing.T) {
+	c := cacheOf(t, 64<<10)
+	name := func(i int) Key { return Key(fmt.Sprintf("customer %014d", i)) }
+	body := strings.Repeat("s", 200)
+	for i := range 1000 {
+		c.put(name(i), "1.a", body)
+	}
+	n := len(c.index)
+	if fit := len(c.ring) / (headSize + 23 + 3 + len(body)); n < fit*9/10 || n > fit {
+		t.Errorf("%d are remembered where %d have room", n, fit)
+	}
+	for i := range 1000 {
+		token, _ := c.get(name(i))
+		if known := i >= 1000-n; known != (token != "") {
+			t.Errorf("%d of 1000 is remembered: %v", i, !known)
+		}
+	}
+	c.put("large", "1.a", strings.Repeat("s", len(c.ring)/mostShare))
+	if token, _ := c.get("large"); token != "" || len(c.index) != n {
+		t.Errorf("one who takes too much room is remembered (%q) or has pushed others out: %d are left of %d", token, len(c.index), n)
+	}
+}
+
+// Nothing is left of who is forgotten, neither of an earlier state.
+func TestCacheWipes(t *testing.T) {
+	c := cacheOf(t, 64<<10)
+	c.put("a", "1.a", "the first state")
+	c.put("a", "2.b", "the second state, which is longer")
+	c.put("b", "1.c", "of another")
+	c.drop("a")
+	if bytes.Contains(c.ring, []byte("state")) || bytes.Contains(c.ring, []byte("1.a")) {
+		t.Errorf("of who was dropped there is still %q", bytes.Trim(c.ring[:200], "\x00"))
+	}
+	clock := time.Now().Add(cacheTime)
+	c.now = func() time.Time { return clock }
+	if token, _ := c.get("b"); token != "" {
+		t.Error("one who did not change for an hour is remembered")
+	}
+	c.put("c", "1.d", "of a third")
+	if bytes.Contains(c.ring, []byte("another")) || len(c.index) != 1 {
+		t.Errorf("%d are remembered, want the new one alone", len(c.index))
+	}
+}
+
+// Two customers with one hash are not taken for each other.
+func TestCacheTellsKeysApart(t *testing.T) {
+	c := cacheOf(t, 64<<10)
+	c.put("a", "1.a", "state")
+	c.index[c.hash("b")] = c.index[c.hash("a")]
+	if token, _ := c.get("b"); token != "" {
+		t.Error("one customer passes for another")
+	}
+	c.put("b", "1.b", "other")
+	if token, body := c.get("b"); token != "1.b" || body != "other" {
+		t.Errorf("b is remembered as %q, %q", token, body)
+	}
+}
+
+// What comes when the ledger is closed is not remembered, and touches no memory that
+// was given back.
+func TestCacheCloses(t *testing.T) {
+	c := cacheOf(t, 0)
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for i := range 1000 {
+				c.put(Key(fmt.Sprint(i)), "1.a", "state")
+				c.get(Key(fmt.Sprint(i)))
+				c.drop(Key(fmt.Sprint(i / 2)))
+			}
+		})
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	all.Wait()
+	if token, _ := c.get("0"); token != "" || c.works() {
+		t.Error("something is remembered")
+	}
+	if err := c.Close(); err != nil {
+		t.Error("closed twice:", err)
 	}
 }
 

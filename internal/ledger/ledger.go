@@ -81,6 +81,10 @@ func Open(ctx context.Context, opts Options) (*Ledger, error) {
 		return nil, err
 	}
 	opts = opts.withDefaults()
+	cache, err := newCache(opts.Cache)
+	if err != nil {
+		return nil, err
+	}
 	l := &Ledger{
 		opts:    opts,
 		keys:    newKeyer(opts.Secret),
@@ -90,12 +94,12 @@ func Open(ctx context.Context, opts Options) (*Ledger, error) {
 		budget:  newScript(budgetSource, store.mode == embedded),
 		orphan:  newScript(orphanSource, store.mode == embedded),
 		store:   store,
-		cache:   newCache(opts.Cache),
+		cache:   cache,
 		crew:    newCrew(),
 		bulk:    forConvoys(),
 		clock:   time.Now,
 	}
-	l.closers = append(l.closers, l.crew)
+	l.closers = append(l.closers, l.cache, l.crew)
 	if l.opts.Now == nil {
 		l.opts.Now = l.time.Now
 	}

@@ -42,7 +42,7 @@ func child(settings string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	debug.SetGCPercent(400) // as `amends serve` does; the echo has it, too
+	debug.SetGCPercent(800) // as `amends serve` does; the echo has it, too
 	stop, addr, err := c.run()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -226,7 +226,7 @@ func TestAnOutageIsSeen(t *testing.T) {
 
 // How much of customers is remembered is for the operator to say, and seen.
 func TestRemember(t *testing.T) {
-	const customers = 6000 // more than a MiB has room for
+	const customers = 15_000 // more than a MiB has room for
 	for mib, want := range map[int]func(remembered, bytes float64) bool{
 		-1: func(remembered, bytes float64) bool { return remembered == 0 && bytes == 0 },
 		0:  func(remembered, bytes float64) bool { return remembered == customers && bytes > 1<<20 },
