@@ -4,6 +4,8 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -13,8 +15,8 @@ import (
 // leaves when each of them waits for an answer, has ended, or has fallen behind.
 //
 // They take turns with the processor, and all who travel in the process leave half of
-// the processors to others, so that many in bulk do not stand in line before other
-// calls. Whoever has to wait for anything but Redis and its turn must say so by
+// the processors to others, while there are any, so that many in bulk do not stand in
+// line before other calls. Whoever has to wait for anything but Redis and its turn must say so by
 // [FallBehind]: others wait meanwhile.
 func (l *Ledger) Together(ctx context.Context, n int, do func(ctx context.Context, i int)) {
 	if n == 1 {
@@ -48,11 +50,11 @@ func FallBehind(ctx context.Context) {
 
 // convoy is who travels together.
 type convoy struct {
-	ctx    context.Context // of its pipelines
-	client redis.UniversalClient
-	turn   sync.Mutex // held by the one member that uses the processor
-	// processors holds a token for each that members of any convoy use just now.
-	processors chan struct{}
+	ctx        context.Context // of its pipelines
+	client     redis.UniversalClient
+	turn       sync.Mutex      // held by the one member that uses the processor
+	processors *processors     // of all convoys
+	inUse      <-chan struct{} // where the one that has the turn has its processor from; see [processors.take]
 
 	mu      sync.Mutex
 	members int // who have neither ended nor fallen behind
@@ -67,21 +69,54 @@ type trip struct {
 
 func newTrip() *trip { return &trip{back: make(chan struct{})} }
 
-// forConvoys makes the room for as many processors as convoys may use. One that is
-// free looks for what comes from the network; while none is, that waits for some ten
-// milliseconds, each time.
-func forConvoys() chan struct{} { return make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)) }
+// processors are what the convoys of a process may use of them: half, and all while
+// nobody else has asked for anything lately. One that is free looks for what comes from
+// the network; while none is, that waits for some ten milliseconds, each time.
+type processors struct {
+	half, rest chan struct{} // hold a token for each that is in use
+	others     atomic.Int64  // when somebody else asked last, in milliseconds
+}
+
+// quietAfter milliseconds without anybody else, convoys use all processors.
+const quietAfter = 100
+
+func newProcessors() *processors {
+	all := runtime.GOMAXPROCS(0)
+	half := max(1, all/2)
+	return &processors{half: make(chan struct{}, half), rest: make(chan struct{}, all-half)}
+}
+
+// take waits for a processor. It must be given back by receiving from what it gives.
+func (p *processors) take() <-chan struct{} {
+	rest := p.rest
+	if time.Now().UnixMilli()-p.others.Load() < quietAfter {
+		rest = nil // which nobody gets through
+	}
+	select {
+	case p.half <- struct{}{}:
+		return p.half
+	case rest <- struct{}{}:
+		return p.rest
+	}
+}
+
+// noteOther takes note of somebody who does not travel.
+func (p *processors) noteOther() {
+	if now := time.Now().UnixMilli(); p.others.Load() != now {
+		p.others.Store(now)
+	}
+}
 
 // begin waits for the turn of a member, and lets everybody go first who is ready.
 func (c *convoy) begin() {
 	c.turn.Lock()
-	c.processors <- struct{}{}
+	c.inUse = c.processors.take()
 	runtime.Gosched()
 }
 
 // rest ends the turn.
 func (c *convoy) rest() {
-	<-c.processors
+	<-c.inUse
 	c.turn.Unlock()
 }
 
@@ -150,9 +185,13 @@ func (t *trip) travel(c *convoy) {
 // process sends a command, together with others if it has company.
 func (l *Ledger) process(ctx context.Context, command redis.Cmder) {
 	command = unrepeated{command}
-	if m, ok := ctx.Value(memberKey{}).(*member); ok && !m.left {
+	m, travels := ctx.Value(memberKey{}).(*member)
+	if travels && !m.left {
 		m.send(command)
 		return
+	}
+	if !travels {
+		l.bulk.noteOther()
 	}
 	_ = l.client.Process(ctx, command) // the command keeps the error
 }

@@ -13,11 +13,30 @@ import (
 )
 
 // However many travel together in a process, they keep half of its processors busy at
-// most, and one by one what they have to do is done.
+// most while others ask for something, else all, and one by one what they have to do is
+// done.
 func TestConvoysLeaveProcessors(t *testing.T) {
 	before := runtime.GOMAXPROCS(4)
 	defer runtime.GOMAXPROCS(before)
 	l := openAt(t, Embedded)
+	mustUpdate(t, l, one(l, "another", "request"), count)
+	if since := time.Now().UnixMilli() - l.bulk.others.Load(); since > time.Minute.Milliseconds() {
+		t.Errorf("who does not travel was noticed %d ms ago", since)
+	}
+	for want, others := range map[int]int64{2: time.Now().Add(time.Hour).UnixMilli(), 4: 0} {
+		l.bulk.others.Store(others)
+		if most, done := convoys(t, l, 8, 10); most != want || done != 80 {
+			t.Errorf("%d judged at a time with 4 processors, want %d, and %d of 80 were done", most, want, done)
+		}
+		if now := l.bulk.others.Load(); now != others {
+			t.Errorf("those who travel were noticed as others: %d, was %d", now, others)
+		}
+	}
+}
+
+// convoys has so many of them on their way, and tells how many judged at a time.
+func convoys(t *testing.T, l *Ledger, number, members int) (atOnce, finished int) {
+	t.Helper()
 	var busy, most, done atomic.Int32
 	judge := func(c recovery.Customer, fresh []int) (Judgement, error) {
 		now := busy.Add(1)
@@ -27,21 +46,19 @@ func TestConvoysLeaveProcessors(t *testing.T) {
 		busy.Add(-1)
 		return count(c, fresh)
 	}
-	var convoys sync.WaitGroup
-	for n := range 8 {
-		convoys.Go(func() {
-			l.Together(t.Context(), 10, func(ctx context.Context, i int) {
-				if _, err := l.Update(ctx, one(l, fmt.Sprint(n, " ", i), "request"), judge); err != nil {
+	var all sync.WaitGroup
+	for n := range number {
+		all.Go(func() {
+			l.Together(t.Context(), members, func(ctx context.Context, i int) {
+				if _, err := l.Update(ctx, one(l, fmt.Sprint(n, " ", i), fmt.Sprint("request ", l.bulk.others.Load())), judge); err != nil {
 					t.Error(err)
 				}
 				done.Add(1)
 			})
 		})
 	}
-	convoys.Wait()
-	if most.Load() > 2 || done.Load() != 80 {
-		t.Errorf("%d judged at a time with 4 processors, and %d of 80 were done", most.Load(), done.Load())
-	}
+	all.Wait()
+	return int(most.Load()), int(done.Load())
 }
 
 // Who reads something else on the way is not waited for, neither by those it travels

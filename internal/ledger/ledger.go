@@ -59,7 +59,7 @@ type Ledger struct {
 	guesses  struct{ known, strangers odds } // of customers who are remembered, and of those who are not
 	words    wordbook
 	crew     *crew
-	bulk     chan struct{} // a token for each processor that [Ledger.Together] uses just now
+	bulk     *processors // for [Ledger.Together]
 	trouble  trouble
 	warnOnce sync.Once              // about a store that is not durable
 	agreed   atomic.Bool            // the record of the ledger was read and found right
@@ -96,7 +96,7 @@ func Open(ctx context.Context, opts Options) (*Ledger, error) {
 		store:   store,
 		cache:   cache,
 		crew:    newCrew(),
-		bulk:    forConvoys(),
+		bulk:    newProcessors(),
 		clock:   time.Now,
 	}
 	l.closers = append(l.closers, l.cache, l.crew)
