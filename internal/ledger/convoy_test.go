@@ -65,12 +65,18 @@ func convoys(t *testing.T, l *Ledger, number, members int) (atOnce, finished int
 // with nor by any others.
 func TestWhoReadsSomethingElseFallsBehind(t *testing.T) {
 	l := openAt(t, Embedded)
-	l.Together(t.Context(), 2, func(ctx context.Context, _ int) {
+	l.Together(t.Context(), 2, func(ctx context.Context, i int) {
 		_, _ = l.Policy(ctx, "none")
 		if m := ctx.Value(memberKey{}).(*member); !m.left {
 			t.Error("the others wait for who reads a policy")
 		}
+		if _, err := l.Update(ctx, one(l, fmt.Sprint("behind ", i), "request"), count); err != nil {
+			t.Error(err)
+		}
 	})
+	if l.bulk.others.Load() != 0 {
+		t.Error("who fell behind was noticed as somebody else")
+	}
 }
 
 // Who travels and sets others on their way waits for them alone.
