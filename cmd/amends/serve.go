@@ -183,9 +183,9 @@ func refusedStart(ctx context.Context, err error) error {
 	}
 }
 
-// collectLess lets garbage grow to eight times what lives, unless GOGC says otherwise: little lives, since the customers
-// that are remembered (--remember) are no part of it, and with Go's default of once many calls a second would wait for a
-// collection.
+// collectLess lets garbage grow to eight times what lives, unless GOGC says otherwise: little lives, since of the
+// customers that are remembered (--remember) only an index is part of it, and with Go's default of once many calls a
+// second would wait for a collection.
 func collectLess(getenv func(string) string) {
 	if getenv("GOGC") == "" {
 		debug.SetGCPercent(800)

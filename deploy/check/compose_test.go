@@ -124,8 +124,5 @@ func TestComposeRunsTheService(t *testing.T) {
 	if s.StopGracePeriod == nil || s.StopGracePeriod.String() != "20s" {
 		t.Errorf("it has %v to end", s.StopGracePeriod)
 	}
-	soft, hard := mebibytes(t, env["GOMEMLIMIT"]), int64(s.Deploy.Resources.Limits.MemoryBytes)>>20
-	if soft*10 < hard*6 || soft*10 > hard*9 {
-		t.Errorf("GOMEMLIMIT is %d MiB of %d MiB, want 60 to 90 %%", soft, hard)
-	}
+	limits(t, mebibytes(t, env["GOMEMLIMIT"]), int64(s.Deploy.Resources.Limits.MemoryBytes)>>20)
 }

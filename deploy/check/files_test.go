@@ -96,6 +96,19 @@ func mebibytes(t *testing.T, limit string) int64 {
 	return n
 }
 
+// remembered is how many MiB of customers a server remembers (--remember), which Go
+// does not count as its own.
+const remembered = 128
+
+// limits says whether Go's soft limit of memory and the hard one of the container or
+// unit go together: with what is remembered, a tenth is left for all else.
+func limits(t *testing.T, soft, hard int64) {
+	t.Helper()
+	if soft*10 < hard*6 || (soft+remembered)*10 > hard*9 {
+		t.Errorf("GOMEMLIMIT is %d MiB, and %d MiB of customers are remembered, of %d MiB: want at least 60 %% for Go, and at most 90 %% for both", soft, remembered, hard)
+	}
+}
+
 // tracked tells whether git keeps something at that path.
 func tracked(t *testing.T, path string) bool {
 	t.Helper()

@@ -191,10 +191,7 @@ func memory(t *testing.T, i *installation) {
 	if n < 0 {
 		t.Fatal("no GOMEMLIMIT")
 	}
-	soft, hard := mebibytes(t, c.Env[n].Value), c.Resources.Limits.Memory().Value()>>20
-	if soft*10 < hard*6 || soft*10 > hard*9 {
-		t.Errorf("GOMEMLIMIT is %d MiB of %d MiB, want 60 to 90 %%", soft, hard)
-	}
+	limits(t, mebibytes(t, c.Env[n].Value), c.Resources.Limits.Memory().Value()>>20)
 	if c.Resources.Requests.Memory().IsZero() {
 		t.Error("no memory is requested")
 	}

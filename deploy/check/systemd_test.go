@@ -68,6 +68,11 @@ func TestUnitRunsTheService(t *testing.T) {
 			env[name] = value
 		}
 	}
+	hard, err := strconv.ParseInt(strings.TrimSuffix(one("MemoryMax"), "M"), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limits(t, mebibytes(t, env["GOMEMLIMIT"]), hard)
 	values := known(t, unit, strings.Fields(one("ExecStart"))[1:], env)
 	read := map[string]bool{}
 	for _, value := range values {

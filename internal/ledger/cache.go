@@ -13,8 +13,8 @@ const (
 	// DefaultCache is how many bytes of customers a process remembers unless Options
 	// says otherwise.
 	DefaultCache = 128 << 20
-	// cacheTime is for how long a customer is remembered who does not change; one who
-	// was erased by another process is forgotten by then.
+	// cacheTime is for how long a customer is remembered who does not change. One who
+	// was erased by another process is not given any more by then.
 	cacheTime = time.Hour
 )
 
@@ -29,9 +29,9 @@ const (
 type cache struct {
 	mu    sync.Mutex
 	ring  []byte           // nil: nothing is remembered
-	begin int              // place of the oldest entry; places go on counting from round to round
-	end   int              // place of the entry to come
-	index map[uint64]int   // places by the hash of the key
+	begin int64            // place of the oldest entry; places go on counting from round to round
+	end   int64            // place of the entry to come
+	index map[uint64]int64 // places by the hash of the key
 	seed  maphash.Seed     // of the hashes
 	held  int              // bytes of the entries in the index
 	now   func() time.Time // of this machine
@@ -42,7 +42,8 @@ type cache struct {
 // size, so that there is room for another head wherever one ends. One without a key is
 // passed over.
 const (
-	headSize = 16
+	headSize = 16 // its size, when it was put there (seconds), the lengths of key, token and all of its content
+	outline  = 8  // the first two of these, which are left when it is wiped
 	// mostShare of the ring is what one entry may take: nobody pushes out everybody else.
 	mostShare = 8
 	mostEntry = 16 << 20
@@ -50,7 +51,7 @@ const (
 
 // newCache makes a cache of that many bytes; 0: the default, less: nothing is remembered.
 func newCache(room int) (*cache, error) {
-	c := &cache{index: map[uint64]int{}, seed: maphash.MakeSeed(), now: time.Now, since: time.Now()}
+	c := &cache{index: map[uint64]int64{}, seed: maphash.MakeSeed(), now: time.Now, since: time.Now()}
 	if room == 0 {
 		room = DefaultCache
 	}
@@ -60,7 +61,7 @@ func newCache(room int) (*cache, error) {
 	}
 	var err error
 	if c.ring, err = reserve(room); err != nil {
-		return nil, fmt.Errorf("%d MiB of memory for the customers to remember: %w", room>>20, err)
+		return nil, fmt.Errorf("no %d MiB of memory for the customers to remember (--remember): %w", room>>20, err)
 	}
 	return c, nil
 }
@@ -73,7 +74,7 @@ func (c *cache) Close() error {
 		return nil
 	}
 	ring := c.ring
-	c.ring, c.index = nil, nil
+	c.ring, c.index, c.held = nil, nil, 0
 	return release(ring)
 }
 
@@ -89,27 +90,31 @@ func (c *cache) get(key Key) (token, body string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e, ok := c.find(key)
-	if !ok || c.old(e) {
+	if !ok {
 		return "", ""
 	}
-	text := string(e.content[len(key):]) // of both
-	return text[:e.token], text[e.token:]
+	text := string(e.content[e.keyLen:]) // of both
+	return text[:e.tokenLen], text[e.tokenLen:]
 }
 
 // put remembers a customer, and forgets those who stand where it goes.
 func (c *cache) put(key Key, token, body string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.makeRoom(0) // those who are too old go in any case
+	if e, ok := c.find(key); ok && string(e.content[e.keyLen:][:e.tokenLen]) == token {
+		return // as it was: who is only read pushes out nobody
+	}
 	c.forget(key)
 	size := (headSize + len(key) + len(token) + len(body) + headSize - 1) &^ (headSize - 1)
-	if size > min(len(c.ring)/mostShare, mostEntry) || len(key)|len(token) > math.MaxUint8 {
+	if size > min(len(c.ring)/mostShare, mostEntry) || key == "" || len(key)|len(token) > math.MaxUint8 {
 		return
 	}
-	if left := len(c.ring) - c.end%len(c.ring); left < size { // it goes to the beginning of the next round
-		c.clear(left)
+	if left := len(c.from(c.end)); left < size { // it goes to the beginning of the next round
+		c.makeRoom(left)
 		c.write(left, "", "", "")
 	}
-	c.clear(size)
+	c.makeRoom(size)
 	c.index[c.hash(key)] = c.end
 	c.held += size
 	c.write(size, key, token, body)
@@ -124,21 +129,24 @@ func (c *cache) drop(key Key) {
 
 // recollection is one customer as it stands in the ring.
 type recollection struct {
-	size    int    // of all of it, in bytes
-	seconds uint32 // when it was put there
-	key     int    // bytes of content
-	token   int    // likewise, behind the key; the rest is the body
-	content []byte
+	size     int    // of all of it, in bytes
+	seconds  uint32 // when it was put there
+	keyLen   int    // how much of the content is the key
+	tokenLen int    // and, behind it, the token; the rest is the body
+	content  []byte
 }
 
-// at reads the entry that begins there.
-func (c *cache) at(begin int) recollection {
-	b := c.ring[begin%len(c.ring):]
+// from is the ring from a place on, to its end.
+func (c *cache) from(place int64) []byte { return c.ring[place%int64(len(c.ring)):] }
+
+// at reads the entry of that place.
+func (c *cache) at(place int64) recollection {
+	b := c.from(place)
 	e := recollection{
-		size:    int(binary.LittleEndian.Uint32(b)),
-		seconds: binary.LittleEndian.Uint32(b[4:]),
-		key:     int(b[8]),
-		token:   int(b[9]),
+		size:     int(binary.LittleEndian.Uint32(b)),
+		seconds:  binary.LittleEndian.Uint32(b[4:]),
+		keyLen:   int(b[8]),
+		tokenLen: int(b[9]),
 	}
 	e.content = b[headSize:][:binary.LittleEndian.Uint32(b[12:])]
 	return e
@@ -146,7 +154,7 @@ func (c *cache) at(begin int) recollection {
 
 // write puts an entry at the end. There must be room for it.
 func (c *cache) write(size int, key Key, token, body string) {
-	b := c.ring[c.end%len(c.ring):][:size]
+	b := c.from(c.end)
 	binary.LittleEndian.PutUint32(b, uint32(size))
 	binary.LittleEndian.PutUint32(b[4:], uint32(c.now().Sub(c.since)/time.Second))
 	b[8], b[9] = byte(len(key)), byte(len(token))
@@ -155,7 +163,7 @@ func (c *cache) write(size int, key Key, token, body string) {
 	b = b[copy(b, key):]
 	b = b[copy(b, token):]
 	copy(b, body)
-	c.end += size
+	c.end += int64(size)
 }
 
 func (c *cache) old(e recollection) bool {
@@ -164,41 +172,41 @@ func (c *cache) old(e recollection) bool {
 
 func (c *cache) hash(key Key) uint64 { return maphash.String(c.seed, string(key)) }
 
-// find gives the entry of a customer. Two keys may have one hash: then the other one
-// is not known.
+// find gives the entry of a customer that is not too old. Two keys may have one hash:
+// then the other one is not known.
 func (c *cache) find(key Key) (recollection, bool) {
-	begin, ok := c.index[c.hash(key)]
+	place, ok := c.index[c.hash(key)]
 	if !ok {
 		return recollection{}, false
 	}
-	e := c.at(begin)
-	return e, string(e.content[:e.key]) == string(key)
+	e := c.at(place)
+	return e, string(e.content[:e.keyLen]) == string(key) && !c.old(e)
 }
 
 // forget wipes the entry of a customer, if there is one; it stays to be passed over.
 func (c *cache) forget(key Key) {
 	hash := c.hash(key)
-	begin, ok := c.index[hash]
+	place, ok := c.index[hash]
 	if !ok {
 		return
 	}
-	e := c.at(begin)
+	e := c.at(place)
 	delete(c.index, hash)
 	c.held -= e.size
-	clear(c.ring[begin%len(c.ring):][8:e.size])
+	clear(c.from(place)[outline:e.size])
 }
 
-// clear forgets whoever stands in the way of so many bytes more, and who is too old.
-func (c *cache) clear(size int) {
+// makeRoom forgets whoever stands in the way of so many bytes more, and who is too old.
+func (c *cache) makeRoom(size int) {
 	for c.begin < c.end {
 		e := c.at(c.begin)
-		if c.end+size-c.begin <= len(c.ring) && !c.old(e) {
+		if c.end+int64(size)-c.begin <= int64(len(c.ring)) && !c.old(e) {
 			return
 		}
-		if key := Key(e.content[:e.key]); key != "" {
-			c.forget(key)
+		if e.keyLen > 0 {
+			c.forget(Key(e.content[:e.keyLen]))
 		}
-		c.begin += e.size
+		c.begin += int64(e.size)
 	}
 }
 

@@ -16,10 +16,10 @@ import (
 //
 // They take turns with the processor, and all who travel in the process leave half of
 // the processors to others, while there are any, so that many in bulk do not stand in
-// line before other calls. Whoever has to wait for anything but Redis and its turn must say so by
-// [FallBehind]: others wait meanwhile.
+// line before other calls. Whoever has to wait for anything but Redis and its turn must
+// say so by [FallBehind]: others wait meanwhile.
 func (l *Ledger) Together(ctx context.Context, n int, do func(ctx context.Context, i int)) {
-	if n == 1 {
+	if n == 1 { // like any call that comes alone
 		do(ctx, 0)
 		return
 	}
@@ -70,11 +70,11 @@ type trip struct {
 func newTrip() *trip { return &trip{back: make(chan struct{})} }
 
 // processors are what the convoys of a process may use of them: half, and all while
-// nobody else has asked for anything lately. One that is free looks for what comes from
+// nobody else has changed or read a customer lately. One that is free looks for what comes from
 // the network; while none is, that waits for some ten milliseconds, each time.
 type processors struct {
-	half, rest chan struct{} // hold a token for each that is in use
-	others     atomic.Int64  // when somebody else asked last, in milliseconds
+	half, spare chan struct{} // hold a token for each that is in use
+	otherAsked  atomic.Int64  // when somebody else changed or read a customer last, in milliseconds
 }
 
 // quietAfter milliseconds without anybody else, convoys use all processors.
@@ -83,27 +83,27 @@ const quietAfter = 100
 func newProcessors() *processors {
 	all := runtime.GOMAXPROCS(0)
 	half := max(1, all/2)
-	return &processors{half: make(chan struct{}, half), rest: make(chan struct{}, all-half)}
+	return &processors{half: make(chan struct{}, half), spare: make(chan struct{}, all-half)}
 }
 
 // take waits for a processor. It must be given back by receiving from what it gives.
 func (p *processors) take() <-chan struct{} {
-	rest := p.rest
-	if time.Now().UnixMilli()-p.others.Load() < quietAfter {
-		rest = nil // which nobody gets through
+	spare := p.spare
+	if time.Now().UnixMilli()-p.otherAsked.Load() < quietAfter {
+		spare = nil // which nobody gets through
 	}
 	select {
 	case p.half <- struct{}{}:
 		return p.half
-	case rest <- struct{}{}:
-		return p.rest
+	case spare <- struct{}{}:
+		return p.spare
 	}
 }
 
 // noteOther takes note of somebody who does not travel.
 func (p *processors) noteOther() {
-	if now := time.Now().UnixMilli(); p.others.Load() != now {
-		p.others.Store(now)
+	if now := time.Now().UnixMilli(); p.otherAsked.Load() != now {
+		p.otherAsked.Store(now)
 	}
 }
 

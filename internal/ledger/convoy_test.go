@@ -20,15 +20,15 @@ func TestConvoysLeaveProcessors(t *testing.T) {
 	defer runtime.GOMAXPROCS(before)
 	l := openAt(t, Embedded)
 	mustUpdate(t, l, one(l, "another", "request"), count)
-	if since := time.Now().UnixMilli() - l.bulk.others.Load(); since > time.Minute.Milliseconds() {
+	if since := time.Now().UnixMilli() - l.bulk.otherAsked.Load(); since > time.Minute.Milliseconds() {
 		t.Errorf("who does not travel was noticed %d ms ago", since)
 	}
 	for want, others := range map[int]int64{2: time.Now().Add(time.Hour).UnixMilli(), 4: 0} {
-		l.bulk.others.Store(others)
+		l.bulk.otherAsked.Store(others)
 		if most, done := convoys(t, l, 8, 10); most != want || done != 80 {
 			t.Errorf("%d judged at a time with 4 processors, want %d, and %d of 80 were done", most, want, done)
 		}
-		if now := l.bulk.others.Load(); now != others {
+		if now := l.bulk.otherAsked.Load(); now != others {
 			t.Errorf("those who travel were noticed as others: %d, was %d", now, others)
 		}
 	}
@@ -50,7 +50,7 @@ func convoys(t *testing.T, l *Ledger, number, members int) (atOnce, finished int
 	for n := range number {
 		all.Go(func() {
 			l.Together(t.Context(), members, func(ctx context.Context, i int) {
-				if _, err := l.Update(ctx, one(l, fmt.Sprint(n, " ", i), fmt.Sprint("request ", l.bulk.others.Load())), judge); err != nil {
+				if _, err := l.Update(ctx, one(l, fmt.Sprint(n, " ", i), fmt.Sprint("request ", l.bulk.otherAsked.Load())), judge); err != nil {
 					t.Error(err)
 				}
 				done.Add(1)
@@ -74,7 +74,7 @@ func TestWhoReadsSomethingElseFallsBehind(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if l.bulk.others.Load() != 0 {
+	if l.bulk.otherAsked.Load() != 0 {
 		t.Error("who fell behind was noticed as somebody else")
 	}
 }

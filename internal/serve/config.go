@@ -73,7 +73,7 @@ type Config struct {
 	// itself below that. 0: 1,024.
 	MostCalls int
 	// Remember is how many MiB of customers are remembered, to change them in one
-	// round trip; 0: 32, less: none.
+	// round trip; 0: 128, less: none.
 	Remember int
 	// Heartbeat is how long a watch says nothing at most; 0: 10 seconds.
 	Heartbeat time.Duration
