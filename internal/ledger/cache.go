@@ -78,18 +78,11 @@ func (c *cache) Close() error {
 	return release(ring)
 }
 
-// works reports whether anybody can be remembered.
-func (c *cache) works() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.ring) > 0
-}
-
 // get gives a customer as it was; the token is empty when it is not known.
 func (c *cache) get(key Key) (token, body string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.find(key)
+	e, ok := c.find(key, c.hash(key), c.age())
 	if !ok {
 		return "", ""
 	}
@@ -101,30 +94,31 @@ func (c *cache) get(key Key) (token, body string) {
 func (c *cache) put(key Key, token, body string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.makeRoom(0) // those who are too old go in any case
-	if e, ok := c.find(key); ok && string(e.content[e.keyLen:][:e.tokenLen]) == token {
+	hash, now := c.hash(key), c.age()
+	c.makeRoom(0, now) // those who are too old go in any case
+	if e, ok := c.find(key, hash, now); ok && string(e.content[e.keyLen:][:e.tokenLen]) == token {
 		return // as it was: who is only read pushes out nobody
 	}
-	c.forget(key)
+	c.forget(hash)
 	size := (headSize + len(key) + len(token) + len(body) + headSize - 1) &^ (headSize - 1)
 	if size > min(len(c.ring)/mostShare, mostEntry) || key == "" || len(key)|len(token) > math.MaxUint8 {
 		return
 	}
 	if left := len(c.from(c.end)); left < size { // it goes to the beginning of the next round
-		c.makeRoom(left)
-		c.write(left, "", "", "")
+		c.makeRoom(left, now)
+		c.write(left, now, "", "", "")
 	}
-	c.makeRoom(size)
-	c.index[c.hash(key)] = c.end
+	c.makeRoom(size, now)
+	c.index[hash] = c.end
 	c.held += size
-	c.write(size, key, token, body)
+	c.write(size, now, key, token, body)
 }
 
 // drop forgets a customer.
 func (c *cache) drop(key Key) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.forget(key)
+	c.forget(c.hash(key))
 }
 
 // recollection is one customer as it stands in the ring.
@@ -153,10 +147,10 @@ func (c *cache) at(place int64) recollection {
 }
 
 // write puts an entry at the end. There must be room for it.
-func (c *cache) write(size int, key Key, token, body string) {
+func (c *cache) write(size int, now time.Duration, key Key, token, body string) {
 	b := c.from(c.end)
 	binary.LittleEndian.PutUint32(b, uint32(size))
-	binary.LittleEndian.PutUint32(b[4:], uint32(c.now().Sub(c.since)/time.Second))
+	binary.LittleEndian.PutUint32(b[4:], uint32(now/time.Second))
 	b[8], b[9] = byte(len(key)), byte(len(token))
 	binary.LittleEndian.PutUint32(b[12:], uint32(len(key)+len(token)+len(body)))
 	b = b[headSize:]
@@ -166,26 +160,28 @@ func (c *cache) write(size int, key Key, token, body string) {
 	c.end += int64(size)
 }
 
-func (c *cache) old(e recollection) bool {
-	return c.now().Sub(c.since)-time.Duration(e.seconds)*time.Second >= cacheTime
+// age of the cache.
+func (c *cache) age() time.Duration { return c.now().Sub(c.since) }
+
+func (e recollection) old(now time.Duration) bool {
+	return now-time.Duration(e.seconds)*time.Second >= cacheTime
 }
 
 func (c *cache) hash(key Key) uint64 { return maphash.String(c.seed, string(key)) }
 
 // find gives the entry of a customer that is not too old. Two keys may have one hash:
 // then the other one is not known.
-func (c *cache) find(key Key) (recollection, bool) {
-	place, ok := c.index[c.hash(key)]
+func (c *cache) find(key Key, hash uint64, now time.Duration) (recollection, bool) {
+	place, ok := c.index[hash]
 	if !ok {
 		return recollection{}, false
 	}
 	e := c.at(place)
-	return e, string(e.content[:e.keyLen]) == string(key) && !c.old(e)
+	return e, string(e.content[:e.keyLen]) == string(key) && !e.old(now)
 }
 
-// forget wipes the entry of a customer, if there is one; it stays to be passed over.
-func (c *cache) forget(key Key) {
-	hash := c.hash(key)
+// forget wipes the entry of a hash, if there is one; it stays to be passed over.
+func (c *cache) forget(hash uint64) {
 	place, ok := c.index[hash]
 	if !ok {
 		return
@@ -197,14 +193,14 @@ func (c *cache) forget(key Key) {
 }
 
 // makeRoom forgets whoever stands in the way of so many bytes more, and who is too old.
-func (c *cache) makeRoom(size int) {
+func (c *cache) makeRoom(size int, now time.Duration) {
 	for c.begin < c.end {
 		e := c.at(c.begin)
-		if c.end+int64(size)-c.begin <= int64(len(c.ring)) && !c.old(e) {
+		if c.end+int64(size)-c.begin <= int64(len(c.ring)) && !e.old(now) {
 			return
 		}
 		if e.keyLen > 0 {
-			c.forget(Key(e.content[:e.keyLen]))
+			c.forget(c.hash(Key(e.content[:e.keyLen])))
 		}
 		c.begin += int64(e.size)
 	}

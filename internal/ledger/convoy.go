@@ -70,8 +70,9 @@ type trip struct {
 func newTrip() *trip { return &trip{back: make(chan struct{})} }
 
 // processors are what the convoys of a process may use of them: half, and all while
-// nobody else has changed or read a customer lately. One that is free looks for what comes from
-// the network; while none is, that waits for some ten milliseconds, each time.
+// nobody else has changed or read a customer lately. One that is free looks for what
+// comes from the network; while none is, that waits for some ten milliseconds, each
+// time.
 type processors struct {
 	half, spare chan struct{} // hold a token for each that is in use
 	otherAsked  atomic.Int64  // when somebody else changed or read a customer last, in milliseconds

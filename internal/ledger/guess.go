@@ -50,7 +50,7 @@ func (u *update) guess(ctx context.Context) (stands *loaded, err error) {
 // remembered is the customer as it was when this process met it last; who is not
 // known is taken for a stranger. It is nil when a guess is not worth while.
 func (u *update) remembered() (was *loaded, o *odds) {
-	if u.guessed || len(u.requests) > mostGuessed || !u.ledger.cache.works() {
+	if u.guessed || len(u.requests) > mostGuessed || u.ledger.opts.Cache < 0 {
 		return nil, nil
 	}
 	u.guessed = true
