@@ -183,8 +183,7 @@ func (c *change) stream(at origin, next *state) error {
 	return nil
 }
 
-// head are the arguments of commit.lua before the lists. What is a text is given by
-// where it is, which takes no room.
+// head are the arguments of commit.lua before the lists.
 func (c *change) head() []any {
 	guess := ""
 	if c.guess {

@@ -1,15 +1,18 @@
 package ledger
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // refuse takes out of a judgement what judge refused: it is answered, and nothing
 // of it is kept, so the same request is judged anew when it comes again.
 func (u *update) refuse(j Judgement) (Judgement, error) {
-	if j.Refused == nil {
-		return j, nil
-	}
-	if len(j.Refused) != len(u.fresh) {
+	if j.Refused != nil && len(j.Refused) != len(u.fresh) {
 		return j, fmt.Errorf("judge gave %d refusals to %d requests", len(j.Refused), len(u.fresh))
+	}
+	if !slices.ContainsFunc(j.Refused, func(err error) bool { return err != nil }) {
+		return j, nil
 	}
 	fresh, answers := u.fresh, j.Answers
 	u.fresh, j.Answers = make([]int, 0, len(fresh)), make([][]byte, 0, len(fresh))

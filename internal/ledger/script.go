@@ -22,24 +22,25 @@ func newScript(source string, forMiniredis bool) *script {
 // run has the script sent, which returns when it is answered. The arguments are
 // those of all lists, one after the other.
 func (s *script) run(ctx context.Context, send func(redis.Cmder), keys []string, args ...[]any) *redis.Cmd {
-	command := newCall(ctx, "evalsha", s.hash, keys, args)
+	command := newCall(ctx, "evalsha", &s.hash, keys, args)
 	send(command)
-	if redis.HasErrorPrefix(command.Err(), "NOSCRIPT") {
-		command = newCall(ctx, "eval", s.source, keys, args)
+	if err := command.Err(); err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
+		command = newCall(ctx, "eval", &s.source, keys, args)
 		send(command)
 	}
 	return command
 }
 
-func newCall(ctx context.Context, name, what string, keys []string, args [][]any) *redis.Cmd {
+// newCall makes the command. Texts are given by where they are, which takes no room.
+func newCall(ctx context.Context, name string, what *string, keys []string, args [][]any) *redis.Cmd {
 	const keysAt = 3
 	size := keysAt + len(keys)
 	for _, list := range args {
 		size += len(list)
 	}
 	all := append(make([]any, 0, size), name, what, len(keys))
-	for _, key := range keys {
-		all = append(all, key)
+	for i := range keys {
+		all = append(all, &keys[i])
 	}
 	for _, list := range args {
 		all = append(all, list...)

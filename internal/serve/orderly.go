@@ -24,26 +24,24 @@ type orderly struct {
 }
 
 func inOrder(l *ledger.Ledger, t *telemetry.Telemetry) *orderly {
-	return &orderly{Ledger: l, tally: tally{t.Metrics, l.Now}, tracer: t.Tracer(), turns: turns{lines: make(map[ledger.Key]*line)}}
+	return &orderly{Ledger: l, tally: tally{t.Metrics, l.Now}, tracer: t.Tracer(), turns: turns{lines: make(map[ledger.Key]line)}}
 }
 
 // Erase is the ledger's.
 func (o *orderly) Erase(ctx context.Context, tenant string, key ledger.Key, window time.Duration) (ledger.Erased, error) {
-	done, err := o.turns.take(ctx, key)
-	if err != nil {
+	if err := o.turns.take(ctx, key); err != nil {
 		return ledger.Erased{}, err
 	}
-	defer done()
+	defer o.turns.end(key)
 	return o.Ledger.Erase(ctx, tenant, key, window)
 }
 
 // Update is the ledger's.
 func (o *orderly) Update(ctx context.Context, w ledger.Write, judge ledger.Judge) ([]ledger.Result, error) {
-	done, err := o.turns.take(ctx, w.Key)
-	if err != nil {
+	if err := o.turns.take(ctx, w.Key); err != nil {
 		return nil, err
 	}
-	defer done()
+	defer o.turns.end(w.Key)
 	w.TraceParent = spans.TraceParent(ctx)
 	var last change
 	conflicts := -1

@@ -14,67 +14,74 @@ import (
 // time and again; so those that meet in this process wait for each other.
 type turns struct {
 	mu    sync.Mutex
-	lines map[ledger.Key]*line
+	lines map[ledger.Key]line
 }
 
 // line is the calls that want to change one customer.
 type line struct {
-	turn chan struct{} // holds one token while somebody has the turn
 	in   int           // how many have the turn or wait for it
+	turn chan struct{} // holds a token while nobody has the turn; nil until somebody has to wait
 }
 
 // mostInLine is how many changes of one customer may wait for each other. A
 // customer with more is no customer, and must not fill the server.
 const mostInLine = 128
 
-// take waits for the turn; done must be called when it is over. When the
-// context ends first, or too many wait already, nothing was changed.
-func (t *turns) take(ctx context.Context, key ledger.Key) (done func(), err error) {
+// take waits for the turn, which is to be ended. When the context ends first, or too
+// many wait already, nothing was changed.
+func (t *turns) take(ctx context.Context, key ledger.Key) error {
 	l, ok := t.enter(key)
-	if !ok {
-		return nil, ledger.ErrConflict
-	}
-	done = func() {
-		<-l.turn
-		t.leave(key, l)
-	}
-	select {
-	case l.turn <- struct{}{}:
-		return done, nil
-	default:
+	switch {
+	case !ok:
+		return ledger.ErrConflict
+	case l.in == 1: // and nobody before
+		return nil
 	}
 	ledger.FallBehind(ctx)
 	defer stepAside(ctx)()
 	select {
-	case l.turn <- struct{}{}:
-		return done, nil
+	case <-l.turn:
+		return nil
 	case <-ctx.Done():
-		t.leave(key, l)
+		t.leave(key)
 		if errors.Is(ctx.Err(), context.Canceled) {
-			return nil, context.Canceled
+			return context.Canceled
 		}
-		return nil, ledger.ErrConflict
+		return ledger.ErrConflict
 	}
 }
 
-func (t *turns) enter(key ledger.Key) (l *line, ok bool) {
+// end gives the turn to the next in line.
+func (t *turns) end(key ledger.Key) {
+	if l := t.leave(key); l.in > 0 {
+		l.turn <- struct{}{} // has room: there is one turn
+	}
+}
+
+func (t *turns) enter(key ledger.Key) (l line, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if l, ok = t.lines[key]; !ok {
-		l = &line{turn: make(chan struct{}, 1)}
-		t.lines[key] = l
-	}
-	if l.in > mostInLine {
-		return nil, false
+	if l = t.lines[key]; l.in > mostInLine {
+		return l, false
 	}
 	l.in++
+	if l.in > 1 && l.turn == nil {
+		l.turn = make(chan struct{}, 1)
+	}
+	t.lines[key] = l
 	return l, true
 }
 
-func (t *turns) leave(key ledger.Key, l *line) {
+// leave gives the line without the one who leaves it.
+func (t *turns) leave(key ledger.Key) line {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if l.in--; l.in == 0 {
+	l := t.lines[key]
+	l.in--
+	if l.in == 0 {
 		delete(t.lines, key)
+	} else {
+		t.lines[key] = l
 	}
+	return l
 }

@@ -12,18 +12,17 @@ import (
 )
 
 func TestTurns(t *testing.T) {
-	all := turns{lines: make(map[ledger.Key]*line)}
+	all := turns{lines: make(map[ledger.Key]line)}
 	var wait sync.WaitGroup
 	for _, key := range []ledger.Key{"a", "b"} {
 		count := 0
 		for range 50 {
 			wait.Go(func() {
-				done, err := all.take(t.Context(), key)
-				if err != nil {
+				if err := all.take(t.Context(), key); err != nil {
 					t.Error(err)
 					return
 				}
-				defer done()
+				defer all.end(key)
 				count++ // the race detector tells when two are inside
 			})
 		}
@@ -35,27 +34,25 @@ func TestTurns(t *testing.T) {
 }
 
 func TestTurnNeverComes(t *testing.T) {
-	all := turns{lines: make(map[ledger.Key]*line)}
-	done, err := all.take(t.Context(), "a")
-	if err != nil {
+	all := turns{lines: make(map[ledger.Key]line)}
+	if err := all.take(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	late, stop := context.WithTimeout(t.Context(), time.Millisecond)
 	defer stop()
-	if _, err := all.take(late, "a"); !errors.Is(err, ledger.ErrConflict) {
+	if err := all.take(late, "a"); !errors.Is(err, ledger.ErrConflict) {
 		t.Errorf("after the deadline: %v, want ErrConflict", err)
 	}
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	if _, err := all.take(gone, "a"); !errors.Is(err, context.Canceled) {
+	if err := all.take(gone, "a"); !errors.Is(err, context.Canceled) {
 		t.Errorf("after the caller left: %v, want Canceled", err)
 	}
-	done()
-	again, err := all.take(t.Context(), "a")
-	if err != nil {
+	all.end("a")
+	if err := all.take(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	again()
+	all.end("a")
 	if len(all.lines) != 0 {
 		t.Errorf("%d lines are left although nobody waits", len(all.lines))
 	}
@@ -64,10 +61,9 @@ func TestTurnNeverComes(t *testing.T) {
 // TestHotCustomer: those who wait for one customer are bounded, and hold up
 // nobody else.
 func TestHotCustomer(t *testing.T) {
-	all := turns{lines: make(map[ledger.Key]*line)}
+	all := turns{lines: make(map[ledger.Key]line)}
 	places := newAdmission(1024, 2)
-	first, err := all.take(t.Context(), "a")
-	if err != nil {
+	if err := all.take(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
 	hot, leave := context.WithCancel(t.Context())
@@ -79,7 +75,7 @@ func TestHotCustomer(t *testing.T) {
 		}
 		wait.Go(func() {
 			defer p.end(true)
-			if _, err := all.take(context.WithValue(hot, placeKey{}, p), "a"); !errors.Is(err, context.Canceled) {
+			if err := all.take(context.WithValue(hot, placeKey{}, p), "a"); !errors.Is(err, context.Canceled) {
 				t.Errorf("%v, want that the caller leaves", err)
 			}
 		})
@@ -89,17 +85,16 @@ func TestHotCustomer(t *testing.T) {
 			places.mu.Unlock()
 		}
 	}
-	if _, err := all.take(t.Context(), "a"); !errors.Is(err, ledger.ErrConflict) {
+	if err := all.take(t.Context(), "a"); !errors.Is(err, ledger.ErrConflict) {
 		t.Errorf("one too many for a customer: %v, want ErrConflict", err)
 	}
-	other, err := all.take(t.Context(), "b")
-	if err != nil {
+	if err := all.take(t.Context(), "b"); err != nil {
 		t.Fatal(err)
 	}
-	other()
+	all.end("b")
 	leave()
 	wait.Wait()
-	first()
+	all.end("a")
 	if places.working != 0 || places.aside != 0 || len(all.lines) != 0 {
 		t.Errorf("%d are left working, %d aside, %d in line", places.working, places.aside, len(all.lines))
 	}

@@ -13,12 +13,17 @@ import (
 // Streams last for hours: what passes through them has traces of its own, one a
 // piece, and these link to where they belong.
 
+var itemsSpan = []trace.SpanStartOption{trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer)}
+
 // Items begins the trace of items of one customer that came in a stream and are
 // carried out together. It links to the stream.
 func Items(ctx context.Context, tracer trace.Tracer, n int) (context.Context, trace.Span) {
-	ctx, span := tracer.Start(ctx, "recovery.ingest", trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer),
-		trace.WithLinks(links(TraceParent(ctx))...))
+	stream := trace.SpanContextFromContext(ctx)
+	ctx, span := tracer.Start(ctx, "recovery.ingest", itemsSpan...)
 	if span.IsRecording() {
+		if stream.IsSampled() {
+			span.AddLink(trace.Link{SpanContext: stream})
+		}
 		span.SetAttributes(attribute.Int("recovery.items", n))
 	}
 	return ctx, span
