@@ -27,7 +27,7 @@ var (
 
 const (
 	streams = 4   // or batches, at a time
-	unheard = 200 // items of a stream that are not answered yet, at most
+	unheard = 512 // items of a stream that are not answered yet, at most: as many as package client has
 )
 
 func bulk(ctx context.Context, r *Run) (Section, error) {

@@ -54,7 +54,9 @@ type convoy struct {
 	client     redis.UniversalClient
 	turn       sync.Mutex      // held by the one member that uses the processor
 	processors *processors     // of all convoys
-	inUse      <-chan struct{} // where the one that has the turn has its processor from; see [processors.take]
+	inUse      <-chan struct{} // where the processor of the one that has the turn is from; see [processors.take]
+	kept       int             // how many in a row have had it
+	coming     atomic.Int32    // who wait for the turn
 
 	mu      sync.Mutex
 	members int // who have neither ended nor fallen behind
@@ -78,8 +80,12 @@ type processors struct {
 	otherAsked  atomic.Int64  // when somebody else changed or read a customer last, in milliseconds
 }
 
-// quietAfter milliseconds without anybody else, convoys use all processors.
-const quietAfter = 100
+const (
+	// quietAfter milliseconds without anybody else, convoys use all processors.
+	quietAfter = 100
+	// inARow members of one convoy keep a processor before another convoy has its turn.
+	inARow = 32
+)
 
 func newProcessors() *processors {
 	all := runtime.GOMAXPROCS(0)
@@ -90,7 +96,7 @@ func newProcessors() *processors {
 // take waits for a processor. It must be given back by receiving from what it gives.
 func (p *processors) take() <-chan struct{} {
 	spare := p.spare
-	if time.Now().UnixMilli()-p.otherAsked.Load() < quietAfter {
+	if !p.quiet() {
 		spare = nil // which nobody gets through
 	}
 	select {
@@ -101,6 +107,8 @@ func (p *processors) take() <-chan struct{} {
 	}
 }
 
+func (p *processors) quiet() bool { return time.Now().UnixMilli()-p.otherAsked.Load() >= quietAfter }
+
 // noteOther takes note of somebody who does not travel.
 func (p *processors) noteOther() {
 	if now := time.Now().UnixMilli(); p.otherAsked.Load() != now {
@@ -110,14 +118,22 @@ func (p *processors) noteOther() {
 
 // begin waits for the turn of a member, and lets everybody go first who is ready.
 func (c *convoy) begin() {
+	c.coming.Add(1)
 	c.turn.Lock()
-	c.inUse = c.processors.take()
+	c.coming.Add(-1)
+	if c.inUse == nil {
+		c.inUse, c.kept = c.processors.take(), 0
+	}
+	c.kept++
 	runtime.Gosched()
 }
 
-// rest ends the turn.
+// rest ends the turn. The processor goes with it to some of the next, if there are any.
 func (c *convoy) rest() {
-	<-c.inUse
+	if c.coming.Load() == 0 || c.kept == inARow || c.inUse == c.processors.spare && !c.processors.quiet() {
+		<-c.inUse
+		c.inUse = nil
+	}
 	c.turn.Unlock()
 }
 

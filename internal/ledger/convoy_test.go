@@ -97,3 +97,76 @@ func TestConvoyWithinAConvoy(t *testing.T) {
 		t.Errorf("%d of 4 were done", done.Load())
 	}
 }
+
+// A convoy keeps a processor for some of its members, one after the other, and not for
+// all of them while another one waits for it.
+func TestConvoysTakeTurns(t *testing.T) {
+	before := runtime.GOMAXPROCS(2)
+	defer runtime.GOMAXPROCS(before)
+	l := openAt(t, Embedded)
+	l.bulk.otherAsked.Store(time.Now().Add(time.Hour).UnixMilli()) // there is one processor for both
+	var judged []int                                               // which convoy's, one after the other
+	var all sync.WaitGroup
+	for n := range 2 {
+		all.Go(func() {
+			l.Together(t.Context(), 3*inARow, func(ctx context.Context, i int) {
+				_, err := l.Update(ctx, one(l, fmt.Sprint(n, " ", i), "request"), func(c recovery.Customer, fresh []int) (Judgement, error) {
+					judged = append(judged, n) // the race detector tells when two are at it
+					time.Sleep(time.Millisecond)
+					return count(c, fresh)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+	all.Wait()
+	most, run := 0, 0
+	for i, n := range judged {
+		if i > 0 && n != judged[i-1] {
+			run = 0
+		}
+		run++
+		most = max(most, run)
+	}
+	if len(judged) != 6*inARow || most < inARow/2 || most > inARow {
+		t.Errorf("%d were judged, up to %d of one convoy in a row: %v", len(judged), most, judged)
+	}
+}
+
+// A convoy that has a processor which is spare gives it up as soon as others ask for
+// something.
+func TestConvoysGiveWay(t *testing.T) {
+	before := runtime.GOMAXPROCS(2)
+	defer runtime.GOMAXPROCS(before)
+	l := openAt(t, Embedded)
+	var judged, busy, both, late atomic.Int32
+	var all sync.WaitGroup
+	for n := range 2 {
+		all.Go(func() {
+			l.Together(t.Context(), inARow, func(ctx context.Context, i int) {
+				_, err := l.Update(ctx, one(l, fmt.Sprint(n, " ", i), "request"), func(c recovery.Customer, fresh []int) (Judgement, error) {
+					defer busy.Add(-1)
+					switch at, so := busy.Add(1), judged.Add(1); {
+					case so == inARow/2:
+						l.bulk.otherAsked.Store(time.Now().Add(time.Hour).UnixMilli())
+					case at > 1 && so < inARow/2:
+						both.Add(1)
+					case at > 1 && so > inARow/2+2:
+						late.Add(1)
+					}
+					time.Sleep(time.Millisecond)
+					return count(c, fresh)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+	all.Wait()
+	if both.Load() == 0 || late.Load() > 0 {
+		t.Errorf("%d were judged beside others before somebody asked, and %d after it", both.Load(), late.Load())
+	}
+}
