@@ -81,7 +81,7 @@ a star unless --only names them. Sections:
 		if err != nil {
 			return &usageError{err: err, command: "amends bench"}
 		}
-		if run.Program, err = os.Executable(); err != nil {
+		if run.Program, err = app.program(); err != nil {
 			return err
 		}
 		if name := config.EnvName("redis"); run.Redis == "" && app.getenv(name) != "" {

@@ -16,16 +16,12 @@ import (
 	"github.com/makeamends/amends/internal/redistest"
 )
 
-// programVariable makes this test binary the program, for the children of bench.
-const programVariable = "TEST_AMENDS_PROGRAM"
-
 // shortBench is a very short run of some sections.
 func shortBench(t *testing.T, sections string, rounds int) bench.Report {
 	t.Helper()
 	redistest.Server(t) // skips the test where there is no Redis; bench starts its own
-	t.Setenv(programVariable, "1")
 	before := children(t)
-	out := amends(t, "bench", "--only", sections, "--rounds", strconv.Itoa(rounds), "--turn", "100ms", "--customers", "20", "--callers", "4", "-o", "json")
+	out := command{program: built(t)}.works(t, "bench", "--only", sections, "--rounds", strconv.Itoa(rounds), "--turn", "100ms", "--customers", "20", "--callers", "4", "-o", "json")
 	noMoreChildren(t, before)
 	var report bench.Report
 	if err := json.Unmarshal([]byte(out.stdout), &report); err != nil {
@@ -99,11 +95,10 @@ func TestBenchHistory(t *testing.T) {
 // Each round begins with another one of what is compared.
 func TestBenchTakesTurns(t *testing.T) {
 	redistest.Server(t)
-	t.Setenv(programVariable, "1")
 	for _, part := range []bench.Part{bench.Bulk, bench.Start, bench.History} {
 		t.Run(part.Name, func(t *testing.T) {
 			first := map[int]string{} // of the turns of a round
-			run := &bench.Run{Program: os.Args[0], Rounds: 2, Slice: 100 * time.Millisecond, Callers: 2, Customers: 10, Tell: func(p bench.Progress) {
+			run := &bench.Run{Program: built(t), Rounds: 2, Slice: 100 * time.Millisecond, Callers: 2, Customers: 10, Tell: func(p bench.Progress) {
 				isTurn := strings.HasPrefix(p.What, "one failure more") || p.Of == 2 && !strings.HasPrefix(p.What, "making")
 				if first[p.Step] == "" && isTurn {
 					first[p.Step] = p.What
@@ -162,11 +157,10 @@ func noMoreChildren(t *testing.T, before []string) {
 // Whoever interrupts a run gets what was measured, and leaves nothing behind.
 func TestBenchIsInterrupted(t *testing.T) {
 	redistest.Server(t)
-	t.Setenv(programVariable, "1")
-	before := children(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
+	program, before := built(t), children(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
-	out := command{ctx: ctx}.fails(t, exitUnavailable, nil, "bench", "--only", "calls,bulk", "--rounds", "1000", "--turn", "100ms", "--customers", "10", "--callers", "2")
+	out := command{ctx: ctx, program: program}.fails(t, exitUnavailable, nil, "bench", "--only", "calls,bulk", "--rounds", "1000", "--turn", "100ms", "--customers", "10", "--callers", "2")
 	noMoreChildren(t, before)
 	if out.stdout == "" {
 		t.Skip("the machine is too busy for a single round in so short a time")

@@ -3,9 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,7 +24,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(programVariable) != "" {
 		main()
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(builtDir)
+		os.Exit(code)
+	}))
 }
 
 // command is one run of the program.
@@ -30,7 +37,36 @@ type command struct {
 	terminal bool // both outputs are terminals
 	ctx      context.Context
 	until    func(stdout string) bool // interrupts the run as soon as it holds for what was written
+	program  string                   // what the children of bench run; empty: this one
 }
+
+// programVariable makes this test binary the program.
+const programVariable = "TEST_AMENDS_PROGRAM"
+
+// builtDir holds the program once it is built.
+var builtDir string
+
+// built is the program as it is shipped: without the race detector, with which it takes
+// several times as long.
+func built(t *testing.T) string {
+	t.Helper()
+	file, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+var build = sync.OnceValues(func() (file string, err error) {
+	if builtDir, err = os.MkdirTemp("", "amends-test-"); err != nil {
+		return "", err
+	}
+	file = filepath.Join(builtDir, "amends")
+	if said, err := exec.Command("go", "build", "-o", file, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, said)
+	}
+	return file, nil
+})
 
 // meter interrupts a run as soon as enough was written.
 type meter struct {
@@ -70,6 +106,9 @@ func (c command) run(args ...string) outcome {
 	}
 	a := newApp(func(name string) string { return c.env[name] }, c.stdin, stdout, &stderr)
 	a.isTerminal = func(any) bool { return c.terminal }
+	if c.program != "" {
+		a.program = func() (string, error) { return c.program, nil }
+	}
 	a.environ = func() (list []string) {
 		for name, value := range c.env {
 			list = append(list, name+"="+value)

@@ -24,6 +24,8 @@ type app struct {
 	now     func() time.Time
 	// isTerminal tells whether somebody watches a stream.
 	isTerminal func(stream any) bool
+	// program is the file of this program.
+	program func() (string, error)
 
 	// started turns true when the command line and the settings were understood: a fault before that is one of usage.
 	started bool
@@ -34,7 +36,7 @@ type app struct {
 }
 
 func newApp(getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) *app {
-	return &app{getenv: getenv, environ: os.Environ, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now, isTerminal: isTerminal}
+	return &app{getenv: getenv, environ: os.Environ, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now, isTerminal: isTerminal, program: os.Executable}
 }
 
 func (a *app) run(ctx context.Context, args []string) error {

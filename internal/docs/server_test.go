@@ -5,7 +5,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -61,16 +60,11 @@ func serve(t *testing.T) *server {
 	return s
 }
 
-// build compiles the service as this test is compiled, so that what is in the
-// build cache serves both.
+// build makes the binary that readers run.
 func build(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "amends")
-	args := []string{"build", "-o", binary}
-	if info, ok := debug.ReadBuildInfo(); ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
-		args = append(args, "-race")
-	}
-	compile := exec.Command("go", append(args, "./cmd/amends")...)
+	compile := exec.Command("go", "build", "-o", binary, "./cmd/amends")
 	compile.Dir = root
 	if said, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, said)

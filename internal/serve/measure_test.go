@@ -226,7 +226,7 @@ func TestAnOutageIsSeen(t *testing.T) {
 
 // How much of customers is remembered is for the operator to say, and seen.
 func TestRemember(t *testing.T) {
-	const customers = 15_000 // more than a MiB has room for
+	const customers = 10_000 // more than a MiB has room for
 	for mib, want := range map[int]func(remembered, bytes float64) bool{
 		-1: func(remembered, bytes float64) bool { return remembered == 0 && bytes == 0 },
 		0:  func(remembered, bytes float64) bool { return remembered == customers && bytes > 1<<20 },
@@ -234,7 +234,7 @@ func TestRemember(t *testing.T) {
 			return remembered > customers/3 && remembered < customers && bytes <= 1<<20
 		},
 	} {
-		s := start(t, serve.Config{Remember: mib, OpsListen: "127.0.0.1:0"})
+		s := start(t, serve.Config{Remember: mib, OpsListen: "127.0.0.1:0", Redis: redistest.Server(t).URL()})
 		for n := 0; n < customers; n += 1000 {
 			var batch []*recoveryv1.Interaction
 			for i := range 1000 {
