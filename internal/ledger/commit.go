@@ -17,7 +17,8 @@ var commitSource string
 
 const (
 	// lifetime of a customer without an open case: twice the longest window that
-	// a policy may have, so that nothing counted is ever lost.
+	// a policy may have, so that nothing counted is ever lost. It begins anew once a
+	// day.
 	lifetime = 2 * recovery.MostWindow
 	// mostClosed is how many closed cases of a customer are kept.
 	mostClosed = 100
@@ -69,10 +70,12 @@ func (u *update) change(at *loaded, j Judgement) (*change, error) {
 	}
 	hadCases := len(was) > 0
 	switch hasCases := len(j.Customer.Open) > 0; {
+	case hasCases && hadCases && !u.write.Reindex:
+		c.lifetime = asBefore // none
+	case !hasCases && !hadCases && !u.write.Reindex && seenOn(next.seen, today):
+		c.lifetime = asBefore // it began today
 	case !hasCases:
 		c.lifetime = lifetimeMS
-	case hadCases && !u.write.Reindex:
-		c.lifetime = asBefore // none
 	}
 	if !hadCases && j.Due.IsZero() && !u.write.Reindex {
 		c.score = asBefore // only cases make anything due

@@ -133,7 +133,8 @@ func manyCases(t *testing.T, open opener) {
 }
 
 func dueAndLifetime(t *testing.T, open opener) {
-	l := open(t)
+	at := newClock()
+	l := open(t, func(o *Options) { o.Now = at.Now })
 	w := one(l, "due", "open")
 	n, _ := l.buckets.of(w.Key)
 	mustUpdate(t, l, w, func(c recovery.Customer, fresh []int) (Judgement, error) {
@@ -153,6 +154,16 @@ func dueAndLifetime(t *testing.T, open opener) {
 	}
 	if got := asAdmin(t, l).client.PTTL(t.Context(), n.customer).Val(); got <= lifetime-time.Minute || got > lifetime {
 		t.Errorf("without an open case, the customer lives %v", got)
+	}
+	asAdmin(t, l).client.PExpire(t.Context(), n.customer, time.Hour)
+	mustUpdate(t, l, one(l, "due", "the same day"), count)
+	if got := asAdmin(t, l).client.PTTL(t.Context(), n.customer).Val(); got > time.Hour {
+		t.Errorf("on the same day, the lifetime begins anew: %v", got)
+	}
+	at.add(24 * time.Hour)
+	mustUpdate(t, l, one(l, "due", "a day later"), count)
+	if got := asAdmin(t, l).client.PTTL(t.Context(), n.customer).Val(); got <= lifetime-time.Minute {
+		t.Errorf("a day later, the customer lives %v", got)
 	}
 	mustUpdate(t, l, one(l, "due", "again"), opens)
 	if got := asAdmin(t, l).client.PTTL(t.Context(), n.customer).Val(); got != -1 {

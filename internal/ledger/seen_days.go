@@ -97,6 +97,11 @@ func (c *change) remember(days []seenDay, today int32, hashes []byte) []seenDay 
 	return kept
 }
 
+// seenOn reports whether a request was carried out on that day.
+func seenOn(days []seenDay, day int32) bool {
+	return slices.ContainsFunc(days, func(d seenDay) bool { return d.day == day })
+}
+
 // forget splits the days into those whose requests are remembered and those that
 // are over.
 func forget(days []seenDay, today int32) (kept, gone []seenDay) {
