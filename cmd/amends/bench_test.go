@@ -158,7 +158,7 @@ func noMoreChildren(t *testing.T, before []string) {
 func TestBenchIsInterrupted(t *testing.T) {
 	redistest.Server(t)
 	program, before := built(t), children(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
 	defer cancel()
 	out := command{ctx: ctx, program: program}.fails(t, exitUnavailable, nil, "bench", "--only", "calls,bulk", "--rounds", "1000", "--turn", "100ms", "--customers", "10", "--callers", "2")
 	noMoreChildren(t, before)

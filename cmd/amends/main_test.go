@@ -37,7 +37,7 @@ type command struct {
 	terminal bool // both outputs are terminals
 	ctx      context.Context
 	until    func(stdout string) bool // interrupts the run as soon as it holds for what was written
-	program  string                   // what the children of bench run; empty: this one
+	program  string                   // what the children of bench run
 }
 
 // programVariable makes this test binary the program.

@@ -54,8 +54,8 @@ type convoy struct {
 	client     redis.UniversalClient
 	turn       sync.Mutex      // held by the one member that uses the processor
 	processors *processors     // of all convoys
-	inUse      <-chan struct{} // where the processor of the one that has the turn is from; see [processors.take]
-	kept       int             // how many in a row have had it
+	inUse      <-chan struct{} // where its processor is from, see [processors.take]; nil: it has none
+	kept       int             // for how many turns in a row
 	coming     atomic.Int32    // who wait for the turn
 
 	mu      sync.Mutex
@@ -83,7 +83,7 @@ type processors struct {
 const (
 	// quietAfter milliseconds without anybody else, convoys use all processors.
 	quietAfter = 100
-	// inARow members of one convoy keep a processor before another convoy has its turn.
+	// inARow turns are taken in one convoy before its processor goes to another.
 	inARow = 32
 )
 
@@ -128,9 +128,10 @@ func (c *convoy) begin() {
 	runtime.Gosched()
 }
 
-// rest ends the turn. The processor goes with it to some of the next, if there are any.
+// rest ends the turn. The processor goes with it to some of the next, if there are any
+// and nobody else asks for something.
 func (c *convoy) rest() {
-	if c.coming.Load() == 0 || c.kept == inARow || c.inUse == c.processors.spare && !c.processors.quiet() {
+	if c.coming.Load() == 0 || c.kept == inARow || !c.processors.quiet() {
 		<-c.inUse
 		c.inUse = nil
 	}

@@ -118,12 +118,14 @@ func TestSecondSignal(t *testing.T) {
 			return err == nil && answer.GetStatus() == healthv1.HealthCheckResponse_NOT_SERVING || status.Code(err) == codes.Unavailable
 		})
 		_ = s.Process.Signal(syscall.SIGTERM) // it may have ended
-		var end *exec.ExitError
-		if err = s.Wait(); errors.As(err, &end) && end.Sys().(syscall.WaitStatus).Signal() == syscall.SIGTERM {
-			return
+		if err = s.Wait(); err != nil {
+			break
 		}
 	}
-	t.Errorf("it ended with %v, want by the signal", err)
+	var end *exec.ExitError
+	if !errors.As(err, &end) || end.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+		t.Errorf("it ended with %v, want by the signal", err)
+	}
 }
 
 // TestCallersOwnDeadline: the deadline of the caller holds, also for what is asked
