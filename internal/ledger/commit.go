@@ -70,10 +70,8 @@ func (u *update) change(at *loaded, j Judgement) (*change, error) {
 	}
 	hadCases := len(was) > 0
 	switch hasCases := len(j.Customer.Open) > 0; {
-	case hasCases && hadCases && !u.write.Reindex:
-		c.lifetime = asBefore // none
-	case !hasCases && !hadCases && !u.write.Reindex && seenOn(next.seen, today):
-		c.lifetime = asBefore // it began today
+	case hasCases == hadCases && !u.write.Reindex && (hasCases || seenOn(next.seen, today)):
+		c.lifetime = asBefore // none, or one that began today
 	case !hasCases:
 		c.lifetime = lifetimeMS
 	}
