@@ -3,11 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +14,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/makeamends/amends/internal/programtest"
 	"github.com/makeamends/amends/internal/serve"
 )
 
@@ -43,30 +41,27 @@ type command struct {
 // programVariable makes this test binary the program.
 const programVariable = "TEST_AMENDS_PROGRAM"
 
-// builtDir holds the program once it is built.
-var builtDir string
+var (
+	builtOnce sync.Once
+	builtDir  string // holds the program once it is built
+	builtFile string
+)
 
-// built is the program as it is shipped: without the race detector, with which it takes
-// several times as long.
+// built is the program, which all tests share.
 func built(t *testing.T) string {
 	t.Helper()
-	file, err := build()
-	if err != nil {
-		t.Fatal(err)
+	builtOnce.Do(func() {
+		var err error
+		if builtDir, err = os.MkdirTemp("", "amends-test-"); err != nil {
+			t.Fatal(err)
+		}
+		builtFile = programtest.Build(t, builtDir)
+	})
+	if builtFile == "" {
+		t.Fatal("the program was not built")
 	}
-	return file
+	return builtFile
 }
-
-var build = sync.OnceValues(func() (file string, err error) {
-	if builtDir, err = os.MkdirTemp("", "amends-test-"); err != nil {
-		return "", err
-	}
-	file = filepath.Join(builtDir, "amends")
-	if said, err := exec.Command("go", "build", "-o", file, ".").CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, said)
-	}
-	return file, nil
-})
 
 // meter interrupts a run as soon as enough was written.
 type meter struct {

@@ -3,13 +3,14 @@ package docs_test
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/makeamends/amends/internal/programtest"
 )
 
 // server is the service in a process of its own, started as the docs say but on
@@ -43,7 +44,7 @@ var ready = regexp.MustCompile(`"msg":"ready for calls","address":"([^"]+)"`)
 
 func serve(t *testing.T) *server {
 	t.Helper()
-	s := &server{process: exec.Command(build(t), "serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0")}
+	s := &server{process: exec.Command(programtest.Build(t, t.TempDir()), "serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0")}
 	s.process.Dir, s.process.Stderr = t.TempDir(), &s.log
 	s.process.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AMENDS_") })
 	if err := s.process.Start(); err != nil {
@@ -58,18 +59,6 @@ func serve(t *testing.T) *server {
 		}
 	}
 	return s
-}
-
-// build makes the binary that readers run.
-func build(t *testing.T) string {
-	t.Helper()
-	binary := filepath.Join(t.TempDir(), "amends")
-	compile := exec.Command("go", "build", "-o", binary, "./cmd/amends")
-	compile.Dir = root
-	if said, err := compile.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, said)
-	}
-	return binary
 }
 
 // stop ends the server in order, so that its log is complete.

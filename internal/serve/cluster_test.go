@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/makeamends/amends/client"
+	"github.com/makeamends/amends/internal/programtest"
 	"github.com/makeamends/amends/internal/redisproc"
 	"github.com/makeamends/amends/internal/redistest"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -29,7 +30,7 @@ const (
 // TestCluster serves with a Redis Cluster, while its shards have much to do, are
 // moved, and are lost.
 func TestCluster(t *testing.T) {
-	binary := build(t)
+	binary := programtest.Build(t, t.TempDir())
 	for name, test := range map[string]func(*testing.T, string){
 		"shards share the work":                         shardsShareTheWork,
 		"slots move under load":                         func(t *testing.T, binary string) { slotsMove(t, binary, 0) },

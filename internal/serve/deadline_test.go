@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/programtest"
 	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/redistest"
 	ledgerv1 "github.com/makeamends/amends/proto/recovery/ledger/v1"
@@ -34,7 +35,7 @@ const (
 // or not at all, none early, and none of a case that was resolved.
 func TestDeadlinesOfThreeReplicas(t *testing.T) {
 	server := redistest.Server(t)
-	binary := build(t)
+	binary := programtest.Build(t, t.TempDir())
 	var replicas []*replica
 	var desks []recoveryv1.RecoveryServiceClient
 	for range 3 {

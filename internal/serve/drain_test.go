@@ -15,6 +15,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"github.com/makeamends/amends/internal/programtest"
 	"github.com/makeamends/amends/internal/redistest"
 	"github.com/makeamends/amends/internal/serve"
 )
@@ -105,7 +106,7 @@ func TestDrainWaitsForCalls(t *testing.T) {
 
 // TestSecondSignal: who asks twice for the end has it at once.
 func TestSecondSignal(t *testing.T) {
-	store, binary := redistest.Server(t), build(t)
+	store, binary := redistest.Server(t), programtest.Build(t, t.TempDir())
 	var err error
 	for range 3 { // it pauses for a second before it ends, and a busy machine is late now and then
 		s := run(t, binary, "--redis", store.URL())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/makeamends/amends/internal/jaeger"
 	"github.com/makeamends/amends/internal/jaegertest"
+	"github.com/makeamends/amends/internal/programtest"
 	"github.com/makeamends/amends/internal/redistest"
 	"github.com/makeamends/amends/internal/serve"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -30,7 +31,7 @@ const canary = "canary"
 func TestJaeger(t *testing.T) {
 	j := jaegertest.Start(t)
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", j.OTLP())
-	binary := build(t)
+	binary := programtest.Build(t, t.TempDir())
 	s := start(t, serve.Config{Redis: redistest.Server(t).URL(), Now: time.Now, Sweep: 20 * time.Millisecond})
 	watch := watchTraced(t, s)
 	called := reportByCommand(t, binary, s.Addr(), j.OTLPOverHTTP())

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/makeamends/amends/internal/programtest"
 	"github.com/makeamends/amends/internal/redistest"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -36,7 +37,7 @@ const (
 // real Redis and load are processes of their own; where there are two processors
 // or more, the server has one for itself.
 func BenchmarkOverload(b *testing.B) {
-	binary := build(b)
+	binary := programtest.Build(b, b.TempDir())
 	where := "server, Redis and load share the processors"
 	if pinned, ok := pin(b, binary); ok {
 		binary, where = pinned, "the server has one processor for itself, Redis and the load have the rest"

@@ -11,17 +11,6 @@ import (
 	"testing"
 )
 
-// build makes the binary that operators run: without the race detector, so that
-// its speed tells something.
-func build(tb testing.TB) string {
-	tb.Helper()
-	binary := filepath.Join(tb.TempDir(), "amends")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/amends").CombinedOutput(); err != nil {
-		tb.Fatalf("go build: %v\n%s", err, out)
-	}
-	return binary
-}
-
 // replica is a server in a process of its own.
 type replica struct {
 	*exec.Cmd

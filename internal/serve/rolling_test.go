@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/resolver/manual"
 
 	"github.com/makeamends/amends/client"
+	"github.com/makeamends/amends/internal/programtest"
 	"github.com/makeamends/amends/internal/redistest"
 	"github.com/makeamends/amends/internal/serve"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -34,7 +35,7 @@ const (
 // they are killed instead, whether a call fails is only printed. Where the machine is
 // too slow for so many calls, with all three replicas on it, it is asked for fewer.
 func TestRollingRestart(t *testing.T) {
-	binary, cycles := build(t), rollingCycles
+	binary, cycles := programtest.Build(t, t.TempDir()), rollingCycles
 	if testing.Short() {
 		cycles = 1
 	}
