@@ -34,7 +34,7 @@ func New(text []byte) *Dictionary {
 	if len(text) < word || len(text) > Most {
 		return nil
 	}
-	slots := bits.Len(uint(2 * len(text))) // a quarter to a half of them are used
+	slots := bits.Len(uint(len(text)) / 2) // few: the index has to be fetched into the processor's cache for nearly every text
 	d := &Dictionary{text: text, index: make([]uint16, 1<<slots), shift: 64 - slots}
 	for at := 0; at+word <= len(text); at++ {
 		if slot := d.slot(load(text, at)); d.index[slot] == 0 { // the first counts: what is said first is said most

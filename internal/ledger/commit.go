@@ -38,7 +38,7 @@ type change struct {
 	pairs    []any  // field, value, ...; version and state first, then the answers
 	drops    []any  // fields
 	lists    []any  // fields that list requests to be forgotten
-	open     string // name of the index of the tenant's open cases
+	open     string // name of the index of the tenant's open cases; "": nothing in it changes
 	listed   []any  // score, member, ...
 	unlisted []any  // members
 	events   []any
@@ -93,8 +93,10 @@ func (u *update) change(at *loaded, j Judgement) (*change, error) {
 	if c.body, err = writtenText(next, stateFields); err != nil {
 		return nil, err
 	}
-	c.open = u.names.open(next.tenant)
 	c.list(u.write, was, j.Customer)
+	if len(c.listed)+len(c.unlisted) > 0 {
+		c.open = u.names.open(next.tenant)
+	}
 	return c, c.stream(origin{u.write.Key, next.tenant, now, u.write.TraceParent}, next)
 }
 
@@ -198,7 +200,7 @@ func (c *change) head() []any {
 // when a guess was wrong, the customer; nil when the change was made.
 func (l *Ledger) send(ctx context.Context, n names, c *change) (*loaded, error) {
 	keys := append(make([]string, 0, 4), n.customer, n.due, n.events)
-	if len(c.listed)+len(c.unlisted) > 0 {
+	if c.open != "" {
 		keys = append(keys, c.open)
 	}
 	reply, err := l.sendAndWait(ctx, keys, c.head(), c.pairs, c.drops, c.lists, c.listed, c.unlisted, c.events)

@@ -42,7 +42,7 @@ func (c *change) list(w Write, was []recovery.Case, now recovery.Customer) {
 		at := openScore(k)
 		before := numbered(was, k.Number)
 		if w.Reindex || len(k.Fresh) > 0 || before < 0 || openScore(&was[before]) != at {
-			c.listed = append(c.listed, strconv.FormatInt(at, 10), openMember(w.Key, k.Number))
+			c.listed = append(c.listed, at, openMember(w.Key, k.Number))
 		}
 	}
 	unlist := func(number int64) {

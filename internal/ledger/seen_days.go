@@ -105,6 +105,9 @@ func seenOn(days []seenDay, day int32) bool {
 // forget splits the days into those whose requests are remembered and those that
 // are over.
 func forget(days []seenDay, today int32) (kept, gone []seenDay) {
+	if !slices.ContainsFunc(days, func(d seenDay) bool { return forgotten(d.day, today) }) {
+		return days, nil
+	}
 	for _, d := range days {
 		if forgotten(d.day, today) {
 			gone = append(gone, d)

@@ -161,7 +161,7 @@ func only(list ...Milestone) (set milestones) {
 // is only ever tightened. A verdict stands for good: what was met or missed is
 // promised anew beside it, where that is asked for.
 func merge(old, promised []Deadline, anew milestones) []Deadline {
-	out := slices.Clone(old)
+	out := append(make([]Deadline, 0, len(old)+len(promised)), old...)
 	for _, d := range promised {
 		i := latest(out, d.Milestone)
 		switch {

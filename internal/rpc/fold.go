@@ -41,9 +41,17 @@ func (f *fold) judge(ctx context.Context, c recovery.Customer, fresh []int) (led
 		return ledger.Judgement{}, err
 	}
 	now := f.service.now()
-	answers, refused := make([][]byte, len(fresh)), make([]error, len(fresh))
+	answers := make([][]byte, len(fresh))
+	var refused []error
 	for i, n := range fresh {
-		c, answers[i], refused[i] = f.entries[n].take(ctx, c, rules, now)
+		var err error
+		c, answers[i], err = f.entries[n].take(ctx, c, rules, now)
+		if err != nil {
+			if refused == nil {
+				refused = make([]error, len(fresh))
+			}
+			refused[i] = err
+		}
 	}
 	return ledger.Judgement{Customer: c, Answers: answers, Refused: refused, Words: f.service.words(ctx, rules.Active), Due: c.NextDue(rules)}, nil
 }

@@ -63,7 +63,7 @@ type item struct {
 	// respond makes the answer to what became of it.
 	respond func(context.Context, ledger.Result) *recoveryv1.IngestResponse
 	answer  chan *recoveryv1.IngestResponse // holds the answer when there is one
-	release func()                          // gives back its part of the window
+	held    held                            // its part of the window
 }
 
 // receive takes items in a goroutine of its own, since a caller who sends nothing
@@ -80,7 +80,7 @@ func (l *load) receive(ctx context.Context, stream grpc.BidiStreamingServer[reco
 			return
 		}
 		next := &item{number: number, answer: make(chan *recoveryv1.IngestResponse, 1)}
-		if next.release, l.end = l.window.hold(ctx, weigh(request)); l.end != nil {
+		if next.held, l.end = l.window.hold(ctx, weigh(request)); l.end != nil {
 			return
 		}
 		refused := panics.Caught(func() error { return l.service.prepare(ctx, next, request) })
@@ -206,11 +206,9 @@ func (l *load) carryOut(ctx context.Context, shares []*share) {
 func (l *load) change(ctx context.Context, items []*item) {
 	ctx, span := spans.Items(ctx, l.service.tracer, len(items))
 	defer span.End()
-	f := &fold{service: l.service, at: items[0].at}
-	numbers := make([]int, len(items))
+	f := &fold{service: l.service, at: items[0].at, requests: make([]ledger.Request, len(items)), entries: make([]entry, len(items))}
 	for n, i := range items {
-		numbers[n] = i.number
-		f.requests, f.entries = append(f.requests, i.request), append(f.entries, i.entry)
+		f.requests[n], f.entries[n] = i.request, i.entry
 	}
 	var results []ledger.Result
 	err := panics.Caught(func() (err error) {
@@ -219,7 +217,7 @@ func (l *load) change(ctx context.Context, items []*item) {
 	})
 	if err != nil {
 		spans.Failed(span)
-		err = l.failed(ctx, err, numbers...)
+		err = l.failed(ctx, err, numbers(items)...)
 	}
 	for n, i := range items {
 		result := ledger.Result{Err: err}
@@ -232,6 +230,13 @@ func (l *load) change(ctx context.Context, items []*item) {
 		}
 		l.settle(ctx, i, result)
 	}
+}
+
+func numbers(items []*item) (list []int) {
+	for _, i := range items {
+		list = append(list, i.number)
+	}
+	return list
 }
 
 // answer sends the answers in order, each when it is there.
@@ -252,7 +257,7 @@ func (l *load) answer(ctx context.Context, stream grpc.BidiStreamingServer[recov
 		if err := stream.Send(answer); err != nil {
 			return cmp.Or(context.Cause(ctx), gone(err)) // it may have waited until the end
 		}
-		next.release()
+		l.window.release(next.held)
 	}
 	if errors.Is(l.end, io.EOF) {
 		return nil

@@ -47,9 +47,9 @@ type report struct {
 	event   *recoveryv1.FailureEvent
 	at      origin
 
-	judged recovery.Case // as judged last
-	stored []byte        // what is to be stored of it
-	field  []byte        // the same as a field of the answer
+	number int64  // of the case, as judged last
+	stored []byte // what is to be stored of it
+	field  []byte // the same as a field of the answer
 }
 
 func (r *report) carryOut(ctx context.Context) (*recoveryv1.ReportFailureResponse, error) {
@@ -80,17 +80,17 @@ func (r *report) take(ctx context.Context, c recovery.Customer, rules recovery.R
 	if err != nil {
 		return c, nil, err
 	}
-	r.judged = k
-	if err := r.write(rules); err != nil {
+	if err := r.write(&k, rules); err != nil {
 		return c, nil, fmt.Errorf("encode the case: %w", err)
 	}
 	return after, r.stored, nil
 }
 
-// write makes what is stored, and what is answered when it is.
-func (r *report) write(rules recovery.Rules) error {
-	a := newAnswer(r.at, &r.judged, rules)
+// write makes what is stored of a case, and what is answered when it is.
+func (r *report) write(k *recovery.Case, rules recovery.Rules) error {
+	a := newAnswer(r.at, k, rules)
 	defer a.Leave()
+	r.number = k.Number
 	r.field, r.stored = r.caseField(a.Bytes)
 	return a.Err
 }
@@ -119,7 +119,7 @@ func (r *report) respond(ctx context.Context, result ledger.Result) (*recoveryv1
 	if result.Err != nil {
 		return nil, result.Err
 	}
-	number := r.judged.Number
+	number := r.number
 	if result.Replayed { // of the case that was judged in vain, if any
 		number = 0
 	}

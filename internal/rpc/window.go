@@ -38,6 +38,9 @@ type window struct {
 	closed bool
 }
 
+// held is the part of a window that one item has.
+type held struct{ own, common int64 }
+
 func newWindow(all *semaphore.Weighted) *window {
 	return &window{own: semaphore.NewWeighted(WindowBytes), all: all}
 }
@@ -45,20 +48,25 @@ func newWindow(all *semaphore.Weighted) *window {
 // hold waits until there is room for something of that weight. Where the others
 // leave none, a stream is read on when all that it sent before is answered: so
 // streams whose answers nobody takes slow the others down and stop none.
-func (w *window) hold(ctx context.Context, weight int64) (release func(), err error) {
+func (w *window) hold(ctx context.Context, weight int64) (held, error) {
 	if err := w.own.Acquire(ctx, weight); err != nil {
-		return nil, context.Cause(ctx)
+		return held{}, context.Cause(ctx)
 	}
 	if w.share(weight) {
-		return func() {
-			w.share(-weight)
-			w.own.Release(weight)
-		}, nil
+		return held{own: weight, common: weight}, nil
 	}
 	if err := w.own.Acquire(ctx, WindowBytes-weight); err != nil {
-		return nil, context.Cause(ctx)
+		return held{}, context.Cause(ctx)
 	}
-	return func() { w.own.Release(WindowBytes) }, nil
+	return held{own: WindowBytes}, nil
+}
+
+// release gives back what an item held.
+func (w *window) release(h held) {
+	if h.common > 0 {
+		w.share(-h.common)
+	}
+	w.own.Release(h.own)
 }
 
 // share takes a part of what all streams have, if there is as much, or gives one

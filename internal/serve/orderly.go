@@ -44,15 +44,14 @@ func (o *orderly) Update(ctx context.Context, w ledger.Write, judge ledger.Judge
 	defer o.turns.end(w.Key)
 	w.TraceParent = spans.TraceParent(ctx)
 	var last change
-	conflicts := -1
 	results, err := o.Ledger.Update(ctx, w, func(c recovery.Customer, fresh []int) (ledger.Judgement, error) {
-		conflicts++
+		last.judged++
 		last.before(c)
 		j, err := judge(c, fresh)
 		last.open, last.closed = j.Customer.Open, j.Customer.Closed
 		return j, err
 	})
-	spans.Changed(ctx, w.Key, max(conflicts, 0))
+	spans.Changed(ctx, w.Key, max(last.judged-1, 0))
 	if slices.ContainsFunc(results, carriedOut) {
 		spans.Missed(ctx, o.tracer, w.Key, o.Now(), last.open, last.closed)
 		o.tally.count(ctx, &last)

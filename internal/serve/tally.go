@@ -22,6 +22,7 @@ type tally struct {
 type change struct {
 	was          []recovery.Case
 	open, closed []recovery.Case
+	judged       int // how often
 }
 
 // before remembers what a judge is given.
@@ -50,8 +51,10 @@ func earlier(was []recovery.Case, number int64) *recovery.Case {
 			return &was[i]
 		}
 	}
-	return &recovery.Case{}
+	return &nothing
 }
+
+var nothing recovery.Case
 
 // kase counts what has happened to one case.
 func (t *tally) kase(ctx context.Context, was, k *recovery.Case) {
