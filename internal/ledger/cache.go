@@ -74,7 +74,7 @@ func (c *cache) Close() error {
 		return nil
 	}
 	ring := c.ring
-	c.ring, c.index, c.held = nil, nil, 0
+	c.ring, c.index, c.begin, c.end, c.held = nil, nil, 0, 0, 0
 	return release(ring)
 }
 

@@ -128,6 +128,7 @@ func TestCacheTellsKeysApart(t *testing.T) {
 // was given back.
 func TestCacheCloses(t *testing.T) {
 	c := cacheOf(t, 0)
+	c.put("before", "1.a", "state")
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
@@ -142,7 +143,8 @@ func TestCacheCloses(t *testing.T) {
 		t.Error(err)
 	}
 	all.Wait()
-	if token, _ := c.get("0"); token != "" || len(c.ring) > 0 {
+	c.put("after", "1.a", "state")
+	if token, _ := c.get("after"); token != "" || len(c.ring) > 0 {
 		t.Error("something is remembered")
 	}
 	if err := c.Close(); err != nil {
