@@ -181,13 +181,13 @@ func TestIngestInterrupted(t *testing.T) {
 		}
 	}
 
-	// A reject that was written after the last note is written again, not twice.
+	// A reject that was written after the last note is written again, not twice. The default tenant may be named.
 	kept, err := os.ReadFile(path + ".rejects.ndjson")
 	if err != nil {
 		t.Fatal(err)
 	}
 	put(path+".rejects.ndjson", string(kept)+`{"line":9`)
-	o = command{}.fails(t, exitUsage, []string{fmt.Sprintf("going on after line %d", first.Line)}, "ingest", "--server", server, "-o", "json", path)
+	o = command{}.fails(t, exitUsage, []string{fmt.Sprintf("going on after line %d", first.Line)}, "ingest", "--server", server, "-o", "json", path, "--tenant", "default")
 	if l := summary(t, o); counts(l) != [4]int{1501, 1500, 0, 1} || l.Earlier != first.Read {
 		t.Errorf("it goes on: %+v\n%s", l, o.stderr)
 	}

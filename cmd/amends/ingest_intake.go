@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,6 +14,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/makeamends/amends/internal/rpc"
 	"github.com/makeamends/amends/internal/show"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -189,21 +191,26 @@ func (in *intake) decode(it *item) {
 // complete adds what the command line says of all records.
 func (in *intake) complete(request *recoveryv1.IngestRequest) {
 	if event := request.GetFailure(); request.HasFailure() {
-		if event.GetTenant() == "" {
-			event.SetTenant(in.tenant)
-		}
+		event.SetTenant(in.tenantOf(event.GetTenant()))
 		if in.makeIDs && event.GetEventId() == "" {
 			event.SetEventId(idOf(request))
 		}
 	}
 	if positive := request.GetInteraction(); request.HasInteraction() {
-		if positive.GetTenant() == "" {
-			positive.SetTenant(in.tenant)
-		}
+		positive.SetTenant(in.tenantOf(positive.GetTenant()))
 		if in.makeIDs && positive.GetInteractionId() == "" {
 			positive.SetInteractionId(idOf(request))
 		}
 	}
+}
+
+// tenantOf is the tenant of a record that names this one. The default one stays without a name, so that ids are the same however it is named.
+func (in *intake) tenantOf(named string) string {
+	tenant := cmp.Or(named, in.tenant)
+	if tenant == rpc.DefaultTenant {
+		return ""
+	}
+	return tenant
 }
 
 // idOf is an id made of the content: the same content has the same id wherever it stands.

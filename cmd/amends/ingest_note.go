@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,6 +10,8 @@ import (
 	"hash"
 	"os"
 	"time"
+
+	"github.com/makeamends/amends/internal/rpc"
 )
 
 // note remembers how far a file has been taken in, beside the file, so that the same command goes on there.
@@ -32,7 +35,8 @@ type note struct {
 
 // isOf tells whether the note was made by the same command.
 func (n *note) isOf(other *note) bool {
-	return n.Server == other.Server && n.Tenant == other.Tenant && n.Format == other.Format && n.MakeIDs == other.MakeIDs
+	tenant := func(n *note) string { return cmp.Or(n.Tenant, rpc.DefaultTenant) }
+	return n.Server == other.Server && tenant(n) == tenant(other) && n.Format == other.Format && n.MakeIDs == other.MakeIDs
 }
 
 // tally is what became of the records that the note is about.

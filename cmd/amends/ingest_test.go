@@ -326,6 +326,40 @@ func TestIngestMakesIDs(t *testing.T) {
 	}
 }
 
+// The default tenant is one whether a record, the command or nobody names it: so is the id that is made.
+func TestIngestMakesIDsOfOneTenant(t *testing.T) {
+	server := service(t)
+	const praise, late = `"customerId":"c-1","occurredAt":"2025-05-02T18:40:00Z","kind":"PRAISE"}`, `"customerId":"c-1","occurredAt":"2025-05-02T18:40:00Z","kinds":["LATE"]}`
+	unnamed := history(t, "a.ndjson", `{"interaction":{`+praise+"}\n"+`{"failure":{`+late+"}\n")
+	named := history(t, "b.ndjson", `{"interaction":{"tenant":"default",`+praise+"}\n"+`{"failure":{"tenant":"default",`+late+"}\n")
+	for n, row := range []struct {
+		args []string
+		want [4]int
+	}{
+		{[]string{unnamed}, [4]int{2, 2, 0, 0}},
+		{[]string{unnamed, "--tenant", "default"}, [4]int{2, 0, 2, 0}},
+		{[]string{named}, [4]int{2, 0, 2, 0}},
+		{[]string{named, "--tenant", "other"}, [4]int{2, 0, 2, 0}},
+		{[]string{unnamed, "--tenant", "other"}, [4]int{2, 2, 0, 0}},
+	} {
+		o := amends(t, append([]string{"ingest", "--server", server, "--make-ids", "-o", "json"}, row.args...)...)
+		if got := counts(summary(t, o)); got != row.want {
+			t.Errorf("%d: %v, want %v\n%s", n, got, row.want, o.stderr)
+		}
+	}
+}
+
+// Ids that were made stay the same with every version, or files that were taken in would count anew.
+func TestIngestMakesTheSameIDs(t *testing.T) {
+	for tenant, want := range map[string]string{"": "made-a0b4407f7196df94394c89cb0e5b8300", "other": "made-987ba2b9873182e19934ae668ac312bb"} {
+		in := &intake{ingesting: &ingesting{makeIDs: true, tenant: tenant}}
+		it := &item{record: record{raw: []byte(`{"customerId":"c-1","occurredAt":"2025-05-02T18:40:00Z","kinds":["LATE"]}`)}}
+		if in.decode(it); it.err != nil || it.message.(*recoveryv1.IngestRequest).GetFailure().GetEventId() != want {
+			t.Errorf("tenant %q: %v, %v; want %s", tenant, it.message, it.err, want)
+		}
+	}
+}
+
 // A pack that was cut off is taken in as far as it goes, without the line on which it was cut, and goes on when all of it is there.
 func TestIngestOfHalfAPack(t *testing.T) {
 	server := service(t)
