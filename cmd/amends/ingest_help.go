@@ -41,7 +41,8 @@ stands, so that two equal lines count once. What differs, if only in a second, c
 WHAT IS REFUSED goes to FILE.rejects.ndjson, with line, reasons and the record itself: mend
 it there, then take in that file. It holds customer data in clear; only its owner may read
 it. Remove it when it is done. Records of standard input and of pipes, such as <(program),
-are kept with --rejects only.
+are kept with --rejects only. What such a file holds is never overwritten, whatever its
+name: nothing is taken in from the beginning while it is there.
 
 SEVERAL FILES are taken in one after the other, in the order in which they are named. One
 that does not come to its end, for it cannot be read or no service answers, holds up those

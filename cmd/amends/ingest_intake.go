@@ -57,22 +57,22 @@ func (in *intake) goTo(ctx context.Context) error {
 	}
 	in.note = note{Server: in.connection.server, Tenant: in.tenant, Format: in.text.format, MakeIDs: in.makeIDs}
 	if in.dryRun {
-		return nil
+		return in.rejects.check()
 	}
 	earlier, err := readNote(in.notes)
 	if in.restart && (err != nil || earlier != nil) {
 		in.tell("beginning anew, as --restart says")
-		return in.beginAnew()
+		return in.rejects.check()
 	}
 	if err != nil {
 		return err
 	}
 	if earlier == nil {
-		return in.beginAnew()
+		return in.rejects.check()
 	}
 	if !earlier.isOf(&in.note) {
 		in.tell("%s is of another server, tenant or format: beginning anew", in.notes)
-		return in.beginAnew()
+		return in.rejects.check()
 	}
 	same, err := in.skip(ctx, earlier)
 	if err != nil {
@@ -85,7 +85,7 @@ func (in *intake) goTo(ctx context.Context) error {
 			return &usageError{err: fmt.Errorf("%s does not begin with the %d records that %s is about: give the same again, or begin anew with --restart", in.text.name, earlier.Records, in.notes)}
 		}
 		in.tell("the file has changed in what an earlier run had taken in: beginning anew")
-		return errors.Join(in.begin(ctx), in.beginAnew())
+		return errors.Join(in.begin(ctx), in.rejects.check())
 	}
 	in.tell("going on after line %d: an earlier run came so far (--restart begins anew)", earlier.Line)
 	in.note, in.counts, in.bar.begun = *earlier, earlier.tally(), in.text.share()
@@ -94,12 +94,6 @@ func (in *intake) goTo(ctx context.Context) error {
 		in.tell("%s was changed meanwhile: it is left as it is, and what is refused from here on is added", in.rejects.path)
 	}
 	return err
-}
-
-// beginAnew leaves alone what an earlier run has refused.
-func (in *intake) beginAnew() error {
-	in.rejects.fresh = in.rejectsPath == ""
-	return in.rejects.check()
 }
 
 // begin opens the file at its beginning.

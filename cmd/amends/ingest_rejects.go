@@ -18,7 +18,6 @@ import (
 // rejects is the file of the records that were refused. It is made with the first of them.
 type rejects struct {
 	path    string // empty: none is kept
-	fresh   bool   // a file that is there already must not be touched
 	file    *os.File
 	written int64
 	sum     hash.Hash       // of what is written; see hashed
@@ -35,13 +34,10 @@ type reject struct {
 	Text    string            `json:"text,omitempty"`
 }
 
-// check finds a file of an earlier run, which somebody may be about to mend.
+// check finds a file that must not be overwritten: somebody may be about to mend it, or it is none of ours. An empty one holds nothing to lose.
 func (r *rejects) check() error {
-	if !r.fresh || r.path == "" {
-		return nil
-	}
-	if _, err := os.Stat(r.path); err == nil {
-		return &usageError{err: fmt.Errorf("%s is there from an earlier run: send it when it is mended (amends ingest %s), or remove it, or name another with --rejects", r.path, r.path)}
+	if info, err := os.Stat(r.path); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+		return &usageError{err: fmt.Errorf("%s is there from an earlier run, or for something else, and is not overwritten: send it when it is mended (amends ingest %s), or move it away, or name another with --rejects", r.path, r.path)}
 	}
 	return nil
 }
@@ -91,7 +87,7 @@ func (r *rejects) goBehind(line int, ours bool) error {
 			r.has(text)
 		case len(text) == 0:
 			return nil
-		case ours && !isWhole: // half a line, of which all comes again
+		case ours && !isWhole && text[0] == '{': // half an entry, of which all comes again
 			return errors.Join(r.file.Truncate(r.written), seekTo(r.file, r.written))
 		default:
 			r.has(append(text, '\n'))
@@ -137,7 +133,7 @@ func (r *rejects) add(entry reject) error {
 		return nil
 	}
 	if r.file == nil {
-		file, err := os.OpenFile(r.path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+		file, err := os.OpenFile(r.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
 			return &usageError{err: fmt.Errorf("the rejects cannot be kept: %w", err)}
 		}

@@ -251,6 +251,50 @@ func TestIngestRejects(t *testing.T) {
 	}
 }
 
+// A file that is there is not overwritten with what is refused, whatever its name: of standard input it may be the only copy.
+func TestIngestOverwritesNothing(t *testing.T) {
+	server := service(t)
+	kept := filepath.Join(t.TempDir(), "refused.ndjson")
+	if err := os.WriteFile(kept, nil, 0o600); err != nil { // as mktemp makes it
+		t.Fatal(err)
+	}
+	piped := func() command { return command{stdin: strings.NewReader(`{"customerId":"c-1"}`)} }
+	piped().fails(t, exitUsage, []string{"1 of 1 records were refused"}, "ingest", "--server", server, "-", "--rejects", kept)
+	first, err := os.ReadFile(kept)
+	if err != nil || len(first) == 0 {
+		t.Fatal(err, first)
+	}
+	for name, args := range map[string][]string{
+		"once more": {"--server", "127.0.0.1:1"}, // nobody is called
+		"anew":      {"--server", "127.0.0.1:1", "--restart"},
+		"dry":       {"--dry-run"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			piped().fails(t, exitUsage, []string{kept + " is there from an earlier run", "amends ingest " + kept, "move it away", "--rejects"},
+				append([]string{"ingest", "-", "--rejects", kept}, args...)...)
+			if now, err := os.ReadFile(kept); err != nil || !bytes.Equal(now, first) {
+				t.Errorf("%v, it holds %s; want %s", err, now, first)
+			}
+		})
+	}
+}
+
+// A load that goes on with a file that is none of its own adds to it alone.
+func TestIngestGoesOnWithAnotherFile(t *testing.T) {
+	path := history(t, "list.txt", "one\ntwo, without an end")
+	r := &rejects{path: path}
+	if changed, err := r.goOn(&note{Line: 7, RejectsHash: r.hash()}); changed || err != nil {
+		t.Fatal(changed, err)
+	}
+	if err := errors.Join(r.add(reject{File: "a", Line: 8}), r.close()); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if want := "one\ntwo, without an end\n{\"file\":\"a\",\"line\":8,\"reasons\":null}\n"; err != nil || string(text) != want {
+		t.Errorf("%v, it holds %s; want %s", err, text, want)
+	}
+}
+
 // All faults of a row are named, and a row that was mended is taken in as it stands among the rejects.
 func TestIngestRows(t *testing.T) {
 	server := service(t)
