@@ -88,6 +88,7 @@ a star unless --only names them. Sections:
 			fmt.Fprintf(app.stderr, "amends: %s is not for bench, which starts a Redis of its own unless --redis names one\n", name)
 		}
 		line := newProgress(app)
+		line.log = app.stderr
 		run.Tell = func(p bench.Progress) { line.say(toldProgress(p)) }
 		report, err := run.Measure(cmd.Context(), release, parts)
 		line.clear()

@@ -23,6 +23,9 @@ func shortBench(t *testing.T, sections string, rounds int) bench.Report {
 	before := children(t)
 	out := command{program: built(t)}.works(t, "bench", "--only", sections, "--rounds", strconv.Itoa(rounds), "--turn", "100ms", "--customers", "20", "--callers", "4", "-o", "json")
 	noMoreChildren(t, before)
+	if first, _, _ := strings.Cut(sections, ","); !strings.HasPrefix(out.stderr, first+": ") {
+		t.Errorf("nothing is said of what is done: %q", out.stderr)
+	}
 	var report bench.Report
 	if err := json.Unmarshal([]byte(out.stdout), &report); err != nil {
 		t.Fatal(err)
@@ -111,6 +114,21 @@ func TestBenchTakesTurns(t *testing.T) {
 				t.Errorf("the rounds begin with %v", first)
 			}
 		})
+	}
+}
+
+// Where there is no terminal a line is added now and then, however much there is to say.
+func TestProgressOfBenchWithoutATerminal(t *testing.T) {
+	var out strings.Builder
+	var passed time.Duration
+	begin := time.Now()
+	line := &progress{log: &out, now: func() time.Time { return begin.Add(passed) }}
+	for second := range 25 {
+		passed = time.Duration(second) * time.Second
+		line.say(fmt.Sprint("step ", second))
+	}
+	if want := "step 0\nstep 10\nstep 20\n"; out.String() != want {
+		t.Errorf("%q, want %q", out.String(), want)
 	}
 }
 

@@ -49,11 +49,16 @@ func (p *progress) draw(counts tally) {
 	}
 }
 
-// say shows one line in place of the one before.
+// say shows one line in place of the one before, or adds one now and then.
 func (p *progress) say(line string) {
-	if p.out != nil {
-		p.drawn, p.shown = p.now(), true
+	now := p.now()
+	switch {
+	case p.out != nil:
+		p.drawn, p.shown = now, true
 		fmt.Fprintf(p.out, "\r\x1b[K%s", line)
+	case p.log != nil && now.Sub(p.drawn) >= seldom:
+		p.drawn = now
+		fmt.Fprintln(p.log, line)
 	}
 }
 

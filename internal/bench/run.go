@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -16,15 +17,15 @@ import (
 
 // Run is one run of the measurement: what it is to do, and what it has started.
 type Run struct {
-	Program   string        // that children run: this one
-	Redis     string        // URL of the store; empty: a private one
-	NotEmpty  bool          // the store may hold something
-	Rounds    int           // in each of which everything that is compared has its turn
-	Slice     time.Duration // such a turn
-	Callers   int           // of a closed loop
-	Customers int           // who are known
-	Full      bool          // everything, rather than what a few minutes allow
-	Tell      func(Progress)
+	Program   string         // that children run: this one
+	Redis     string         // URL of the store; empty: a private one
+	NotEmpty  bool           // the store may hold something
+	Rounds    int            // in each of which everything that is compared has its turn
+	Slice     time.Duration  // such a turn
+	Callers   int            // of a closed loop
+	Customers int            // who are known
+	Full      bool           // everything, rather than what a few minutes allow
+	Tell      func(Progress) // what is being done, one call at a time
 
 	dir, keyFile string
 	sink         *grpc.Server
@@ -39,6 +40,7 @@ type Run struct {
 	sends        int     // bytes to Redis for a call of the service, on average
 	perCustomer  float64 // bytes of Redis for each of the customers made known
 	progress     schedule
+	telling      sync.Mutex
 }
 
 // Part is one section of the measurement.
@@ -127,6 +129,8 @@ func (r *Run) byFull(short, full time.Duration) time.Duration {
 // say tells what is being done.
 func (r *Run) say(what string, step, of int) {
 	if r.Tell != nil {
+		r.telling.Lock()
+		defer r.telling.Unlock()
 		r.Tell(Progress{r.progress.part, what, step, of, max(0, time.Until(r.progress.until)) + r.progress.then})
 	}
 }
