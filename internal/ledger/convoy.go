@@ -24,7 +24,7 @@ func (l *Ledger) Together(ctx context.Context, n int, do func(ctx context.Contex
 		return
 	}
 	FallBehind(ctx) // who travels already would wait for those who need its turn
-	c := &convoy{ctx: ctx, client: l.client, processors: l.bulk, members: n, next: newTrip()}
+	c := &convoy{ctx: ctx, ledger: l, processors: l.bulk, members: n, next: newTrip()}
 	var all sync.WaitGroup
 	all.Add(n)
 	for i := range n {
@@ -51,7 +51,7 @@ func FallBehind(ctx context.Context) {
 // convoy is who travels together.
 type convoy struct {
 	ctx        context.Context // of its pipelines
-	client     redis.UniversalClient
+	ledger     *Ledger
 	turn       sync.Mutex      // held by the one member that uses the processor
 	processors *processors     // of all convoys
 	inUse      <-chan struct{} // where its processor is from, see [processors.take]; nil: it has none
@@ -63,10 +63,17 @@ type convoy struct {
 	next    *trip
 }
 
-// trip is one pipeline.
+// trip is what members ask of Redis at a time.
 type trip struct {
-	commands []redis.Cmder
-	back     chan struct{} // closed when all are answered
+	asked []asked
+	back  chan struct{} // closed when all are answered
+}
+
+// asked is one command. The error of what comes of it is the command's own.
+type asked struct {
+	command redis.Cmder
+	key     string        // what it writes, where replicas must confirm that; else empty
+	wait    *redis.IntCmd // how many of them have
 }
 
 func newTrip() *trip { return &trip{back: make(chan struct{})} }
@@ -162,12 +169,13 @@ func (m *member) leave() {
 	c.rest()
 }
 
-// send adds a command to the next pipeline, and returns when it is answered.
-func (m *member) send(command redis.Cmder) {
+// send adds a command to the next trip, and returns when it is answered.
+func (m *member) send(a asked) asked {
 	c := m.convoy
 	c.mu.Lock()
 	t := c.next
-	t.commands = append(t.commands, command)
+	place := len(t.asked)
+	t.asked = append(t.asked, a)
 	last := c.complete() != nil
 	c.mu.Unlock()
 	c.rest()
@@ -177,41 +185,85 @@ func (m *member) send(command redis.Cmder) {
 	} else {
 		<-t.back
 	}
+	return t.asked[place]
 }
 
 // complete gives the trip that nobody is missing from, and prepares the next one;
 // nil: somebody is.
 func (c *convoy) complete() *trip {
 	t := c.next
-	if len(t.commands) == 0 || len(t.commands) < c.members {
+	if len(t.asked) == 0 || len(t.asked) < c.members {
 		return nil
 	}
 	c.next = newTrip()
 	return t
 }
 
-// travel sends the pipeline. Each command keeps its own error.
+// travel asks, and closes the trip.
 func (t *trip) travel(c *convoy) {
 	defer close(t.back)
-	pipe := c.client.Pipeline()
-	for _, command := range t.commands {
-		_ = pipe.Process(c.ctx, command) // queued
+	c.ledger.carry(c.ctx, t.asked)
+}
+
+// carry sends commands in one pipeline or, those whose writes replicas must confirm,
+// in one to each server.
+func (l *Ledger) carry(ctx context.Context, all []asked) {
+	if l.opts.Wait == 0 {
+		pipeline(ctx, l.client, all)
+		return
 	}
-	_, _ = pipe.Exec(c.ctx)
+	var rest []asked
+	groups := map[*redis.Client][]*asked{}
+	for i := range all {
+		a := &all[i]
+		if a.key == "" {
+			rest = append(rest, *a)
+			continue
+		}
+		server, err := l.owner(ctx, a.key)
+		if err != nil {
+			a.command.SetErr(err)
+			continue
+		}
+		groups[server] = append(groups[server], a)
+	}
+	var sent sync.WaitGroup
+	if len(rest) > 0 {
+		sent.Go(func() { pipeline(ctx, l.client, rest) })
+	}
+	for server, group := range groups {
+		sent.Go(func() { l.carryAndWait(ctx, server, group...) })
+	}
+	sent.Wait()
+}
+
+func pipeline(ctx context.Context, client redis.UniversalClient, all []asked) {
+	pipe := client.Pipeline()
+	for _, a := range all {
+		_ = pipe.Process(ctx, a.command) // queued
+	}
+	_, _ = pipe.Exec(ctx)
 }
 
 // process sends a command, together with others if it has company.
 func (l *Ledger) process(ctx context.Context, command redis.Cmder) {
-	command = unrepeated{command}
+	a := asked{command: unrepeated{command}}
+	if _, travels := l.join(ctx, a); !travels {
+		_ = l.client.Process(ctx, a.command) // the command keeps the error
+	}
+}
+
+// join sends a command together with others, if it has company. Who never had any
+// is noticed: bulk leaves processors to such.
+func (l *Ledger) join(ctx context.Context, a asked) (answered asked, ok bool) {
 	m, travels := ctx.Value(memberKey{}).(*member)
 	if travels && !m.left {
-		m.send(command)
-		return
+		return m.send(a), true
 	}
 	if !travels {
 		l.bulk.noteOther()
 	}
-	_ = l.client.Process(ctx, command) // the command keeps the error
+	return a, false
 }
 
 // unrepeated is a command that the driver sends once. In a cluster it would repeat

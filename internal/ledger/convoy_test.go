@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/redisproc"
+	"github.com/makeamends/amends/internal/redistest"
 )
 
 // However many travel together in a process, they keep half of its processors busy at
@@ -179,4 +181,37 @@ func judgeConvoys(t *testing.T, l *Ledger, members int, tell func(convoy int)) {
 		})
 	}
 	all.Wait()
+}
+
+// Who travels is confirmed by replicas all at once, and told when they did not.
+func TestReplicasConfirmWhoTravels(t *testing.T) {
+	const members = 64
+	s := redistest.Sentinel(t)
+	l := openAt(t, s.URL(), func(o *Options) { o.Wait = 1 })
+	waits := func() (n int) {
+		_, _ = fmt.Sscanf(redisproc.Fields(s.Master().Client().Info(t.Context(), "commandstats").Val())["cmdstat_wait"], "calls=%d", &n)
+		return n
+	}
+	update := func(request string, each func(w Write, err error)) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		l.Together(ctx, members, func(ctx context.Context, i int) {
+			w := one(l, fmt.Sprint("customer ", i), request)
+			_, err := l.Update(ctx, w, count)
+			each(w, err)
+		})
+	}
+	mustUpdate(t, l, one(l, "known", "a"), count) // now the script is
+	before := waits()
+	update("first", func(w Write, err error) {
+		if n := s.Replica().Client().Exists(context.Background(), mustNames(t, l, w.Key).customer).Val(); n != 1 || err != nil {
+			t.Errorf("confirmed with %v, but not on the replica", err)
+		}
+	})
+	if n := waits() - before; n < 1 || n > members/8 {
+		t.Errorf("%d changes were confirmed %d times, want together", members, n)
+	}
+	s.Replica().Pause()
+	defer s.Replica().Resume()
+	update("second", func(_ Write, err error) { unavailable(t, err, true) })
 }

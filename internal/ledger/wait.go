@@ -20,23 +20,43 @@ func (l *Ledger) sendAndWait(ctx context.Context, keys []string, args ...[]any) 
 	if l.opts.Wait == 0 {
 		return l.run(ctx, l.commit, keys, args...).Result()
 	}
-	FallBehind(ctx)
-	node, err := l.owner(ctx, keys[0])
-	if err != nil {
-		return nil, err
-	}
 	var wait *redis.IntCmd
-	commit := l.commit.run(ctx, func(commit redis.Cmder) {
-		pipe := node.Pipeline()
-		_ = pipe.Process(ctx, commit) // queued
-		wait = l.waitOn(ctx, pipe)
-		_, _ = pipe.Exec(ctx) // the commands keep their errors
-	}, keys, args...)
+	commit := l.commit.run(ctx, func(commit redis.Cmder) { wait = l.processAndWait(ctx, commit, keys[0]) }, keys, args...)
 	reply, err := commit.Result()
 	if err != nil {
 		return nil, err
 	}
 	return reply, l.enough(wait)
+}
+
+// processAndWait sends a command that writes that key, and WAIT behind it, together
+// with others if it has company: one WAIT is enough for all that one server was sent
+// before.
+func (l *Ledger) processAndWait(ctx context.Context, command redis.Cmder, key string) *redis.IntCmd {
+	a, travels := l.join(ctx, asked{command: unrepeated{command}, key: key})
+	if travels {
+		return a.wait
+	}
+	server, err := l.owner(ctx, key)
+	if err != nil {
+		command.SetErr(err)
+		return nil
+	}
+	l.carryAndWait(ctx, server, &a)
+	return a.wait
+}
+
+// carryAndWait sends commands to a server, and WAIT behind them.
+func (l *Ledger) carryAndWait(ctx context.Context, server *redis.Client, all ...*asked) {
+	pipe := server.Pipeline()
+	for _, a := range all {
+		_ = pipe.Process(ctx, a.command) // queued
+	}
+	wait := l.waitOn(ctx, pipe)
+	for _, a := range all {
+		a.wait = wait
+	}
+	_, _ = pipe.Exec(ctx) // the commands keep their errors
 }
 
 // confirm makes sure that what was read is on enough replicas, as it was for
