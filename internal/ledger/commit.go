@@ -75,8 +75,10 @@ func (u *update) change(at *loaded, j Judgement) (*change, error) {
 	case !hasCases:
 		c.lifetime = lifetimeMS
 	}
-	if !hadCases && j.Due.IsZero() && !u.write.Reindex {
-		c.score = asBefore // only cases make anything due
+	nothing := !hadCases && j.Due.IsZero() // only cases make anything due
+	stays := !j.DueBefore.IsZero() && j.DueBefore.Equal(j.Due)
+	if (nothing || stays) && !u.write.Reindex {
+		c.score = asBefore
 	}
 	if at.tomb != "" {
 		c.drops = append(c.drops, tombField)

@@ -171,6 +171,51 @@ func dueAndLifetime(t *testing.T, open opener) {
 	}
 }
 
+// dueThatStays: a change that leaves alone what is due next leaves the index alone,
+// unless it is to be written anew.
+func dueThatStays(t *testing.T, open opener) {
+	l := open(t)
+	w := one(l, "due stays", "open")
+	n := mustNames(t, l, w.Key)
+	first, second := time.UnixMilli(1_800_000_000_000), time.UnixMilli(1_900_000_000_000)
+	mustUpdate(t, l, w, func(c recovery.Customer, fresh []int) (Judgement, error) {
+		j, err := opens(c, fresh)
+		j.Due = first
+		return j, err
+	})
+	for i, c := range []struct {
+		before, due time.Time
+		reindex     bool
+		written     bool
+	}{
+		{before: first, due: first},
+		{before: first, due: first, reindex: true, written: true},
+		{due: first, written: true},
+		{before: first, due: second, written: true},
+		{before: second, due: second},
+		{before: second, due: first, written: true},
+	} {
+		if err := asAdmin(t, l).client.ZRem(t.Context(), n.due, string(w.Key)).Err(); err != nil {
+			t.Fatal(err)
+		}
+		again := one(l, "due stays", fmt.Sprint("again ", i))
+		again.Reindex = c.reindex
+		mustUpdate(t, l, again, func(customer recovery.Customer, fresh []int) (Judgement, error) {
+			j, err := count(customer, fresh)
+			j.DueBefore, j.Due = c.before, c.due
+			return j, err
+		})
+		score, err := asAdmin(t, l).client.ZScore(t.Context(), n.due, string(w.Key)).Result()
+		if written := err == nil && int64(score) == c.due.UnixMilli(); written != c.written {
+			t.Errorf("%+v: written %t at %.0f (%v)", c, written, score, err)
+		}
+	}
+	mustUpdate(t, l, one(l, "due stays", "close"), closes)
+	if err := asAdmin(t, l).client.ZScore(t.Context(), n.due, string(w.Key)).Err(); err == nil {
+		t.Error("still due after the last case closed")
+	}
+}
+
 func eventNumbers(t *testing.T, open opener) {
 	l := open(t)
 	w := one(l, "events", "a")

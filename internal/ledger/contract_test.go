@@ -42,6 +42,7 @@ func Contract(t *testing.T, open opener) {
 		"cases, open and closed":                           cases,
 		"closed cases beyond a hundred go":                 manyCases,
 		"due index and lifetime follow the customer":       dueAndLifetime,
+		"what is due and stays is left alone":              dueThatStays,
 		"events are numbered without a gap":                eventNumbers,
 		"policies are archived":                            policies,
 		"no raw id reaches the store":                      canary,

@@ -42,6 +42,9 @@ type Judgement struct {
 	Refused  []error           // likewise: why one is not carried out, of which then nothing is kept; nil: all are
 	Words    *Words            // of the answers; nil: they are kept whole
 	Due      time.Time         // when time alone changes something next; zero: never
+	// DueBefore is the same of the customer as judge was given it: where it stays, the
+	// due index is left alone. Zero: whatever it was, it is written.
+	DueBefore time.Time
 }
 
 // Judge decides on a customer as it stands; a case that was asked for by

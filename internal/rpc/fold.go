@@ -40,7 +40,7 @@ func (f *fold) judge(ctx context.Context, c recovery.Customer, fresh []int) (led
 	if err != nil {
 		return ledger.Judgement{}, err
 	}
-	now := f.service.now()
+	now, before := f.service.now(), c.NextDue(rules)
 	answers := make([][]byte, len(fresh))
 	var refused []error
 	for i, n := range fresh {
@@ -53,7 +53,10 @@ func (f *fold) judge(ctx context.Context, c recovery.Customer, fresh []int) (led
 			refused[i] = err
 		}
 	}
-	return ledger.Judgement{Customer: c, Answers: answers, Refused: refused, Words: f.service.words(ctx, rules.Active), Due: c.NextDue(rules)}, nil
+	return ledger.Judgement{
+		Customer: c, Answers: answers, Refused: refused, Words: f.service.words(ctx, rules.Active),
+		Due: c.NextDue(rules), DueBefore: before,
+	}, nil
 }
 
 // MostTogether is how many customers of a bulk load are worked on at a time: enough
