@@ -66,8 +66,12 @@ func (l *Ledger) confirm(ctx context.Context, n names) error {
 	if l.opts.Wait == 0 {
 		return nil
 	}
-	FallBehind(ctx)
-	err := l.writeAndWait(ctx, n.customer, func(pipe redis.Pipeliner) { pipe.Set(ctx, n.wait(), "", time.Second) })
+	set := redis.NewStatusCmd(ctx, "set", n.wait(), "", "ex", 1)
+	wait := l.processAndWait(ctx, set, n.customer)
+	err := set.Err()
+	if err == nil {
+		err = l.enough(wait)
+	}
 	if err != nil {
 		return &unconfirmedError{err}
 	}
