@@ -58,7 +58,7 @@ bench: ## Measure what the service costs beside baselines, and write docs/perfor
 	go run ./internal/performance
 
 .PHONY: benchstat
-benchstat: ## Compare the layers of a report with those of BASE (default: main), which takes some minutes.
+benchstat: ## Compare the layers of a report with those of BASE (default: main, on it the commit before), which takes some minutes.
 	.ci/install redis-server
 	tools/benchstat/run.sh $(BASE)
 
