@@ -12,7 +12,13 @@ import (
 
 // Size is what a customer takes in Redis.
 var Size = Part{Name: "size", About: "memory of Redis for a customer, and what its settings cost",
-	Long: true, Lasts: func(r *Run) time.Duration { return r.byFull(60*time.Second, 240*time.Second) }, Run: sizes}
+	Long: true, Lasts: func(r *Run) time.Duration { return r.byFull(65*time.Second, 290*time.Second) }, Run: sizes}
+
+// What a customer is to take, in bytes.
+var (
+	aimPositive = Aim{Most: 250}
+	aimCase     = Aim{Most: 1500}
+)
 
 func sizes(ctx context.Context, r *Run) (Section, error) {
 	s := Section{Title: "What a customer takes in Redis"}
@@ -27,14 +33,14 @@ func sizes(ctx context.Context, r *Run) (Section, error) {
 	if err != nil {
 		return s, err
 	}
-	s.Figures = append(s.Figures,
-		NewFigure("size.positive", "memory of Redis for a customer with one good experience", "B", found.Positive.Each),
-		NewFigure("size.case", "memory of Redis for a customer with one open case", "B", found.Case.Each))
 	s.Tables = append(s.Tables, growth(found.Growth), settings("hash-max-listpack-value", found.Lists), entries(found.Entries), settings("appendfsync", found.Sync))
 	s.Ratios = append(s.Ratios,
+		Ratio{NewFigure("size.positive", "memory of Redis for a customer with one good experience", "B", found.Positive.Each), aimPositive},
+		Ratio{NewFigure("size.case", "memory of Redis for a customer with one open case", "B", found.Case.Each), aimCase},
+		Ratio{NewFigure("size.friend", fmt.Sprintf("memory of Redis for a customer with one open case, after %d good experiences", size.GoodTimes), "B", found.Friend.Each), aimCase},
 		Ratio{NewFigure("size.load", fmt.Sprintf("time to read a customer, among %s : among %s", Number(float64(o.Customers)), Number(float64(o.Few))), "×", found.Load.Ratio()), Aim{}},
 		Ratio{NewFigure("size.commit", fmt.Sprintf("time to change a customer, among %s : among %s", Number(float64(o.Customers)), Number(float64(o.Few))), "×", found.Commit.Ratio()), Aim{}})
-	s.Notes = append(s.Notes, fmt.Sprintf("Of %s customers of each kind, in a Redis without an append-only file unless the table says otherwise. In the tables of hash-max-listpack-value and appendfsync there are %s, so the streams and indexes of 256 buckets weigh more. [What a customer takes](size.md) says more.", Number(float64(o.Customers)), Number(float64(o.Changes))),
+	s.Notes = append(s.Notes, fmt.Sprintf("Of %s customers of each kind, in a Redis without an append-only file unless the table says otherwise. In the tables of hash-max-listpack-value and appendfsync there are %s, so the streams and indexes of 256 buckets weigh more, as they do among few customers in all of this. [What a customer takes](size.md) says more.", Number(float64(o.Customers)), Number(float64(o.Changes))),
 		"500 events a day are about as many as are possible: of one with more than 5,000 requests in nine days the rest is refused. Who has more requests than hash-max-listpack-entries in these days is a table of Redis from then on, and the table stays large until some tens of changes have gone by.")
 	return s, nil
 }

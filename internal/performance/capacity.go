@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/makeamends/amends/internal/bench"
 	"github.com/makeamends/amends/internal/ledger"
@@ -30,6 +32,13 @@ type capacity struct {
 	Lines   bench.Table
 }
 
+// cases are the figures of what a customer with an open case takes: with other
+// histories, of which the one that takes most counts.
+var cases = []string{"size.case", "size.friend", "customer"}
+
+// memoryOfCase is what that one takes, in bytes.
+const memoryOfCase = "case"
+
 // plan works out what is needed from what was measured.
 func plan(report bench.Report) (capacity, error) {
 	found := map[string]bench.Figure{}
@@ -37,10 +46,14 @@ func plan(report bench.Report) (capacity, error) {
 		for _, f := range s.Figures {
 			found[f.Name] = f
 		}
+		for _, r := range s.Ratios {
+			found[r.Name] = r.Figure
+		}
 	}
+	most := slices.MaxFunc(cases, func(a, b string) int { return cmp.Compare(found[a].Value, found[b].Value) })
 	c := capacity{Date: report.Began.Format("2006-01-02"), Inputs: bench.Table{Columns: []string{"measured", "value"}}}
 	value := map[string]float64{}
-	for _, name := range []string{"service.cpu", "service.redis.cpu", "batches.cpu", "batches.redis.cpu", "size.case"} {
+	for _, name := range []string{"service.cpu", "service.redis.cpu", "batches.cpu", "batches.redis.cpu", most} {
 		f, ok := found[name]
 		if !ok || f.Value <= 0 {
 			return c, fmt.Errorf("nothing is known of %s", name)
@@ -48,6 +61,7 @@ func plan(report bench.Report) (capacity, error) {
 		value[name] = f.Value
 		c.Inputs.Rows = append(c.Inputs.Rows, []string{f.About, bench.With(f.Value, f.Unit)})
 	}
+	value[memoryOfCase] = value[most]
 	c.Assumed = assumed()
 	c.Lines = lines(value)
 	return c, nil
@@ -103,12 +117,20 @@ func lines(m map[string]float64) bench.Table {
 			func(v map[string]float64) float64 {
 				return math.Ceil(((v["reports a second"]+v["steps a second"])*m["service.cpu"] + v["good experiences a second"]*m["batches.cpu"]) / 1e6 / busy)
 			}},
+		{"processors of the service, if good experiences come one by one", fmt.Sprintf("(reports + steps + good experiences) × %s µs ÷ %g at most, rounded up", bench.Number(m["service.cpu"]), busy),
+			func(v map[string]float64) float64 {
+				return math.Ceil(v["calls a second at the peak"] * m["service.cpu"] / 1e6 / busy)
+			}},
 		{"processors of Redis", fmt.Sprintf("((reports + steps) × %s µs + good experiences × %s µs) × %g ÷ %g, rounded up", bench.Number(m["service.redis.cpu"]), bench.Number(m["batches.redis.cpu"]), durable, busy),
 			func(v map[string]float64) float64 {
 				return math.Ceil(((v["reports a second"]+v["steps a second"])*m["service.redis.cpu"] + v["good experiences a second"]*m["batches.redis.cpu"]) / 1e6 * durable / busy)
 			}},
-		{"memory of Redis, GiB", fmt.Sprintf("customers × %s B × %g ÷ 2³⁰", bench.Number(m["size.case"]), fragments),
-			func(v map[string]float64) float64 { return v["customers"] * m["size.case"] * fragments / (1 << 30) }},
+		{"processors of Redis, if good experiences come one by one", fmt.Sprintf("(reports + steps + good experiences) × %s µs × %g ÷ %g at most, rounded up", bench.Number(m["service.redis.cpu"]), durable, busy),
+			func(v map[string]float64) float64 {
+				return math.Ceil(v["calls a second at the peak"] * m["service.redis.cpu"] / 1e6 * durable / busy)
+			}},
+		{"memory of Redis, GiB", fmt.Sprintf("customers × %s B × %g ÷ 2³⁰", bench.Number(m[memoryOfCase]), fragments),
+			func(v map[string]float64) float64 { return v["customers"] * m[memoryOfCase] * fragments / (1 << 30) }},
 		{"buckets of a shard", fmt.Sprintf("%d × %g GiB ÷ memory, rounded down, %[1]d at most", ledger.DefaultBuckets, memoryOfShard),
 			func(v map[string]float64) float64 {
 				// One at least: a larger bucket needs a larger shard.

@@ -83,8 +83,8 @@ func fill(file, text string, data any) error {
 	return os.WriteFile(file, out.Bytes(), 0o644)
 }
 
-// alongside are ratios without an aim that show what an aim asks for.
-var alongside = []string{"cpu.libraries", "cpu.bare"}
+// alongside are ratios without an aim that the pages speak of.
+var alongside = []string{"cpu.libraries", "cpu.bare", "beside.unary", "beside.ingest", "beside.batches", "history.cpu", "cluster.wait.throughput", "cluster.wait.p50"}
 
 // ratios is the table of all ratios that have an aim, and of those alongside.
 func ratios(report bench.Report) string {

@@ -28,7 +28,8 @@ type Options struct {
 type Report struct {
 	Customers int
 	Positive  Held    // customers with one good experience
-	Case      Held    // customers with one open case
+	Case      Held    // customers with one open case and nothing else
+	Friend    Held    // customers with an open case and some good experiences long ago
 	Growth    []Grown // what more events make of one customer
 	Load      Latency
 	Commit    Latency
@@ -48,7 +49,7 @@ type Held struct {
 // million customers.
 func Measure(ctx context.Context, o Options, progress func(format string, args ...any)) (Report, error) {
 	m := &measurement{Options: o, progress: progress, report: Report{Customers: o.Customers}}
-	for _, step := range []func(context.Context) error{m.positives, m.cases, m.growth, m.lists, m.entries, m.sync} {
+	for _, step := range []func(context.Context) error{m.positives, m.cases, m.friends, m.growth, m.lists, m.entries, m.sync} {
 		if err := step(ctx); err != nil {
 			return m.report, err
 		}
@@ -124,6 +125,31 @@ func (m *measurement) cases(ctx context.Context) error {
 	defer s.stop()
 	m.progress("reporting a failure of each of %d customers", m.Customers)
 	m.report.Case, err = s.held(ctx, m.Customers, s.fail)
+	return err
+}
+
+// GoodTimes is how many good experiences a customer with some has. After so many the
+// service has more to say to a failure, so its answer is longer.
+const GoodTimes = 10
+
+// friends fills a store with customers who report their first failure after good
+// experiences whose requests are forgotten by then.
+func (m *measurement) friends(ctx context.Context) error {
+	s, err := m.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer s.stop()
+	m.progress("reporting a failure of each of %d customers with %d good experiences", m.Customers, GoodTimes)
+	m.report.Friend, err = s.held(ctx, m.Customers, func(ctx context.Context, who string, n int, round string) error {
+		for i := range GoodTimes {
+			if err := s.praise(ctx, who, n, fmt.Sprint(round, i)); err != nil {
+				return err
+			}
+		}
+		s.clock.skip(10 * 24 * time.Hour)
+		return s.fail(ctx, who, n, round)
+	})
 	return err
 }
 
