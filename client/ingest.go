@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"math"
 	"sync"
 	"time"
 
@@ -29,7 +30,8 @@ type Ingested struct {
 // because of its id. So is an item that the service could not deal with just
 // then (OVERLOADED, CONFLICT, STORE_UNAVAILABLE): four times and for
 // [Config.Patience] at least while others are dealt with, and as long as ctx
-// lasts while none is. Up to 512 items are under way at once.
+// lasts while none is. Up to 512 items are under way at once; behind one that is sent
+// again, up to about 1024 are taken before it has its answer.
 //
 // It ends with items, with ctx, or with the first error that does not pass by
 // itself, which is the last that is given; a faulty item is no such error. Each
@@ -121,6 +123,17 @@ func (l *load) take(e *underWay) {
 		e.isTaken = true
 		l.waiting = append(l.waiting, e)
 	}
+}
+
+// room is how many new items the next stream may take. Answers pile up behind an
+// item that was refused for the moment, so that no more than mostHeld are held. Of
+// what is left a part is for each stream, to show whether others are dealt with:
+// without that, tries do not count.
+func (l *load) room() int {
+	if len(l.waiting) == 0 || l.waiting[0].tries == 0 { // all that was answered is handed out
+		return math.MaxInt
+	}
+	return max(mostHeld-len(l.waiting)+3, 0) / 4
 }
 
 // unanswered is what must be sent again.

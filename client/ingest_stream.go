@@ -20,6 +20,10 @@ import (
 // sent again when a connection is lost.
 const mostUnderWay = 512
 
+// mostHeld is about how many items are held while one of them is sent again and
+// again: those that are under way, and those whose answers wait for its own.
+const mostHeld = 2 * mostUnderWay
+
 // mostItemBytes is the largest item that the service takes. A larger one would
 // end the stream for all.
 const mostItemBytes = 1 << 20
@@ -35,7 +39,7 @@ func (l *load) stream(parent context.Context) (done bool, _ *Error) {
 		return false, toError(err)
 	}
 	s := &sender{
-		stream: opened, feed: l.feed, enough: make(chan struct{}),
+		stream: opened, feed: l.feed, room: l.room(), enough: make(chan struct{}),
 		slots: make(chan struct{}, mostUnderWay), sent: make(chan *underWay, mostUnderWay),
 	}
 	again := l.unanswered()
@@ -59,8 +63,8 @@ func (l *load) stream(parent context.Context) (done bool, _ *Error) {
 		return false, refused
 	case err != nil:
 		return false, toError(err)
-	case s.isDrained && len(l.waiting) == 0:
-		return true, nil
+	case (s.isDrained || s.room == 0) && len(l.waiting) == 0:
+		return s.isDrained, nil
 	default:
 		return false, toError(errEnded)
 	}
@@ -145,11 +149,12 @@ func passes(e *Error) bool {
 type sender struct {
 	stream grpc.BidiStreamingClient[recoveryv1.IngestRequest, recoveryv1.IngestResponse]
 	feed   <-chan *recoveryv1.IngestRequest
+	room   int            // how many new items may be taken; it shrinks as they are
 	enough chan struct{}  // closed when no more is to be sent
 	slots  chan struct{}  // one for each item that has no answer
 	sent   chan *underWay // those items, in order; closed when nothing more is sent
 
-	// What follows holds once sent is closed.
+	// What follows, and room, holds once sent is closed.
 	isDrained bool           // there are no more items
 	faulty    *underWay      // the item that could not be sent
 	fault     *status.Status // and why
@@ -199,9 +204,13 @@ func (s *sender) run(ctx context.Context, again []*underWay) {
 
 // take waits for a new item. It is nil if there is none, or none is to be sent.
 func (s *sender) take(ctx context.Context) *underWay {
+	if s.room == 0 {
+		return nil
+	}
 	select {
 	case item, ok := <-s.feed:
 		if ok {
+			s.room--
 			return &underWay{item: item}
 		}
 		s.isDrained = true

@@ -361,3 +361,36 @@ func TestIngestAllIsBounded(t *testing.T) {
 		t.Errorf("%d results, %d items taken before the first answer", n, early)
 	}
 }
+
+// Nor is more held behind an item that is refused again and again, while what comes after it is dealt with.
+func TestIngestAllIsBoundedBehindARefusal(t *testing.T) {
+	t.Parallel()
+	tries := 0
+	d := newDesk(t, &desk{ingest: func(_ int, stream loading) error {
+		return (&received{loading: stream}).all(func(id string) error {
+			if id != "0" {
+				return nil
+			}
+			tries++
+			return refusal(codes.Unavailable, "STORE_UNAVAILABLE", after(time.Millisecond))
+		})
+	}})
+	var taken, handed, most atomic.Int64
+	items := func(yield func(*recoveryv1.IngestRequest) bool) {
+		for item := range numbered(20000) {
+			most.Store(max(most.Load(), taken.Add(1)-handed.Load()))
+			if !yield(item) {
+				return
+			}
+		}
+	}
+	for got, err := range open(t, client.Config{Target: d.address, Patience: 2 * time.Second}).IngestAll(t.Context(), items) {
+		n := handed.Add(1) - 1
+		if err != nil || got.Item.GetInteraction().GetInteractionId() != fmt.Sprint(n) || (got.Err != nil) != (n == 0) {
+			t.Fatalf("result %d is %v, %v", n, got, err)
+		}
+	}
+	if handed.Load() != 20000 || most.Load() > 1100 || tries <= mostTries {
+		t.Errorf("%d results, up to %d items held, %d tries; want 20000, 1024 and some, more than %d", handed.Load(), most.Load(), tries, mostTries)
+	}
+}
