@@ -183,8 +183,11 @@ func (in *intake) end(ctx context.Context, failed error) error {
 		return in.counts.refusals(in.rejects)
 	}
 	in.isWhole = false
+	var broken *brokenOff
 	switch in.keep(); {
 	case in.dryRun || in.note.Records == 0:
+	case in.notes != "" && errors.As(failed, &broken) && broken.isCut():
+		in.tell("stopped after line %d, behind which the file is cut off: put the whole one in its place, under the same name; the same command then goes on from there", in.note.Line)
 	case in.notes != "":
 		in.tell("stopped after line %d; the same command goes on from there", in.note.Line)
 	default:

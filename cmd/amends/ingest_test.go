@@ -414,7 +414,7 @@ func TestIngestOfHalfAPack(t *testing.T) {
 	}
 	whole := packed(t, text.String())
 	path := history(t, "a.csv.gz", string(whole[:len(whole)/2]))
-	o := command{}.fails(t, exitUsage, []string{"unexpected EOF", "nothing from here on was read", "goes on from there"}, "ingest", "--server", server, "-o", "json", path)
+	o := command{}.fails(t, exitUsage, []string{"incomplete: unexpected EOF", "nothing from here on was read", "put the whole one in its place", "same command then goes on from there"}, "ingest", "--server", server, "-o", "json", path)
 	half := summary(t, o)
 	if half.Whole || half.Recorded < 500 || half.Recorded != half.Read || half.Refused != 0 {
 		t.Errorf("of half a pack: %+v\n%s", half, o.stderr)
@@ -427,6 +427,27 @@ func TestIngestOfHalfAPack(t *testing.T) {
 		t.Errorf("of the whole pack: %+v\n%s", all, o.stderr)
 	}
 	gone(t, path+".progress", path+".rejects.ndjson")
+}
+
+// So is an array, within a record or between two.
+func TestIngestOfHalfAnArray(t *testing.T) {
+	server := service(t)
+	whole := "[" + strings.ReplaceAll(strings.TrimSpace(positives(500, 504)), "\n", ",\n") + "]"
+	for _, cut := range []int{len(whole) * 5 / 8, strings.LastIndex(whole, ",\n")} {
+		path := history(t, "a.json", whole[:cut])
+		o := command{}.fails(t, exitUsage, []string{"incomplete: ", "put the whole one in its place"}, "ingest", "--server", server, "-o", "json", path)
+		half := summary(t, o)
+		if half.Whole || half.Read < 2 || half.Refused != 0 {
+			t.Errorf("of half an array: %+v\n%s", half, o.stderr)
+		}
+		if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o = amends(t, "ingest", "--server", server, "-o", "json", path)
+		if all := summary(t, o); all.Read != 4 || all.Recorded+all.Replayed != 4 || all.Earlier != half.Read || !all.Whole {
+			t.Errorf("of the whole array: %+v\n%s", all, o.stderr)
+		}
+	}
 }
 
 // Files are taken in in their order: one that cannot be taken in to its end holds up those behind it, and a faulty record none.

@@ -101,8 +101,20 @@ func lines(in *bufio.Reader, before int, yield func(record) bool) {
 // brokenOff is why nothing was read from there on.
 type brokenOff struct{ cause error }
 
-func (e *brokenOff) Error() string { return fmt.Sprintf("%v; nothing from here on was read", e.cause) }
+func (e *brokenOff) Error() string {
+	what := ""
+	if e.isCut() {
+		what = "the file is incomplete: "
+	}
+	return fmt.Sprintf("%s%v; nothing from here on was read", what, e.cause)
+}
+
 func (e *brokenOff) Unwrap() error { return e.cause }
+
+// isCut tells that the end of the file is missing.
+func (e *brokenOff) isCut() bool {
+	return errors.Is(e.cause, io.ErrUnexpectedEOF) || errors.Is(e.cause, io.EOF)
+}
 
 // lineReader reads lines, each into the place of the one before.
 type lineReader struct {
