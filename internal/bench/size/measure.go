@@ -40,9 +40,10 @@ type Report struct {
 
 // Held is what customers take.
 type Held struct {
-	Each  float64 // bytes of used_memory, with keys, expiry, indexes and streams
-	Usage int64   // what MEMORY USAGE says of one
-	Took  time.Duration
+	Each    float64 // bytes of used_memory, with keys, expiry, indexes and streams
+	Usage   int64   // what MEMORY USAGE says of one
+	Content int     // bytes in use of the block that is most of it
+	Took    time.Duration
 }
 
 // Measure does all of it, and tells what it does. It takes some minutes for a
@@ -172,7 +173,10 @@ func (s *store) held(ctx context.Context, n int, fill func(ctx context.Context, 
 		return h, err
 	}
 	h.Each = float64(after-before) / float64(n)
-	h.Usage, err = s.usage(ctx, "c-0")
+	if h.Usage, err = s.usage(ctx, "c-0"); err != nil {
+		return h, err
+	}
+	h.Content, err = s.content(ctx, "c-0")
 	return h, err
 }
 
@@ -188,9 +192,32 @@ func (s *store) used(ctx context.Context) (bytes int64, err error) {
 
 // usage is what Redis says of one customer alone.
 func (s *store) usage(ctx context.Context, who string) (int64, error) {
+	hash, err := s.hash(ctx, who)
+	if err != nil {
+		return 0, err
+	}
+	return s.redis.Client().MemoryUsage(ctx, hash, 0).Result()
+}
+
+// content is how many bytes the list of one customer's fields has.
+func (s *store) content(ctx context.Context, who string) (int, error) {
+	hash, err := s.hash(ctx, who)
+	if err != nil {
+		return 0, err
+	}
+	if err := s.redis.Client().ConfigSet(ctx, "rdbcompression", "no").Err(); err != nil {
+		return 0, err
+	}
+	const around = 1 + 2 + 2 + 8 // type and length of the list; version, checksum
+	dump, err := s.redis.Client().Dump(ctx, hash).Result()
+	return len(dump) - around, err
+}
+
+// hash is the key of one customer.
+func (s *store) hash(ctx context.Context, who string) (string, error) {
 	keys, _, err := s.redis.Client().Scan(ctx, 0, "{b*}:c"+string(s.key(who)), 1<<30).Result()
 	if err != nil || len(keys) != 1 {
-		return 0, fmt.Errorf("%d hashes of one customer: %w", len(keys), err)
+		return "", fmt.Errorf("%d hashes of one customer: %w", len(keys), err)
 	}
-	return s.redis.Client().MemoryUsage(ctx, keys[0], 0).Result()
+	return keys[0], nil
 }

@@ -10,9 +10,12 @@ import (
 func (r Report) write(to io.Writer) {
 	p := func(format string, args ...any) { fmt.Fprintf(to, format+"\n", args...) }
 	p("memory of Redis, %d customers of each kind", r.Customers)
-	p("  one good experience  %7.0f B each  (MEMORY USAGE %d)  filled in %v", r.Positive.Each, r.Positive.Usage, r.Positive.Took.Round(time.Second))
-	p("  one open case        %7.0f B each  (MEMORY USAGE %d)  filled in %v", r.Case.Each, r.Case.Usage, r.Case.Took.Round(time.Second))
-	p("  the same after %d good experiences  %7.0f B each  (MEMORY USAGE %d)  filled in %v", GoodTimes, r.Friend.Each, r.Friend.Usage, r.Friend.Took.Round(time.Second))
+	for _, row := range []struct {
+		name string
+		Held
+	}{{"one good experience", r.Positive}, {"one open case", r.Case}, {fmt.Sprintf("the same after %d good experiences", GoodTimes), r.Friend}} {
+		p("  %-35s %6.0f B each  (MEMORY USAGE %d, content %d)  filled in %v", row.name, row.Each, row.Usage, row.Content, row.Took.Round(time.Second))
+	}
 	p("one customer, MEMORY USAGE after so many good experiences, ten days later")
 	for _, g := range r.Growth {
 		p("  %6d  and one more %d B, and a failure %d B; with a case open all the while %d B, at 500 a day %d B, after reports that joined it %d B",
