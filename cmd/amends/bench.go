@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/makeamends/amends/internal/bench"
 	"github.com/makeamends/amends/internal/config"
+	"github.com/makeamends/amends/internal/redisproc"
 )
 
 // benchParts are the sections in the order in which they are measured.
@@ -68,7 +70,7 @@ a star unless --only names them. Sections:
 	flags.Var(spanValue{&run.Slice}, "turn", "how long a turn takes")
 	flags.IntVar(&run.Callers, "callers", 64, "`CALLERS` of a closed loop, each of whom calls again as soon as it is answered")
 	flags.IntVar(&run.Customers, "customers", 10_000, "`CUSTOMERS` who are known before the first turn")
-	flags.StringVar(&run.Redis, "redis", "", "`URL` of an empty Redis to measure with, redis://HOST:PORT; empty: one that is started for it\n(what is written to one that is named stays there;\nAMENDS_REDIS and the file of settings name none)")
+	flags.StringVar(&run.Redis, "redis", "", "`URL` of an empty Redis to measure with, redis://HOST:PORT; empty: one that is started for it\n("+strings.Join(partNames(benchParts, own), ", ")+" start their own in any case;\nwhat is written to one that is named stays there;\nAMENDS_REDIS and the file of settings name none)")
 	flags.BoolVar(&run.NotEmpty, "not-empty", false, "measure with a Redis that holds something already")
 	config.ByHand(flags, "redis", "not-empty") // AMENDS_REDIS may be the store of a service in production
 	pictures := flags.String("pictures", "", "`FOLDER` for pictures (SVG): time by load, cost by history and by number of customers")
@@ -93,7 +95,7 @@ a star unless --only names them. Sections:
 		report, err := run.Measure(cmd.Context(), release, parts)
 		line.clear()
 		if *pictures != "" {
-			err = errors.Join(err, drawPlots(*pictures, report))
+			err = errors.Join(err, drawPlots(app.stderr, *pictures, report))
 		}
 		if errors.As(err, new(*bench.StoreError)) {
 			err = &usageError{err: err, command: "amends bench"}
@@ -113,17 +115,41 @@ a star unless --only names them. Sections:
 	return cmd
 }
 
-// drawPlots writes the pictures of a report into a folder.
-func drawPlots(folder string, report bench.Report) error {
+// drawPlots writes the pictures of a report into a folder, and tells which, and of
+// which sections there is none.
+func drawPlots(told io.Writer, folder string, report bench.Report) error {
+	without := partNames(benchParts, drawn)
 	for _, section := range report.Sections {
 		for _, plot := range section.Plots {
-			if err := os.WriteFile(filepath.Join(folder, plot.Name+".svg"), plot.SVG(), 0o644); err != nil {
+			file := filepath.Join(folder, plot.Name+".svg")
+			if err := os.WriteFile(file, plot.SVG(), 0o644); err != nil {
 				return err
 			}
+			fmt.Fprintf(told, "amends: wrote %s\n", file)
+			without = slices.DeleteFunc(without, func(name string) bool { return name == section.Name })
 		}
+	}
+	if len(without) > 0 {
+		fmt.Fprintf(told, "amends: no picture of %s: not measured\n", strings.Join(without, ", "))
 	}
 	return nil
 }
+
+// partNames are the names of those of the sections.
+func partNames(parts []bench.Part, which func(bench.Part) bool) (names []string) {
+	for _, part := range parts {
+		if which(part) {
+			names = append(names, part.Name)
+		}
+	}
+	return names
+}
+
+func drawn(p bench.Part) bool { return p.Plot != "" }
+
+func shared(p bench.Part) bool { return !p.Own }
+
+func own(p bench.Part) bool { return p.Own }
 
 // chooseParts finds the sections by their names, and all faults of the settings.
 func chooseParts(run *bench.Run, only, names []string, pictures string) (parts []bench.Part, err error) {
@@ -151,6 +177,13 @@ func chooseParts(run *bench.Run, only, names []string, pictures string) (parts [
 		if slices.Contains(only, part.Name) || len(only) == 0 && (run.Full || !part.Long) {
 			parts = append(parts, part)
 		}
+	}
+	if pictures != "" && len(parts) > 0 && !slices.ContainsFunc(parts, drawn) {
+		faults = append(faults, fmt.Errorf("--pictures: %s has no picture; there are those of %s", strings.Join(only, ", "), strings.Join(partNames(benchParts, drawn), ", ")))
+	}
+	if _, err := redisproc.Binary(); err != nil && slices.ContainsFunc(parts, own) {
+		faults = append(faults, fmt.Errorf("%s: on Redis servers of their own, so there must be one to start: %w\nOr measure %s, with an empty Redis that --redis names",
+			strings.Join(partNames(parts, own), ", "), err, strings.Join(partNames(benchParts, shared), ", ")))
 	}
 	return parts, errors.Join(faults...)
 }

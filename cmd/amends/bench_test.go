@@ -44,6 +44,10 @@ func shortBench(t *testing.T, sections string, rounds int) bench.Report {
 				t.Errorf("%s: %+v", s.Name, f)
 			}
 		}
+		drawn := slices.ContainsFunc(benchParts, func(p bench.Part) bool { return p.Name == s.Name && p.Plot != "" && len(s.Plots) == 1 && s.Plots[0].Name == p.Plot })
+		if drawn != (len(s.Plots) > 0) {
+			t.Errorf("%s has the pictures %v", s.Name, s.Plots)
+		}
 		if len(s.Tables)+len(s.Figures) == 0 {
 			t.Errorf("%s shows nothing", s.Name)
 		}
@@ -214,6 +218,33 @@ func TestBenchRefusesWhatItCannotDo(t *testing.T) {
 	command{}.fails(t, exitUsage, []string{`"redis" is taken from the command line alone`}, "bench", "--config", written(t, "bench:\n  redis: redis://127.0.0.1:1\n"))
 	command{}.fails(t, exitUsage, []string{"apt-get install redis-server", "--redis"}, "bench", "--only", "calls")
 	noMoreChildren(t, before)
+}
+
+// Some sections start Redis servers of their own: they ask nothing of the one that is
+// named, say so, and are refused where there is no redis-server.
+func TestBenchOnServersOfItsOwn(t *testing.T) {
+	redistest.Server(t)
+	short := []string{"bench", "--redis", "redis://127.0.0.1:1", "--rounds", "1", "--turn", "100ms", "--customers", "20", "--callers", "4", "--only"}
+	o := command{program: built(t)}.works(t, append(short, "background")...)
+	if !strings.Contains(o.stdout, "not on the one that --redis names") || strings.Contains(o.stdout, "Redis ;") {
+		t.Errorf("it says:\n%s", o.stdout)
+	}
+	t.Setenv("PATH", t.TempDir())
+	o = command{}.fails(t, exitUsage, []string{"apt-get install redis-server", "customers, size: on Redis servers of their own", "calls, bulk, profile, history, start"}, append(short, "calls,customers,size")...)
+	if strings.Contains(o.stderr, "refused") {
+		t.Errorf("it began nevertheless:\n%s", o.stderr)
+	}
+}
+
+// What has no picture is said, before anything is measured where nothing has one.
+func TestBenchPictures(t *testing.T) {
+	redistest.Server(t)
+	folder := t.TempDir()
+	command{}.fails(t, exitUsage, []string{"start has no picture", "calls, history, customers"}, "bench", "--only", "start", "--pictures", folder)
+	o := command{program: built(t)}.works(t, "bench", "--only", "history,start", "--rounds", "1", "--turn", "100ms", "--customers", "20", "--callers", "4", "--pictures", folder)
+	if _, err := os.Stat(filepath.Join(folder, "history.svg")); err != nil || !strings.Contains(o.stderr, filepath.Join(folder, "history.svg")) || !strings.Contains(o.stderr, "no picture of calls, customers") {
+		t.Errorf("%v; it says:\n%s", err, o.stderr)
+	}
 }
 
 // Of a Redis that is not there the program says one thing, and its driver nothing.

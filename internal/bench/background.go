@@ -11,7 +11,7 @@ import (
 
 // Background is what a service does by itself.
 var Background = Part{Name: "background", About: "what sweeper and watch cost, when nobody calls and under load",
-	Long: true, Lasts: func(r *Run) time.Duration { return preparing + time.Duration(6*r.Rounds)*(r.Slice+leadTime) }, Run: background}
+	Long: true, Own: true, Lasts: func(r *Run) time.Duration { return preparing + time.Duration(6*r.Rounds)*(r.Slice+leadTime) }, Run: background}
 
 const (
 	backgroundRate = 500                    // reports a second of the load
@@ -33,9 +33,6 @@ var backgroundWays = []struct {
 
 func background(ctx context.Context, r *Run) (s Section, err error) {
 	s.Title = "What goes on by itself"
-	if err := r.needStore(ctx); err != nil { // of which the report says the version
-		return s, err
-	}
 	setups := make([]*setup, len(backgroundWays))
 	for i, way := range backgroundWays {
 		of, stop, err := r.alone(ctx, way.sweep)

@@ -8,7 +8,7 @@ import (
 )
 
 // Calls is what a report costs, and how long it takes.
-var Calls = Part{Name: "calls", About: "what a report of a failure costs and how long it takes, beside the baselines",
+var Calls = Part{Name: "calls", About: "what a report of a failure costs and how long it takes, beside the baselines", Plot: "latency",
 	Lasts: func(r *Run) time.Duration { return time.Duration((4+3*len(r.shares()))*(4*r.Rounds+1)) * r.Slice / 4 }, Run: calls}
 
 // What is to be achieved.

@@ -9,7 +9,7 @@ import (
 
 // History is whether a call costs more for a customer with a longer history.
 var History = Part{Name: "history", About: "what a report costs by the history of the customer",
-	Long: true, Lasts: func(r *Run) time.Duration { return r.byFull(20*time.Second, 60*time.Second) }, Run: history}
+	Long: true, Plot: "history", Lasts: func(r *Run) time.Duration { return r.byFull(20*time.Second, 60*time.Second) }, Run: history}
 
 // lengths are the histories that are compared. The longer one is, the fewer
 // customers have it, so that all are filled in a bearable time; and the shorter

@@ -13,6 +13,8 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/makeamends/amends/internal/redisproc"
 )
 
 // Run is one run of the measurement: what it is to do, and what it has started.
@@ -48,6 +50,8 @@ type Part struct {
 	Name  string
 	About string                   // one line, for the help
 	Long  bool                     // only where everything is measured, or it is asked for by name
+	Own   bool                     // on Redis servers of its own, whichever is named
+	Plot  string                   // name of its picture, empty if it has none
 	Lasts func(*Run) time.Duration // about; nil: a moment
 	Run   func(context.Context, *Run) (Section, error)
 }
@@ -65,20 +69,29 @@ func (r *Run) Measure(ctx context.Context, version string, parts []Part) (Report
 	report := Report{Machine: ThisMachine(version), Began: time.Now().UTC().Truncate(time.Second), Full: r.Full}
 	err := r.begin()
 	defer r.end()
+	own := ""
 	for i, part := range parts {
 		if err != nil {
 			break
 		}
 		var section Section
 		r.progress.next(r, parts[i:])
+		if part.Own && own == "" {
+			if own, err = redisproc.Version(ctx); err != nil {
+				break
+			}
+		}
 		if section, err = part.Run(ctx, r); err != nil {
 			err = fmt.Errorf("%s: %w", part.Name, err)
 		}
 		if section.Name = part.Name; len(section.Ratios)+len(section.Figures)+len(section.Tables) > 0 {
+			if part.Own && r.Redis != "" {
+				section.Notes = append(section.Notes, fmt.Sprintf("Measured on Redis servers of its own (%s), not on the one that --redis names.", own))
+			}
 			report.Sections = append(report.Sections, section)
 		}
 	}
-	if r.store != nil {
+	if report.Machine.Redis = own; r.store != nil {
 		report.Machine.Redis = r.store.version
 	}
 	if err != nil {

@@ -20,7 +20,7 @@ type setup struct {
 func (r *Run) alone(ctx context.Context, sweep time.Duration) (_ *setup, stop func(), err error) {
 	redis, err := redisproc.Start(ctx, redisproc.Config{Settings: redisproc.InMemory()})
 	if err != nil {
-		return nil, func() {}, &StoreError{err}
+		return nil, func() {}, err
 	}
 	var more []string
 	if sweep > 0 {

@@ -2,17 +2,15 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/makeamends/amends/internal/bench/size"
-	"github.com/makeamends/amends/internal/redisproc"
 )
 
 // Size is what a customer takes in Redis.
 var Size = Part{Name: "size", About: "memory of Redis for a customer, and what its settings cost",
-	Long: true, Lasts: func(r *Run) time.Duration { return r.byFull(65*time.Second, 290*time.Second) }, Run: sizes}
+	Long: true, Own: true, Lasts: func(r *Run) time.Duration { return r.byFull(65*time.Second, 290*time.Second) }, Run: sizes}
 
 // What a customer is to take, in bytes.
 var (
@@ -27,9 +25,6 @@ func sizes(ctx context.Context, r *Run) (Section, error) {
 		o.Customers, o.Longest = 10*o.Customers, 10_000
 	}
 	found, err := size.Measure(ctx, o, func(format string, args ...any) { r.say(fmt.Sprintf(format, args...), 0, 0) })
-	if errors.Is(err, redisproc.ErrMissing) {
-		err = &StoreError{err}
-	}
 	if err != nil {
 		return s, err
 	}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,6 +39,26 @@ func Binary() (string, error) {
 		return "", ErrMissing
 	}
 	return path, nil
+}
+
+// version is how redis-server names its own.
+var version = regexp.MustCompile(`\bv=(\S+)`)
+
+// Version is that of the redis-server that Start runs.
+func Version(ctx context.Context) (string, error) {
+	binary, err := Binary()
+	if err != nil {
+		return "", err
+	}
+	text, err := exec.CommandContext(ctx, binary, "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("redis-server --version: %w", err)
+	}
+	found := version.FindSubmatch(text)
+	if found == nil {
+		return "", fmt.Errorf("redis-server --version: no version in %q", text)
+	}
+	return string(found[1]), nil
 }
 
 // Server is one Redis process. Its methods may be called from several
