@@ -96,8 +96,8 @@ func newTable(header []string) (*table, error) {
 	t.kind = t.tellKind(seen)
 	faults = append(faults, t.findDoubles()...)
 	if t.kind == unknown && t.typed < 0 && len(faults) == 0 {
-		faults = append(faults, errors.New("the header does not tell whether these are failures (event_id, kinds) or interactions (interaction_id, kind); "+
-			"where both are in one file, add a column type with failure or interaction"))
+		faults = append(faults, errors.New("the header does not tell what the rows are: a column event_id or kinds makes them failures, interaction_id or kind interactions; "+
+			"or add a column type that says failure or interaction in each row"))
 	}
 	return t, errors.Join(faults...)
 }
@@ -137,8 +137,22 @@ func (t *table) tellKind(seen map[string]bool) kind {
 	case seen["interactionid"] && !seen["eventid"]:
 		return interaction
 	default:
-		return tell(func(name string) bool { return seen[name] })
+		told := tell(func(name string) bool { return seen[name] })
+		if told == unknown && fits(failure, seen) && !fits(interaction, seen) {
+			return failure // kind stands for kinds
+		}
+		return told
 	}
+}
+
+// fits tells whether a kind of record may have all of these columns.
+func fits(k kind, seen map[string]bool) bool {
+	for name := range seen {
+		if name != "currency" && columnOf(k, name) == nil {
+			return false
+		}
+	}
+	return true
 }
 
 func nearColumn(written string) string {
@@ -244,6 +258,9 @@ func (t *table) named(line []byte) map[string]string {
 		return nil
 	}
 	named := map[string]string{}
+	if t.typed < 0 { // the cells that are left may not tell it
+		named["type"] = t.kind.String()
+	}
 	for i, cell := range row {
 		switch {
 		case i >= len(t.header):

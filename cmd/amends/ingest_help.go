@@ -26,10 +26,11 @@ and of good experiences:
   interaction_id, customer_id, occurred_at, kind, order_id, tenant
 
 With both in one file a column type says failure or interaction, and the column id may
-stand for either id. No two columns may say the same of a record. Several kinds have |
-between them (LATE|QUALITY); times are RFC 3339 (2026-03-01T18:30:00Z); a delay is 45m,
-1h30m or 2d; money is 18.50 GBP, or 18.50 where a column currency says GBP. Amounts are read
-digit by digit and never rounded.
+stand for either id. Without it the header must tell, as with --make-ids and no id: kinds or
+delay are of failures alone, kind with no such column is of good experiences. No two columns
+may say the same of a record. Several kinds have | between them (LATE|QUALITY); times are
+RFC 3339 (2026-03-01T18:30:00Z); a delay is 45m, 1h30m or 2d; money is 18.50 GBP, or 18.50
+where a column currency says GBP. Amounts are read digit by digit and never rounded.
 
 Files may be packed with gzip. --dry-run finds all faults that need no service.
 

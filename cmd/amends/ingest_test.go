@@ -149,6 +149,7 @@ func TestIngestLayouts(t *testing.T) {
 		"no last line end":      {"a.csv", strings.TrimSpace(strings.ReplaceAll(table, "t-", "n-")), [4]int{2, 2, 0, 0}},
 		"names of JSON, quoted": {"a.csv", "\"Interaction ID\",customerId,Occurred-At,kind\n\"q-1\",\"c,1\",2025-05-02T18:40:00Z,PRAISE\n", [4]int{1, 1, 0, 0}},
 		"the same id twice":     {"a.ndjson", positives(200, 201) + positives(200, 201), [4]int{2, 1, 1, 0}},
+		"kind beside delay":     {"a.csv", "id,customer_id,occurred_at,kind,delay,currency\nk-1,c-1,2025-05-02T18:40:00Z,LATE,45m,\n", [4]int{1, 1, 0, 0}},
 		"a column of currency":  {"a.csv", "event_id,customer_id,occurred_at,kinds,order_value,currency\nv-1,c-1,2025-05-02T18:40:00Z,LATE,18.50,gbp\n", [4]int{1, 1, 0, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -171,7 +172,7 @@ func TestIngestRefusesFiles(t *testing.T) {
 		"a column twice":   {"a.csv", "event_id,Event ID\n", []string{"there twice"}},
 		"a field twice":    {"a.csv", "id,customer_id,event_id,kinds,customer\n", []string{"a.csv:1:", `"id" and "event_id" say the same`, `"customer" and "customer_id" say the same`, "leave one of them out"}},
 		"twice for both":   {"a.csv", "type,id,event_id,interaction_id,order,order_id\n", []string{`"id" and "`, `"order" and "order_id" say the same`}},
-		"nobody can tell":  {"a.csv", "customer_id,occurred_at\n", []string{"column type"}},
+		"nobody can tell":  {"a.csv", "customer_id,occurred_at\n", []string{"a column event_id or kinds makes them failures", "interaction_id or kind interactions", "column type"}},
 		"JSON named table": {"a.csv", "hello\n", []string{`"hello" is not known`}},
 		"half a pack":      {"a.gz", string(packed(t, positives(0, 5))[:8]), []string{"a.gz: ", "EOF"}},
 	} {
@@ -336,6 +337,21 @@ func TestIngestRows(t *testing.T) {
 	o = command{stdin: strings.NewReader(mended)}.fails(t, exitUsage, nil, "ingest", "--server", server, "-o", "json", "-")
 	if got := counts(summary(t, o)); got != [4]int{8, 3, 0, 5} {
 		t.Errorf("mended, %v\n%s", got, o.stderr)
+	}
+}
+
+// What the header told is kept with a row that was refused, whose own cells may tell less.
+func TestIngestRejectsKeepTheType(t *testing.T) {
+	server := service(t)
+	path := history(t, "a.csv", "customer_id,occurred_at,kind,delay\nc-1,2025-05-02 18:40,LATE,\n")
+	command{}.fails(t, exitUsage, []string{":2: occurred_at: "}, "ingest", "--server", server, "--make-ids", path)
+	text, err := os.ReadFile(path + ".rejects.ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mended := history(t, "mended.ndjson", strings.ReplaceAll(string(text), "02 18:40", "02T18:40:00Z"))
+	if l := summary(t, amends(t, "ingest", "--server", server, "--make-ids", "-o", "json", mended)); counts(l) != [4]int{1, 1, 0, 0} {
+		t.Errorf("mended, %+v", l)
 	}
 }
 
