@@ -54,5 +54,10 @@ WHAT IS INTERRUPTED goes on. FILE.progress remembers how far the file has come, 
 hash; the same command goes on there, and removes it at the end. A file that has changed
 before that place begins anew. Standard input and pipes need --progress, and must be the
 same again.
+
+HOW FAST. Where the service has an access file, each record counts as a call of its caller
+and waits for its turn: 200 a second unless the file says otherwise, so that ten million
+take 14 hours. Give loads a caller of their own, with limits: {calls_per_second: 5000}.
+
 A connection that is lost is opened again, and what was not answered is sent again;
 --timeout is how long to try. Ctrl-C waits some seconds for the answers under way.`
