@@ -44,7 +44,9 @@ func shortBench(t *testing.T, sections string, rounds int) bench.Report {
 				t.Errorf("%s: %+v", s.Name, f)
 			}
 		}
-		drawn := slices.ContainsFunc(benchParts, func(p bench.Part) bool { return p.Name == s.Name && p.Plot != "" && len(s.Plots) == 1 && s.Plots[0].Name == p.Plot })
+		drawn := slices.ContainsFunc(benchParts, func(p bench.Part) bool {
+			return p.Name == s.Name && p.Plot != "" && len(s.Plots) == 1 && s.Plots[0].Name == p.Plot
+		})
 		if drawn != (len(s.Plots) > 0) {
 			t.Errorf("%s has the pictures %v", s.Name, s.Plots)
 		}
