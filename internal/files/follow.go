@@ -20,14 +20,14 @@ const Settle = 100 * time.Millisecond
 
 // recheck is how often the files are read without any sign of a change, for file
 // systems that give none.
-const recheck = 30 * time.Second
+const recheck = 5 * time.Second
 
 // Follow reads the named files whenever one of them changes, until the context
 // ends, and hands all contents to onChange in the order of the names, or the
 // error of reading them. The first reading is handed over too, so that no change
 // is lost before the watch begins. It follows symbolic links anew each time, and
 // so sees Kubernetes replace a ConfigMap or a Secret. What onChange does not take
-// is handed over again, within 30 seconds. It returns nil when the context ends,
+// is handed over again, within 5 seconds. It returns nil when the context ends,
 // and an error if nothing can be watched.
 func Follow(ctx context.Context, onChange func(contents [][]byte, err error) (taken bool), names ...string) error {
 	watcher, err := fsnotify.NewWatcher()

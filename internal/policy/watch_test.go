@@ -32,7 +32,10 @@ func startWatch(t *testing.T, file string) watched {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- Watch(ctx, file, func(p *Compiled, err error) { w.reports <- report{p, err} })
+		done <- Watch(ctx, file, func(p *Compiled, err error) bool {
+			w.reports <- report{p, err}
+			return true
+		})
 	}()
 	t.Cleanup(func() {
 		stop()
@@ -171,7 +174,7 @@ func TestWatchFollowsALinkElsewhere(t *testing.T) {
 }
 
 func TestWatchNeedsAFolder(t *testing.T) {
-	err := Watch(context.Background(), filepath.Join(t.TempDir(), "missing", "policy.yaml"), func(*Compiled, error) {})
+	err := Watch(context.Background(), filepath.Join(t.TempDir(), "missing", "policy.yaml"), func(*Compiled, error) bool { return true })
 	if err == nil || !strings.Contains(err.Error(), "watch ") {
 		t.Errorf("got %v", err)
 	}

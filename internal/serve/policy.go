@@ -46,25 +46,30 @@ func (s *Server) watchPolicy() {
 	}
 }
 
-// adopt archives a policy and then lets it decide. A faulty one changes nothing.
-func (s *Server) adopt(compiled *policy.Compiled, err error) {
+// adopt archives a policy and then lets it decide. A faulty one changes nothing. One that
+// cannot be archived is not taken: it comes again.
+func (s *Server) adopt(compiled *policy.Compiled, err error) (taken bool) {
 	was := s.rules.Active().Version
 	if err == nil {
 		err = s.ledger.KeepPolicy(s.background, compiled.Version, compiled.YAML)
 	}
 	if err != nil {
-		s.refused = true
+		if s.refused == err.Error() {
+			return false // as it was told
+		}
+		s.refused = err.Error()
 		s.telemetry.Metrics.PolicyRefused()
 		s.config.Logger.Error("the changed policy file was not taken over; the policy stays as it was", "active", was, "error", err)
-		return
+		return false
 	}
 	s.rules.Swap(compiled)
 	s.telemetry.Metrics.PolicyActive(compiled.Version, currencies(compiled.Rules))
 	switch {
 	case compiled.Version != was:
 		s.config.Logger.Info("the policy changed", "version", compiled.Version, "before", was)
-	case s.refused:
+	case s.refused != "":
 		s.config.Logger.Info("the policy file is in order again; it is the policy that is active", "version", was)
 	}
-	s.refused = false
+	s.refused = ""
+	return true
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/makeamends/amends/internal/policy"
+	"github.com/makeamends/amends/internal/redistest"
 	"github.com/makeamends/amends/internal/serve"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -151,5 +152,29 @@ func TestSimulatePolicy(t *testing.T) {
 	}.Build())
 	if err != nil || byVersion.GetCase().GetPolicyVersion() != byVersion.GetBaseline().GetPolicyVersion() {
 		t.Errorf("by the active version: %v", err)
+	}
+}
+
+// A policy file that changes while the store is away, where the policy is to be kept
+// first, is taken over when the store is back.
+func TestPolicyChangesWithoutAStore(t *testing.T) {
+	t.Parallel()
+	store := redistest.Server(t)
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(file, policy.DefaultYAML(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, serve.Config{Redis: store.URL(), Policy: file, OpsListen: "127.0.0.1:0"})
+	was := s.mustReport(t, event("before", "one")).GetPolicyVersion()
+	store.Pause()
+	if err := os.WriteFile(file, another(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	taken := "\namends_policy_last_reload_success " // of the line that holds it
+	eventually(t, 10*time.Second, "the policy is not taken over", func() bool { return strings.Contains(s.metrics(t), taken+"0") })
+	store.Resume()
+	eventually(t, 20*time.Second, "the changed policy is taken over", func() bool { return strings.Contains(s.metrics(t), taken+"1") })
+	if now := s.mustReport(t, event("after", "another")).GetPolicyVersion(); now == was {
+		t.Errorf("%s is still active", now)
 	}
 }

@@ -49,7 +49,7 @@ type Server struct {
 	otherMethod *telemetry.Method            // all that are not
 	ready       atomic.Bool                  // what setServing said last
 	ending      atomic.Bool
-	refused     bool      // the policy file as it was last read is not in force; of watchPolicy alone
+	refused     string    // why the policy file as it was last read is not in force; of watchPolicy alone
 	transport   transport // how calls come in
 	accessText  []byte    // the access file that is in force; of watchAccess alone
 
