@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -92,7 +91,7 @@ func (c *child) await(ctx context.Context, holds func(context.Context) error) er
 		case <-c.ended:
 			return fmt.Errorf("the %s ended before it served:\n%s", c.name, c.lastWords())
 		case <-ctx.Done():
-			return fmt.Errorf("the %s does not serve: %w", c.name, errors.Join(ctx.Err(), err))
+			return fmt.Errorf("the %s does not serve: %w (%v)", c.name, ctx.Err(), err)
 		case <-time.After(time.Millisecond):
 		}
 	}
