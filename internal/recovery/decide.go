@@ -107,13 +107,22 @@ func View(c Customer, rules Rules, now time.Time) Customer {
 func (c *Customer) join(e Event, rules Rules) *Case {
 	for i := range c.Open {
 		k := &c.Open[i]
-		same := e.Order != "" && e.Order == k.Order || e.Incident != "" && e.Incident == k.Incident
 		apart := e.OccurredAt.Sub(k.Failure.OccurredAt).Abs()
-		if same && apart <= rules.For(k.Policy).Memory.JoinWithin {
+		if k.concerns(e) && apart <= rules.For(k.Policy).Memory.JoinWithin {
 			return k
 		}
 	}
 	return nil
+}
+
+// concerns reports whether an event is about the order of the case or, where
+// one of them names none, about its incident. Two orders are two failures, even
+// in one incident: what is owed for each is owed.
+func (k *Case) concerns(e Event) bool {
+	if e.Order != "" && k.Order != "" {
+		return e.Order == k.Order
+	}
+	return e.Incident != "" && e.Incident == k.Incident
 }
 
 // begin opens a case.

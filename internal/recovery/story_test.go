@@ -207,6 +207,34 @@ func TestJoin(t *testing.T) {
 	}
 }
 
+// An incident may spoil several orders of one customer: each is made good, and
+// what names the incident alone belongs to the first.
+func TestOrdersOfOneIncidentAreEachMadeGood(t *testing.T) {
+	storm := func(e *recovery.Event) { e.Incident = "storm" }
+	owed := func(cents int64) func(*recovery.Event) { return func(e *recovery.Event) { e.Entitlement = cents } }
+	var c recovery.Customer
+	for _, e := range []recovery.Event{
+		complaint(storm, rejected(5_00), owed(1_00)),
+		complaint(storm, order("1"), rejected(18_00), owed(10_00)),
+		complaint(storm, order("2"), rejected(40_00), owed(15_00)),
+		complaint(storm),
+		complaint(order("2")),
+	} {
+		c, _ = report(t, c, e, noon)
+	}
+	paid := map[string]int64{}
+	for _, k := range c.Open {
+		for _, it := range k.Recommendation.Items {
+			if it.Kind == recovery.Entitlement || it.Kind == recovery.Restitution {
+				paid[k.Order] += it.Amount
+			}
+		}
+	}
+	if len(c.Open) != 2 || paid["1"] != 18_00 || paid["2"] != 40_00 {
+		t.Errorf("%d cases, which give back %v", len(c.Open), paid)
+	}
+}
+
 // What a case has taken in counts the same in whatever order it came.
 func TestJoinedCaseKeepsTheGravestWord(t *testing.T) {
 	tenth := 0.1

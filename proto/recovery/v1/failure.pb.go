@@ -449,7 +449,8 @@ type FailureEvent_builder struct {
 	// join one case. Stored only as a keyed hash. At most 128 characters without control characters.
 	OrderId string
 	// Set by the caller, empty if there is none: the incident that hit many customers alike. All of them get the same ratio of
-	// compensation when relationship and acceptance are alike, and failures with the same incident id join one case as with order_id.
+	// compensation when relationship and acceptance are alike. Failures of one customer with the same incident id join one case as with
+	// order_id, unless they name different orders: each order has a case of its own, so that what is owed for each is given.
 	// Stored only as a keyed hash. At most 128 characters without control characters.
 	IncidentId string
 	// Set by the caller: V, the value of what failed, not negative, in a currency that the policy lists. Not given means 0: a failure

@@ -336,7 +336,7 @@ type MemoryRules_builder struct {
 	PositiveHalfLife *Period
 	// What each good experience weighs.
 	Positives *Positives
-	// Failures of one order or incident that happen within this time join one case.
+	// Failures of one order or, where not both name an order, of one incident that happen within this time join one case.
 	JoinWithin *Period
 	// An event that happened longer ago is recorded but never pays by itself, so that a late retry cannot pay twice.
 	StaleAfter *Period
