@@ -208,7 +208,7 @@ func (t turn) judge(anew milestones) { t.c.judge(t.p, t.k, anew, t.now) }
 func (t turn) answer() {
 	k := t.k
 	if k.AnsweredAt.IsZero() {
-		if controllability(t.p, &k.Failure) > 0 {
+		if controllability(t.p, k.Failure.Attribution) > 0 {
 			t.c.Apologies = appendBounded(t.c.Apologies, Apologised{k.Number, t.now}, MostApologies)
 		}
 		t.c.Proactive = !k.voiced()

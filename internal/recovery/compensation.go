@@ -177,7 +177,7 @@ func (p *Policy) fresh(s *situation, currency string) automatic {
 		case k.Failure.Kinds == 0:
 			k.Failure = f
 		default:
-			k.Failure = combine(k.Failure, f)
+			k.Failure = combine(p, k.Failure, f)
 		}
 	}
 	if k.Failure.Kinds == 0 {

@@ -188,7 +188,7 @@ func (k *Case) take(p *Policy, e Event, now time.Time) {
 		k.note(Transition{At: now, Change: ChangeOpened})
 	} else {
 		k.Order, k.Incident = cmp.Or(k.Order, e.Order), cmp.Or(k.Incident, e.Incident)
-		k.Failure = combine(k.Failure, e.Failure)
+		k.Failure = combine(p, k.Failure, e.Failure)
 		k.Profile = combineProfiles(k.Profile, e.Profile)
 		k.note(Transition{At: now, Change: ChangeJoined})
 		k.release(p, now) // there is more to answer than what we wait for

@@ -62,7 +62,7 @@ func (f Failure) onPremises(now time.Time) bool {
 
 // combine joins two accounts of one failure: the graver word counts, whichever
 // came first, so that the order of arrival does not matter.
-func combine(a, b Failure) Failure {
+func combine(p *Policy, a, b Failure) Failure {
 	if b.louder(a) {
 		a, b = b, a // a is now the louder account; it names the channel
 	}
@@ -81,17 +81,25 @@ func combine(a, b Failure) Failure {
 	out.Entitlement = max(a.Entitlement, b.Entitlement)
 	out.Stated = higher(a.Stated, b.Stated)
 	out.Mixed = a.Mixed || b.Mixed || (a.Stated == nil) != (b.Stated == nil)
-	out.Attribution = Attribution{
-		Locus:           first(a.Attribution.Locus, b.Attribution.Locus),
-		Controllability: higher(a.Attribution.Controllability, b.Attribution.Controllability),
-		Recurring:       a.Attribution.Recurring || b.Attribution.Recurring,
-		Motive:          max(a.Attribution.Motive, b.Attribution.Motive),
-	}
+	out.Attribution = blame(p, a.Attribution, b.Attribution)
 	out.Acceptance = max(a.Acceptance, b.Acceptance)
 	out.Reach = max(a.Reach, b.Reach)
 	out.Resource = first(a.Resource, b.Resource)
 	out.Evidence = first(a.Evidence, b.Evidence)
 	out.Stale = a.Stale || b.Stale
+	return out
+}
+
+// blame keeps the locus and the controllability of the account that says we
+// could have prevented more; where they say the same, of the locus listed first.
+func blame(p *Policy, a, b Attribution) Attribution {
+	out := a
+	more := cmp.Compare(controllability(p, b), controllability(p, a))
+	if more > 0 || more == 0 && first(a.Locus, b.Locus) != a.Locus {
+		out = b
+	}
+	out.Recurring = a.Recurring || b.Recurring
+	out.Motive = max(a.Motive, b.Motive)
 	return out
 }
 

@@ -294,6 +294,30 @@ func TestOrderOfEventsIsIrrelevant(t *testing.T) {
 	})
 }
 
+// Any accounts of one failure make the same case in any order, whomever they blame.
+func TestBlameInAnyOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		list := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) recovery.Event {
+			return complaint(order("1"), func(e *recovery.Event) {
+				f := drawFailure(t)
+				e.Attribution = f.Attribution
+				e.Attribution.Locus = max(e.Attribution.Locus, recovery.Firm)
+			})
+		}), 2, 5).Draw(t, "accounts")
+		run := func(list []recovery.Event) recovery.Case {
+			var c recovery.Customer
+			for _, e := range list {
+				c, _, _ = recovery.Report(c, e, rules, noon)
+			}
+			return c.Open[0]
+		}
+		a, b := run(list), run(rapid.Permutation(list).Draw(t, "shuffled"))
+		if a.Failure.Attribution.Locus != b.Failure.Attribution.Locus || a.Assessment.LogOdds != b.Assessment.LogOdds {
+			t.Fatalf("%+v, %v\n%+v, %v", a.Failure.Attribution, a.Assessment.LogOdds, b.Failure.Attribution, b.Assessment.LogOdds)
+		}
+	})
+}
+
 func sameMemory(t *rapid.T, a, b recovery.Customer) {
 	near := func(what string, x, y float64) {
 		if math.Abs(x-y) > 1e-9 {

@@ -39,7 +39,7 @@ func situate(p *Policy, c *Customer, k *Case, now time.Time) situation {
 	s := situation{
 		customer: c, kase: k, now: now,
 		severity:        Severity(p, &k.Failure),
-		controllability: controllability(p, &k.Failure),
+		controllability: controllability(p, k.Failure.Attribution),
 		motive:          p.Risk.Motives[k.Failure.Attribution.Motive],
 		repeat:          c.repeatMass(p, k, now),
 		positives:       c.positivesAt(p, now),
@@ -56,11 +56,11 @@ func situate(p *Policy, c *Customer, k *Case, now time.Time) situation {
 
 // controllability is how much the customer believes the failure could have
 // been avoided, 0..1.
-func controllability(p *Policy, f *Failure) float64 {
-	if f.Attribution.Controllability != nil {
-		return *f.Attribution.Controllability
+func controllability(p *Policy, a Attribution) float64 {
+	if a.Controllability != nil {
+		return *a.Controllability
 	}
-	return p.Risk.Controllability[max(f.Attribution.Locus, Firm)]
+	return p.Risk.Controllability[max(a.Locus, Firm)]
 }
 
 // waiting is how long the customer has gone without a human answer since they

@@ -280,6 +280,43 @@ func TestThreeAccountsInAnyOrder(t *testing.T) {
 	}
 }
 
+// Of two accounts the one counts that says we could have prevented more. How far
+// we could belongs to whom it is said of, in any order.
+func TestBlameIsTakenFromOneAccount(t *testing.T) {
+	none, some, half, full := 0.0, 0.2, 0.5, 1.0
+	on := func(l recovery.Locus, stated *float64) recovery.Event {
+		return complaint(order("1"), func(e *recovery.Event) {
+			e.Attribution.Locus, e.Attribution.Controllability = l, stated
+		})
+	}
+	for _, row := range []struct {
+		name  string
+		a, b  recovery.Event
+		locus recovery.Locus
+		want  float64 // controllability
+	}{
+		{"the business by default, a partner without blame", on(recovery.Firm, nil), on(recovery.Partner, &none), recovery.Firm, 1},
+		{"the business a little, a partner by default", on(recovery.Firm, &some), on(recovery.Partner, nil), recovery.Partner, 0.7},
+		{"the customer by default, the business by half", on(recovery.ByCustomer, nil), on(recovery.Firm, &half), recovery.Firm, 0.5},
+		{"the business by default and by half", on(recovery.Firm, nil), on(recovery.Firm, &half), recovery.Firm, 1},
+		{"both fully", on(recovery.Partner, &full), on(recovery.Firm, nil), recovery.Firm, 1},
+	} {
+		for _, pair := range [][2]recovery.Event{{row.a, row.b}, {row.b, row.a}} {
+			c, _ := report(t, recovery.Customer{}, pair[0], noon)
+			_, k := report(t, c, pair[1], noon)
+			got := 1.0
+			for _, r := range k.Assessment.Reasons {
+				if r.Code == recovery.ReasonControllability {
+					got += r.Contribution / rules.Active.Risk.Terms[recovery.ReasonControllability].Weight
+				}
+			}
+			if locus := k.Failure.Attribution.Locus; locus != row.locus || math.Abs(got-row.want) > 1e-12 {
+				t.Errorf("%s: %v with %v, want %v with %v", row.name, locus, got, row.locus, row.want)
+			}
+		}
+	}
+}
+
 // A failure that came later is no earlier failure, however often the first
 // case is looked at again.
 func TestLaterFailuresDoNotCountBackwards(t *testing.T) {
