@@ -165,6 +165,24 @@ func TestActivityBeginsNoWait(t *testing.T) {
 	}
 }
 
+// A caller whose clock is ahead of ours says that the customer spoke after we
+// answered; by our clock they spoke before.
+func TestClockAheadHidesNoAnswer(t *testing.T) {
+	ahead := noon.Add(4 * time.Minute)
+	c, _ := report(t, recovery.Customer{}, complaint(order("o"), at(ahead)), noon)
+	c = recovery.Remember(c, recovery.Interaction{OccurredAt: ahead, Kind: recovery.Praise}, rules, noon)
+	if !c.LastContact.Equal(noon) || !c.LastActivity.Equal(noon) {
+		t.Errorf("spoke at %v, last active at %v, it is %v", c.LastContact, c.LastActivity, noon)
+	}
+	c, k := take(t, c, 1, do(recovery.StepContactOutbound), noon.Add(3*time.Minute))
+	if !k.Failure.OccurredAt.Equal(ahead) {
+		t.Errorf("the failure occurred at %v, as the caller said at %v", k.Failure.OccurredAt, ahead)
+	}
+	if p := recovery.View(c, rules, noon.Add(4*day)).Open[0].Assessment.Patience; p != 1 {
+		t.Errorf("patience %v of somebody who was answered", p)
+	}
+}
+
 // Offers that came to nothing make room for new ones.
 func TestManyOffers(t *testing.T) {
 	c, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(20_00)), noon)

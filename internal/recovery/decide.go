@@ -53,7 +53,7 @@ func Report(c Customer, e Event, rules Rules, now time.Time) (Customer, Case, er
 	if was.State == Resolved {
 		c.reopen(p, k, StepReport, now)
 	}
-	c.rememberFailure(p, &was, k, e)
+	c.rememberFailure(p, &was, k, e, now)
 	anew := k.missedMilestones()
 	if e.Voice >= Private || was.State == Resolved {
 		anew = everything
@@ -77,7 +77,7 @@ func Remember(c Customer, in Interaction, rules Rules, now time.Time) Customer {
 	c = Tick(c, rules, now)
 	p := rules.Active
 	c.addPositive(p, in.Kind, in.OccurredAt)
-	c.LastActivity = later(c.LastActivity, in.OccurredAt)
+	c.LastActivity = later(c.LastActivity, ours(in.OccurredAt, now))
 	if in.Kind == OrderFulfilled {
 		c.Orders++
 	}
@@ -199,7 +199,7 @@ func (k *Case) take(p *Policy, e Event, now time.Time) {
 		k.VoicedAt = now
 	}
 	if e.Voice >= Private {
-		k.SpokenAt = later(k.SpokenAt, e.OccurredAt)
+		k.SpokenAt = later(k.SpokenAt, ours(e.OccurredAt, now))
 	}
 }
 

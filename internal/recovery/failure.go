@@ -142,3 +142,12 @@ func later(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// ours is a moment that a caller stated, no later than our own clock has it: the
+// caller's may be ahead.
+func ours(at, now time.Time) time.Time {
+	if at.After(now) {
+		return now
+	}
+	return at
+}

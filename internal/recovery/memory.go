@@ -42,12 +42,13 @@ func (c *Customer) positivesAt(p *Policy, now time.Time) float64 {
 
 // rememberFailure keeps what later judgements need of a case that has just
 // taken in an event; before is the case without it.
-func (c *Customer) rememberFailure(p *Policy, before, k *Case, e Event) {
+func (c *Customer) rememberFailure(p *Policy, before, k *Case, e Event, now time.Time) {
+	at := ours(e.OccurredAt, now)
 	if e.Voice >= Private {
-		c.LastContact = later(c.LastContact, e.OccurredAt)
+		c.LastContact = later(c.LastContact, at)
 	}
 	if e.Voice >= Private || e.Order != "" && e.Kinds&p.Severity.CountsRefused == 0 {
-		c.LastActivity = later(c.LastActivity, e.OccurredAt)
+		c.LastActivity = later(c.LastActivity, at)
 	}
 	c.Orders = max(c.Orders, e.Profile.Orders)
 	c.countClaim(before, k)
