@@ -155,6 +155,18 @@ func TestRefusalIsASecondFailure(t *testing.T) {
 	}
 }
 
+// Whoever says yes waits for no answer, although they asked something before.
+func TestYesLeavesNobodyWaiting(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(20_00)), noon)
+	for _, s := range []recovery.Step{recovery.StepRequestOffer, recovery.StepMakeOffer, recovery.StepContactInbound, recovery.StepAcceptOffer} {
+		c, _ = take(t, c, 1, do(s), noon)
+	}
+	k := recovery.View(c, rules, noon.Add(4*day)).Open[0]
+	if d := newest(k, recovery.FirstResponse); d.Verdict != recovery.Met || k.Assessment.Double {
+		t.Errorf("first response %s, double deviation for %v", d.Verdict, k.Assessment.Causes)
+	}
+}
+
 // What an offer reserves is booked once, returns when it is refused, replaced
 // or expires, and stays when it is accepted.
 func TestReservation(t *testing.T) {

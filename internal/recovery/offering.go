@@ -134,6 +134,7 @@ func (t turn) acceptOffer(a Action) error {
 	t.noteOffer(ChangeOfferAnswered, o)
 	t.spoke(Private, t.k.Failure.Channel)
 	t.k.AnsweredAt = later(t.k.AnsweredAt, t.now)
+	t.k.meet(t.p, t.now, Acknowledge, FirstResponse)
 	t.c.book(t.p, t.k, t.now)
 	return nil
 }

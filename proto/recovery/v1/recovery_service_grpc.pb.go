@@ -79,7 +79,8 @@ type RecoveryServiceClient interface {
 	// MakeOffer records that the customer was told of an offer. Meets the milestones ACKNOWLEDGE, FIRST_RESPONSE and OFFER.
 	// Roles: agent.
 	MakeOffer(ctx context.Context, in *MakeOfferRequest, opts ...grpc.CallOption) (*MakeOfferResponse, error)
-	// AnswerOffer records what the customer said to an offer. A refusal is a double deviation and re-assesses the case.
+	// AnswerOffer records what the customer said to an offer. An acceptance meets the milestones ACKNOWLEDGE and FIRST_RESPONSE; a refusal
+	// is a double deviation and re-assesses the case.
 	// Roles: agent.
 	AnswerOffer(ctx context.Context, in *AnswerOfferRequest, opts ...grpc.CallOption) (*AnswerOfferResponse, error)
 	// AcknowledgeCase records that the customer was told that the failure is known. Meets the milestone ACKNOWLEDGE.
@@ -363,7 +364,8 @@ type RecoveryServiceServer interface {
 	// MakeOffer records that the customer was told of an offer. Meets the milestones ACKNOWLEDGE, FIRST_RESPONSE and OFFER.
 	// Roles: agent.
 	MakeOffer(context.Context, *MakeOfferRequest) (*MakeOfferResponse, error)
-	// AnswerOffer records what the customer said to an offer. A refusal is a double deviation and re-assesses the case.
+	// AnswerOffer records what the customer said to an offer. An acceptance meets the milestones ACKNOWLEDGE and FIRST_RESPONSE; a refusal
+	// is a double deviation and re-assesses the case.
 	// Roles: agent.
 	AnswerOffer(context.Context, *AnswerOfferRequest) (*AnswerOfferResponse, error)
 	// AcknowledgeCase records that the customer was told that the failure is known. Meets the milestone ACKNOWLEDGE.
