@@ -947,7 +947,7 @@ type Recommendation_builder struct {
 	Options []*RecommendationOption
 	// Whether a person must decide before anything goes out.
 	ReviewRequired bool
-	// Why: stable names in capital letters, such as UNSAFE or ABUSE_GUARD; empty if review_required is false.
+	// Why: stable names in capital letters, such as HUMAN_DECIDES or ABUSE_GUARD; empty if review_required is false.
 	ReviewReasons []string
 	// Until when the recommendation holds; after that it is to be asked for again.
 	ExpiresAt *timestamppb.Timestamp
