@@ -24,6 +24,7 @@ type Action struct {
 	Approver string
 	Budget   Price  // automatic goodwill that the tenant's budget grants to a new offer; without a currency: of any
 	Booking  string // by which the budget knows it
+	Instead  int64  // number of the offer that is to give way to the new one, which Budget relies on; 0: on none
 }
 
 // Price is an amount in minor units of a currency.

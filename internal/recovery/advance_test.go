@@ -209,6 +209,37 @@ func TestReservation(t *testing.T) {
 	}
 }
 
+// An offer that was to give way and was accepted meanwhile has spent what the
+// budget grants to the next one.
+func TestAcceptedInsteadOfGivingWay(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(200_00)), noon)
+	ask := func(goodwill, budget, instead int64) recovery.Action {
+		return recovery.Action{Step: recovery.StepRequestOffer, Goodwill: &recovery.Price{Currency: "USD", Minor: goodwill},
+			Budget: recovery.Price{Currency: "USD", Minor: budget}, Instead: instead}
+	}
+	c, _ = take(t, c, 1, ask(5_00, 5_00, 0), noon)
+	made, _ := take(t, c, 1, do(recovery.StepMakeOffer), noon)
+	yes, _ := take(t, made, 1, do(recovery.StepAcceptOffer), noon)
+	no, _ := take(t, made, 1, do(recovery.StepRefuseOffer), noon)
+	for _, tt := range []struct {
+		name                  string
+		c                     recovery.Customer
+		budget, instead, want int64
+	}{
+		{"it gives way", c, 9_00, 1, 9_00},
+		{"it was refused", no, 9_00, 1, 9_00},
+		{"it was accepted", yes, 9_00, 1, 4_00},
+		{"it was accepted and held more", yes, 3_00, 1, 0},
+		{"another was to give way", yes, 9_00, 2, 9_00},
+		{"none was to give way", yes, 9_00, 0, 9_00},
+	} {
+		_, k := take(t, tt.c, 1, ask(9_00, tt.budget, tt.instead), noon)
+		if got := k.Offers[1].Reserved; got != tt.want {
+			t.Errorf("%s: %d reserved, want %d", tt.name, got, tt.want)
+		}
+	}
+}
+
 func TestAlteredGoodwill(t *testing.T) {
 	c, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(200_00)), noon)
 	ask := func(minor int64, currency string) (recovery.Offer, error) {

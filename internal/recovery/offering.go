@@ -61,7 +61,7 @@ func (t turn) price(d *Decision, a Action) (Offer, error) {
 	if a.Budget.Currency != "" && a.Budget.Currency != o.Currency {
 		limit = 0 // what the budget grants is of another currency
 	}
-	limit = min(limit, a.Budget.Minor)
+	limit = min(limit, t.k.granted(a))
 	if a.Goodwill != nil {
 		if err := t.admitGoodwill(*a.Goodwill, o.Currency); err != nil {
 			return Offer{}, err
@@ -77,6 +77,17 @@ func (t turn) price(d *Decision, a Action) (Offer, error) {
 		o.State = ApprovalRequired
 	}
 	return o, nil
+}
+
+// granted is what the budget grants to a new offer. What was to give way and was
+// accepted meanwhile is spent of it.
+func (k *Case) granted(a Action) int64 {
+	for _, o := range k.Offers {
+		if o.Number == a.Instead && o.State == OfferAccepted {
+			return a.Budget.Minor - o.Reserved
+		}
+	}
+	return a.Budget.Minor
 }
 
 // reserve takes so much of the goodwill as needs no approval.
