@@ -54,6 +54,11 @@ func BookingOf(tenant, caseID string, o *recovery.Offer) Booking {
 // time. A booking that is there already gives what it holds, so that a call
 // whose answer was lost may be repeated; nothing is kept of a grant of 0.
 //
+// Instead names the booking of the same case that is to give way; empty: none.
+// What it holds of the same budget at that moment counts as free, so the total may
+// exceed the limit by so much until one of the two is returned. Whoever keeps the
+// new offer must see that the old one gives nothing, or else give so much less.
+//
 // The offer itself is another Redis slot's, so: book first, commit the offer
 // second, settle third. A process that ends in between leaves a booking that
 // [Ledger.DoubtfulBookings] gives from check on, for somebody to compare with the
@@ -62,11 +67,13 @@ func BookingOf(tenant, caseID string, o *recovery.Offer) Booking {
 //
 // Errors are those of Load. A call that failed may have booked all the same, but
 // no customer was changed.
-func (l *Ledger) Book(ctx context.Context, b Booking, upTo, limit int64, check time.Time) (granted int64, err error) {
+func (l *Ledger) Book(ctx context.Context, b Booking, instead string, upTo, limit int64, check time.Time) (granted int64, err error) {
 	if check.IsZero() {
 		return 0, errors.New("a booking that nobody looks at again would never return")
 	}
-	return l.account(ctx, b, entry{what: "book", amount: upTo, limit: limit, check: check})
+	old := b
+	old.Name = instead
+	return l.account(ctx, b, entry{what: "book", amount: upTo, limit: limit, check: check, instead: l.bookingField(old)})
 }
 
 // SettleBooking lets a booking hold no more than hold minor units, which never
@@ -96,6 +103,7 @@ type entry struct {
 	what          string // of budget.lua
 	amount, limit int64
 	check         time.Time
+	instead       string // field of a booking
 }
 
 // account runs the script, again while the store is not available.
@@ -106,7 +114,7 @@ func (l *Ledger) account(ctx context.Context, b Booking, e entry) (held int64, e
 	keys := []string{b.dayKey(), budgetNames.customer, ranksKey(b.Currency, b.Day)}
 	args := []any{
 		e.what, totalField(b.Currency), l.bookingField(b), b.member(),
-		min(max(e.amount, 0), MostBudget), min(max(e.limit, 0), MostBudget), score(e.check), l.budgetLife(b, e.check), b.Tenant,
+		min(max(e.amount, 0), MostBudget), min(max(e.limit, 0), MostBudget), score(e.check), l.budgetLife(b, e.check), b.Tenant, e.instead,
 	}
 	done := l.opts.Observe(ctx, "budget", "")
 	defer func() { done(err) }()

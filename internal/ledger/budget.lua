@@ -7,9 +7,10 @@
 -- change may be sent twice.
 --
 -- It is the one script that reckons. Lua's numbers are doubles, which hold every
--- integer up to 2^53: the caller keeps each amount and the limit below 2^52, a
--- total never exceeds a limit, so no sum or difference here is rounded. Numbers
--- are written with "%.0f", which gives all digits; tostring would not.
+-- integer up to 2^53: the caller keeps each amount and the limit below 2^52, and a
+-- total never exceeds a limit and one booking together, so no sum or difference
+-- here is rounded. Numbers are written with "%.0f", which gives all digits;
+-- tostring would not.
 --
 -- KEYS[1] -> hash of one tenant's day
 -- KEYS[2] -> bookings to be looked at again (sorted set)
@@ -23,6 +24,8 @@
 -- ARGV[7] -> when to look at the booking again, in ms; "" for never
 -- ARGV[8] -> least lifetime of the day in ms from now
 -- ARGV[9] -> tenant
+-- ARGV[10] -> field of the booking that is to give way, of "book": what it holds at
+--   this moment counts as free; what is not in this hash holds nothing
 --
 -- Returns what the booking holds now.
 
@@ -45,6 +48,7 @@ end
 local total = whole(redis.call('HGET', today, total_field)) or 0
 local held = whole(redis.call('HGET', today, field))
 local amount, limit, lifetime = whole(ARGV[5]), whole(ARGV[6]), whole(ARGV[8])
+local free = whole(redis.call('HGET', today, ARGV[10])) or 0
 local left = redis.call('PTTL', today)
 redis.call('ZSCORE', due, member)
 redis.call('ZSCORE', ranks, ARGV[9])
@@ -68,7 +72,7 @@ if what == 'book' then
     redis.call('ZADD', due, 'XX', 'GT', check, member)
     return held
   end
-  local granted = math.min(amount, limit - total)
+  local granted = math.min(amount, limit + free - total)
   if granted <= 0 then
     return 0
   end

@@ -22,6 +22,7 @@ func budgets(t *testing.T, open opener) {
 		"200 who book at once never exceed the limit":        bookedAtOnce,
 		"books and returns at once keep the account":         returnedAtOnce,
 		"a booking is made once and settled once":            bookedOnce,
+		"what gives way is free as far as it is held":        givesWay,
 		"a booking that nobody settles is given to be seen":  doubtful,
 		"what nobody here wrote hides no booking":            foreignBookings,
 		"tenants, currencies and days have their own budget": ownBudgets,
@@ -42,7 +43,7 @@ func booking(l *Ledger, t testing.TB, at *clock, name string) Booking {
 
 func mustBook(t testing.TB, l *Ledger, b Booking, upTo, limit int64, check time.Time) int64 {
 	t.Helper()
-	granted, err := unhurried(func() (int64, error) { return l.Book(t.Context(), b, upTo, limit, check) })
+	granted, err := unhurried(func() (int64, error) { return l.Book(t.Context(), b, "", upTo, limit, check) })
 	if err != nil {
 		t.Errorf("Book: %v (%v)", err, Cause(err))
 	}
@@ -103,7 +104,7 @@ func bookedAtOnce(t *testing.T, open opener) {
 		b := booking(l, t, at, fmt.Sprint("booking ", i))
 		wg.Go(func() {
 			granted, err := unhurried(func() (int64, error) {
-				return l.Book(t.Context(), b, 60+int64(i%7), limit, at.Now().Add(time.Hour))
+				return l.Book(t.Context(), b, "", 60+int64(i%7), limit, at.Now().Add(time.Hour))
 			})
 			if err != nil {
 				t.Errorf("%v (%v)", err, Cause(err))
@@ -159,7 +160,7 @@ func bookedOnce(t *testing.T, open opener) {
 	l := open(t, func(o *Options) { o.Now = at.Now })
 	later := at.Now().Add(time.Hour)
 	b := booking(l, t, at, "one")
-	if _, err := l.Book(t.Context(), b, 1, 1, time.Time{}); err == nil {
+	if _, err := l.Book(t.Context(), b, "", 1, 1, time.Time{}); err == nil {
 		t.Error("booked without a time to look at it")
 	}
 	for range 2 { // the second is a repetition
@@ -206,6 +207,49 @@ func bookedOnce(t *testing.T, open opener) {
 	used(t, l, b, 700)
 	if left := dueBy(t, l, b.Tenant, later); left != "" {
 		t.Errorf("still to be looked at: %s", left)
+	}
+}
+
+// givesWay: what a booking holds that is to give way counts as free when the other
+// is made, and once; what it held earlier or elsewhere does not.
+func givesWay(t *testing.T, open opener) {
+	at := newClock()
+	l := open(t, func(o *Options) { o.Now = at.Now })
+	book := func(name, instead string, upTo, want int64) {
+		t.Helper()
+		b := booking(l, t, at, "case")
+		b.Name = name
+		got, err := unhurried(func() (int64, error) {
+			return l.Book(t.Context(), b, instead, upTo, 1000, at.Now().Add(time.Hour))
+		})
+		if err != nil || got != want {
+			t.Errorf("%s instead of %q: granted %d, %v; want %d", name, instead, got, err, want)
+		}
+	}
+	old := booking(l, t, at, "case")
+	old.Name = "old"
+	book("old", "", 700, 700)
+	for range 2 { // the second is a repetition
+		book("new", "old", 900, 900)
+		used(t, l, old, 1600)
+	}
+	book("beside new", "old", 500, 100)
+	mustSettle(t, l, old, 0, time.Time{})
+	book("too late", "old", 500, 0)
+	book("instead of nobody", "nobody", 500, 0)
+	used(t, l, old, 1000)
+
+	for _, elsewhere := range []func(*Booking){
+		func(b *Booking) { b.Currency = "EUR" },
+		func(b *Booking) { b.Day = b.Day.Add(24 * time.Hour) },
+		func(b *Booking) { b.Tenant += "-b" },
+		func(b *Booking) { b.CaseID = CaseID(l.Key(b.Tenant, "another"), 1) },
+	} {
+		b := old
+		elsewhere(&b)
+		mustBook(t, l, b, 700, 10_000, at.Now().Add(time.Hour))
+		book("instead of what is elsewhere", "old", 500, 0)
+		mustSettle(t, l, b, 0, time.Time{})
 	}
 }
 
@@ -286,7 +330,7 @@ func ownBudgets(t *testing.T, open opener) {
 	}
 	broken := b
 	broken.Tenant = "a|b"
-	if _, err := l.Book(t.Context(), broken, 1, 1, at.Now().Add(time.Hour)); err == nil {
+	if _, err := l.Book(t.Context(), broken, "", 1, 1, at.Now().Add(time.Hour)); err == nil {
 		t.Error("booked what cannot be read back")
 	}
 }
@@ -309,6 +353,16 @@ func largeAmounts(t *testing.T, open opener) {
 	used(t, l, b, 1<<51+2)
 	mustSettle(t, l, b, 1, later)
 	used(t, l, b, 2)
+	mustBook(t, l, booking(l, t, at, "three"), MostBudget, MostBudget, later)
+	used(t, l, b, MostBudget)
+	four := booking(l, t, at, "three")
+	four.Name = "four"
+	if got, err := l.Book(t.Context(), four, "three", MostBudget, MostBudget, later); err != nil || got != MostBudget-2 {
+		t.Errorf("instead of all but 2: granted %d, %v", got, err)
+	}
+	used(t, l, b, 2*MostBudget-2)
+	mustSettle(t, l, four, 1, later)
+	used(t, l, b, MostBudget+1)
 }
 
 // erasedBookings: of what an erased customer was offered, the accepted stays
@@ -403,11 +457,20 @@ func brokenBudget(t *testing.T, open opener) {
 	for _, text := range []string{"nan", "1e3", "-1", ""} {
 		asAdmin(t, l).client.HSet(t.Context(), b.dayKey(), totalField("USD"), text)
 		before := dump(t, l)
-		if _, err := l.Book(t.Context(), b, 1, 100, at.Now().Add(time.Hour)); !errors.Is(err, ErrBroken) {
+		if _, err := l.Book(t.Context(), b, "", 1, 100, at.Now().Add(time.Hour)); !errors.Is(err, ErrBroken) {
 			t.Errorf("a total of %q: %v", text, err)
 		}
 		unchanged(t, l, before)
 	}
+	asAdmin(t, l).client.Del(t.Context(), b.dayKey())
+	old := b
+	old.Name = "old"
+	asAdmin(t, l).client.HSet(t.Context(), b.dayKey(), l.bookingField(old), "nan")
+	before := dump(t, l)
+	if _, err := l.Book(t.Context(), b, "old", 1, 100, at.Now().Add(time.Hour)); !errors.Is(err, ErrBroken) {
+		t.Errorf("instead of what is no number: %v", err)
+	}
+	unchanged(t, l, before)
 	asAdmin(t, l).client.Del(t.Context(), b.dayKey())
 
 	asAdmin(t, l).client.ZAdd(t.Context(), budgetNames.customer, redis.Z{Member: "nonsense"})

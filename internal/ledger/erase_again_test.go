@@ -131,7 +131,7 @@ func eraseDamaged(t *testing.T, open opener) {
 	neighbour := one(l, "beside the damaged", "a")
 	mustUpdate(t, l, neighbour, opens)
 	b := Booking{Tenant: "shop", Currency: "USD", Day: at.Now(), CaseID: CaseID(w.Key, 2), Name: BookingName(at.Now(), "two")}
-	if _, err := l.Book(t.Context(), b, 500, 10_000, at.Now().Add(time.Hour)); err != nil {
+	if _, err := l.Book(t.Context(), b, "", 500, 10_000, at.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	asAdmin(t, l).client.HSet(t.Context(), n.customer, "s", "\xff\xff")

@@ -89,7 +89,7 @@ func nothingLeft(t *testing.T, open opener) {
 	mustUpdate(t, l, other, opens)
 	for i, name := range []string{"one", "two", "stray"} {
 		b := Booking{Tenant: "shop", Currency: "USD", Day: at.Now(), CaseID: CaseID(w.Key, int64(i+1)), Name: BookingName(at.Now(), name)}
-		if _, err := l.Book(t.Context(), b, 500, 10_000, at.Now().Add(time.Hour)); err != nil {
+		if _, err := l.Book(t.Context(), b, "", 500, 10_000, at.Now().Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -473,7 +473,7 @@ func TestErasingAndBookingWaitForReplicas(t *testing.T) {
 		}
 	}
 	b := booking(l, t, newClock(), "one")
-	if _, err := waiting.Book(t.Context(), b, 1, 1, b.Day.Add(time.Hour)); !errors.As(err, &gone) || !gone.Unknown {
+	if _, err := waiting.Book(t.Context(), b, "", 1, 1, b.Day.Add(time.Hour)); !errors.As(err, &gone) || !gone.Unknown {
 		t.Errorf("booked: %v", err)
 	}
 	if left := traces(t, l, w.Key); len(left) != 1 {

@@ -117,7 +117,7 @@ func TestThePermissionsAreComplete(t *testing.T) {
 	mustUpdate(t, l, one(l, "allowed", "b"), closes)
 	mustErase(t, l, l.Key("shop", "allowed"), time.Hour)
 	b := Booking{Tenant: "shop", Currency: "USD", Day: time.Now(), CaseID: "c", Name: "n"}
-	if _, err := l.Book(t.Context(), b, 1, 1, time.Now().Add(time.Hour)); err != nil {
+	if _, err := l.Book(t.Context(), b, "", 1, 1, time.Now().Add(time.Hour)); err != nil {
 		t.Error(err, Cause(err))
 	}
 

@@ -29,9 +29,6 @@ func SameBooking(a, b string) bool {
 	return bookingPart(a, 1) != "" && bookingPart(a, 1) == bookingPart(b, 1)
 }
 
-// SameDay reports whether two bookings count in the same day.
-func SameDay(a, b string) bool { return bookedOn(a).Equal(bookedOn(b)) }
-
 func bookingPart(name string, part int) string {
 	parts := strings.Split(name, ".")
 	if part >= len(parts) {

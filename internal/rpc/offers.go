@@ -64,19 +64,19 @@ func (o *offering) load(ctx context.Context) (subject, error) {
 func (o *offering) carryOut(ctx context.Context) (*recoveryv1.RequestOfferResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, offerTime)
 	defer cancel()
-	b, granted, err := o.book(ctx)
+	g, err := o.book(ctx)
 	if err != nil {
 		return nil, err
 	}
 	stored, replayed, err := o.service.step(ctx, o.req, func(rules recovery.Rules) (recovery.Action, error) {
 		a, err := action(recovery.StepRequestOffer, o.req.GetGoodwill(), rules)
-		a.Budget, a.Booking = granted, b.Name
+		a.Budget, a.Booking, a.Instead = g.Price, g.booking.Name, g.instead
 		return a, err
 	})
 	// No offer was kept with this booking, which is this call's alone. Where that
 	// is not known, the sweep finds out.
-	if b.Name != "" && (replayed || err != nil && !unknown(err)) {
-		_ = o.service.ledger.ReturnBooking(context.WithoutCancel(ctx), b)
+	if g.booking.Name != "" && (replayed || err != nil && !unknown(err)) {
+		_ = o.service.ledger.ReturnBooking(context.WithoutCancel(ctx), g.booking)
 	}
 	if err != nil {
 		return nil, err
@@ -108,44 +108,46 @@ const (
 	doubtAfter = 10 * offerTime
 )
 
+// grant is what the tenant's budget gives to an offer.
+type grant struct {
+	recovery.Price
+	booking ledger.Booking // without a name: nothing was taken
+	instead int64          // number of the offer that gives way; 0: none
+}
+
 // book takes what the offer would give without approval out of the tenant's
 // budget, under a name that no other call has. Nothing is taken for a request
 // that was carried out before, nor for one that will be refused: both are told
-// so by the step. What an offer holds that gives way to this one is counted as
-// free: only one of the two can be answered.
-func (o *offering) book(ctx context.Context) (b ledger.Booking, granted recovery.Price, err error) {
+// so by the step. What the offer that gives way to this one still holds is counted
+// as free: it ends with the step, or the step sees that it was accepted.
+func (o *offering) book(ctx context.Context) (g grant, err error) {
 	s := o.service
 	was, err := o.load(ctx)
 	if err != nil {
-		return b, granted, err
+		return g, err
 	}
 	now := s.now()
 	name := ledger.BookingName(now, s.ledger.Hash("booking", o.req.GetCaseId()+" "+o.req.GetRequestId()))
 	wish, err := o.preview(was.customer, was.kase.Number, was.rules, anyBudget)
 	if err != nil || slices.ContainsFunc(was.kase.Offers, func(old recovery.Offer) bool { return ledger.SameBooking(old.Booking, name) }) {
-		return b, granted, nil
+		return g, nil
 	}
-	granted = recovery.Price{Currency: wish.Currency, Minor: wish.Reserved}
+	g.Price = recovery.Price{Currency: wish.Currency, Minor: wish.Reserved}
 	limit := budget(was.rules, wish.Currency)
 	switch {
 	case limit == recovery.NoBudget:
-		return b, anyBudget, nil
+		return grant{Price: anyBudget}, nil
 	case wish.Reserved == 0:
-		return b, granted, nil
+		return g, nil
 	}
-	b = ledger.Booking{Tenant: was.at.Tenant, Currency: wish.Currency, Day: now, CaseID: o.req.GetCaseId(), Name: name}
-	granted.Minor, err = s.ledger.Book(ctx, b, wish.Reserved, limit+replaced(&was.kase, b), now.Add(doubtAfter))
-	return b, granted, err
-}
-
-// replaced is what a live offer of the case holds of the same budget.
-func replaced(k *recovery.Case, b ledger.Booking) (held int64) {
-	for i := range k.Offers {
-		if o := &k.Offers[i]; o.Live() && o.Currency == b.Currency && ledger.SameDay(o.Booking, b.Name) {
-			held += o.Reserved
-		}
+	var old recovery.Offer // the only one that may be live: each ends those before it
+	if i := slices.IndexFunc(was.kase.Offers, recovery.Offer.Live); i >= 0 {
+		old = was.kase.Offers[i]
 	}
-	return held
+	g.instead = old.Number
+	g.booking = ledger.Booking{Tenant: was.at.Tenant, Currency: wish.Currency, Day: now, CaseID: o.req.GetCaseId(), Name: name}
+	g.Minor, err = s.ledger.Book(ctx, g.booking, old.Booking, wish.Reserved, limit, now.Add(doubtAfter))
+	return g, err
 }
 
 // anyBudget bounds nothing.

@@ -34,7 +34,7 @@ type Reader interface {
 
 // Purse keeps what each tenant gives without approval within its daily budget.
 type Purse interface {
-	Book(ctx context.Context, b ledger.Booking, upTo, limit int64, check time.Time) (granted int64, err error)
+	Book(ctx context.Context, b ledger.Booking, instead string, upTo, limit int64, check time.Time) (granted int64, err error)
 	ReturnBooking(ctx context.Context, b ledger.Booking) error
 	SettleOffers(ctx context.Context, tenant string, key ledger.Key, k *recovery.Case) error
 	BudgetUsed(ctx context.Context, tenant, currency string, day time.Time) (int64, error)

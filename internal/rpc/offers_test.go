@@ -1,0 +1,207 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/trace/noop"
+	"google.golang.org/genproto/googleapis/type/money"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/makeamends/amends/internal/auth"
+	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/policy"
+	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/redistest"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// thrifty is the default policy with 20 dollars a day, and with offers that are
+// valid for an hour.
+type thrifty struct{}
+
+func (thrifty) Rules(context.Context, ...string) (recovery.Rules, error) {
+	p := *policy.Default().Rules
+	dollar := p.Currencies["USD"]
+	dollar.DailyBudget = 20_00
+	p.Currencies = maps.Clone(p.Currencies)
+	p.Currencies["USD"] = dollar
+	p.Compensation.ValidFor = time.Hour
+	return recovery.Rules{Active: &p}, nil
+}
+
+// interrupted is a ledger whose caller is held up, once, while something else
+// happens: when it has read a case, or before it changes a customer.
+type interrupted struct {
+	*ledger.Ledger
+	read, change func()
+}
+
+func (i *interrupted) Case(ctx context.Context, id string) (ledger.Snapshot, recovery.Case, error) {
+	at, k, err := i.Ledger.Case(ctx, id)
+	happen(&i.read)
+	return at, k, err
+}
+
+func (i *interrupted) Update(ctx context.Context, w ledger.Write, judge ledger.Judge) ([]ledger.Result, error) {
+	happen(&i.change)
+	return i.Ledger.Update(ctx, w, judge)
+}
+
+func happen(what *func()) {
+	if do := *what; do != nil {
+		*what = nil
+		do()
+	}
+}
+
+// till is where offers are drawn up: by calls that are done at once, and by one
+// that is held up.
+type till struct {
+	testing.TB
+	ctx         context.Context
+	ledger      *interrupted
+	quick, slow *Service
+	ahead       atomic.Int64 // of noon, in ns
+	calls       int
+	other       string // a case of another customer
+}
+
+func openTill(t *testing.T, url string) *till {
+	l := &till{TB: t, ctx: auth.WithPlace(t.Context())}
+	if _, err := auth.Open().Admit(l.ctx, "", auth.Credentials{}); err != nil {
+		t.Fatal(err)
+	}
+	store, err := ledger.Open(t.Context(), ledger.Options{URL: url, Secret: []byte(strings.Repeat("s", 32)), Now: l.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	l.ledger = &interrupted{Ledger: store}
+	service := func(on Ledger) *Service {
+		s, err := New(Config{Ledger: on, Rules: thrifty{}, Now: l.now, Tracer: noop.NewTracerProvider().Tracer("")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	l.quick, l.slow = service(store), service(l.ledger)
+	return l
+}
+
+func (l *till) now() time.Time { return noon.Add(time.Duration(l.ahead.Load())) }
+
+func (l *till) request() string { l.calls++; return fmt.Sprint("request ", l.calls) }
+
+func dollars(n int64) *money.Money { return &money.Money{CurrencyCode: "USD", Units: n} }
+
+// opened reports a failure of a customer and gives the case.
+func (l *till) opened(customer string) string {
+	l.Helper()
+	if _, err := l.quick.ReportFailure(l.ctx, recoveryv1.ReportFailureRequest_builder{Event: recoveryv1.FailureEvent_builder{
+		EventId: "e-" + customer, CustomerId: customer, OccurredAt: timestamppb.New(noon),
+		Kinds:         []recoveryv1.FailureKind{recoveryv1.FailureKind_FAILURE_KIND_QUALITY},
+		OrderValue:    dollars(200),
+		Acceptance:    recoveryv1.Acceptance_ACCEPTANCE_REJECTED,
+		Corroboration: recoveryv1.Corroboration_CORROBORATION_SYSTEM_OBSERVED,
+	}.Build()}.Build()); err != nil {
+		l.Fatal(err)
+	}
+	return ledger.CaseID(l.ledger.Key(DefaultTenant, customer), 1)
+}
+
+// ask requests an offer with that goodwill.
+func (l *till) ask(s *Service, id string, goodwill int64) *recoveryv1.Offer {
+	l.Helper()
+	answer, err := s.RequestOffer(l.ctx, recoveryv1.RequestOfferRequest_builder{
+		CaseId: proto.String(id), RequestId: l.request(), Goodwill: dollars(goodwill),
+	}.Build())
+	if err != nil {
+		l.Fatal(err)
+	}
+	return answer.GetOffer()
+}
+
+// answered has an offer made and answered.
+func (l *till) answered(id string, o *recoveryv1.Offer, how recoveryv1.Answer) {
+	l.Helper()
+	if _, err := l.quick.MakeOffer(l.ctx, recoveryv1.MakeOfferRequest_builder{CaseId: id, RequestId: l.request(), OfferId: o.GetOfferId()}.Build()); err != nil {
+		l.Fatal(err)
+	}
+	if _, err := l.quick.AnswerOffer(l.ctx, recoveryv1.AnswerOfferRequest_builder{CaseId: id, RequestId: l.request(), OfferId: o.GetOfferId(), Answer: how}.Build()); err != nil {
+		l.Fatal(err)
+	}
+}
+
+// given is how many cents the offers of some cases give without approval, of
+// those that can be or were accepted.
+func (l *till) given(ids ...string) (cents int64) {
+	l.Helper()
+	for _, id := range ids {
+		_, k, err := l.ledger.Ledger.Case(l.ctx, id)
+		if err != nil {
+			l.Fatal(err)
+		}
+		for _, o := range k.Offers {
+			if o.Live() || o.State == recovery.OfferAccepted {
+				cents += o.Reserved
+			}
+		}
+	}
+	return cents
+}
+
+// Whatever becomes of an offer while another is drawn up in its place, all that are
+// given keep within the budget, and what none of them gives is free again.
+func TestBudgetWhileAnOfferGivesWay(t *testing.T) {
+	const accepted, refused = recoveryv1.Answer_ANSWER_ACCEPTED, recoveryv1.Answer_ANSWER_REFUSED
+	for name, tt := range map[string]struct {
+		first        int64 // goodwill of the offer that is to give way, in dollars
+		meanwhile    func(l *till, id string, first *recoveryv1.Offer)
+		read, booked int64 // cents given in the end, if it happens when the case was read, and when the budget was booked
+	}{
+		"nothing": {20, func(*till, string, *recoveryv1.Offer) {}, 20_00, 20_00},
+		"another takes its place": {20, func(l *till, id string, _ *recoveryv1.Offer) {
+			l.ask(l.quick, id, 1)
+		}, 19_00, 20_00},
+		"it is accepted": {15, func(l *till, id string, first *recoveryv1.Offer) {
+			l.answered(id, first, accepted)
+		}, 20_00, 20_00},
+		"it is refused and another customer asks": {20, func(l *till, id string, first *recoveryv1.Offer) {
+			l.answered(id, first, refused)
+			l.ask(l.quick, l.other, 20)
+		}, 20_00, 20_00},
+		"it expires and another customer asks": {20, func(l *till, id string, _ *recoveryv1.Offer) {
+			l.ahead.Store(int64(90 * time.Minute))
+			if _, err := l.quick.AcknowledgeCase(l.ctx, recoveryv1.AcknowledgeCaseRequest_builder{CaseId: id, RequestId: l.request()}.Build()); err != nil {
+				l.Fatal(err)
+			}
+			l.ask(l.quick, l.other, 20)
+		}, 20_00, 20_00},
+	} {
+		run := func(when string, want int64, hold func(on *interrupted, happens func())) {
+			t.Run(name+" when "+when, func(t *testing.T) {
+				l := openTill(t, redistest.Shared(t).URL())
+				id := l.opened("c")
+				l.other = l.opened("other")
+				first := l.ask(l.quick, id, tt.first)
+				hold(l.ledger, func() { tt.meanwhile(l, id, first) })
+				l.ask(l.slow, id, 40)
+				if got := l.given(id, l.other); got != want {
+					t.Errorf("%d cents are given, want %d of the 2000", got, want)
+				}
+				if used, err := l.ledger.BudgetUsed(l.ctx, DefaultTenant, "USD", noon); err != nil || used != want {
+					t.Errorf("%d cents of the budget are used, %v; want %d", used, err, want)
+				}
+			})
+		}
+		run("read", tt.read, func(on *interrupted, happens func()) { on.read = happens })
+		run("booked", tt.booked, func(on *interrupted, happens func()) { on.change = happens })
+	}
+}
