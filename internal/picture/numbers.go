@@ -24,6 +24,7 @@ func numbers() string {
 		span(d.Public), span(d.PublicWide), count(d.WideReach)), "deadlines.public, public_wide, wide_reach")
 	add("first response to a customer in the house", fmt.Sprintf("%s, and %s before they leave, but not within %s nor after they leave",
 		span(d.OnPremises), span(d.BeforeDeparture), span(d.NeverBefore)), "deadlines.on_premises, before_departure, never_before")
+	add("somebody who spoke in person and did not say when they leave is in the house for", span(d.Stay), "deadlines.stay")
 	add("resolution", span(d.Resolve), "deadlines.resolve")
 	add("follow-up, after the resolution", span(d.FollowUp), "deadlines.follow_up")
 	add("warnings, after these shares of the time", shares(d.Warnings), "deadlines.warnings")

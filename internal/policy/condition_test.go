@@ -35,8 +35,7 @@ var conditionsInCEL = []string{
 func facts(t *rapid.T) *recovery.Facts {
 	one := func(most int) uint8 { return uint8(rapid.IntRange(0, most).Draw(t, "word")) }
 	number := rapid.SampledFrom([]float64{0, .05, .1, .25, .5, 1, 1.5, 20, 40})
-	now := time.Date(2026, 1, 5, 12, 0, 0, 0, time.UTC)
-	f := &recovery.Facts{
+	return &recovery.Facts{
 		Failure: &recovery.Failure{
 			Kinds: recovery.KindSet(rapid.Uint32Range(0, 1<<19-1).Draw(t, "kinds") << 1), Delay: time.Duration(number.Draw(t, "delay")) * time.Minute,
 			Voice: recovery.Voice(one(3)), Channel: recovery.Channel(one(11)), Acceptance: recovery.Acceptance(one(2)),
@@ -44,18 +43,14 @@ func facts(t *rapid.T) *recovery.Facts {
 			Attribution: recovery.Attribution{Locus: recovery.Locus(one(4)), Motive: recovery.Motive(one(4)), Recurring: rapid.Bool().Draw(t, "recurring")},
 		},
 		Severity: number.Draw(t, "severity"), ValueUnits: number.Draw(t, "value"), Lost: recovery.Resource(one(5)),
-		Profile: recovery.Profile{Relationship: recovery.Relationship(one(3)), Loyalty: rapid.Bool().Draw(t, "loyalty")},
-		Orders:  rapid.Int64Range(0, 8).Draw(t, "orders"), Positives: number.Draw(t, "positives"), Repeat: number.Draw(t, "repeat"),
+		Profile:    recovery.Profile{Relationship: recovery.Relationship(one(3)), Loyalty: rapid.Bool().Draw(t, "loyalty")},
+		OnPremises: rapid.Bool().Draw(t, "on premises"),
+		Orders:     rapid.Int64Range(0, 8).Draw(t, "orders"), Positives: number.Draw(t, "positives"), Repeat: number.Draw(t, "repeat"),
 		Assessment: &recovery.Assessment{
-			At:   now,
 			Risk: recovery.Risk{Band: recovery.Band(one(4)), Ignored: number.Draw(t, "ignored"), OnTime: number.Draw(t, "on time"), Late: number.Draw(t, "late")},
 			Owed: rapid.Int64Range(0, 5).Draw(t, "owed"), Double: rapid.Bool().Draw(t, "double"), Baseline: number.Draw(t, "baseline"), Escalation: number.Draw(t, "escalation"),
 		},
 	}
-	if rapid.Bool().Draw(t, "departs") {
-		f.Failure.DepartsAt = now.Add(time.Duration(rapid.IntRange(-1, 1).Draw(t, "hours")) * time.Hour)
-	}
-	return f
 }
 
 // A condition in Go and the same in CEL always agree.

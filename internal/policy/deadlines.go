@@ -24,6 +24,10 @@ func (c *compiler) deadlines() {
 	r.PublicWide = duration(m.GetPublicWide())
 	r.WideReach = m.GetWideReach().GetValue()
 	r.OnPremises = duration(m.GetOnPremises())
+	r.Stay = r.OnPremises
+	if m.HasStay() {
+		r.Stay = duration(m.GetStay())
+	}
 	r.BeforeDeparture = duration(m.GetBeforeDeparture())
 	r.NeverBefore = duration(m.GetNeverBefore())
 	r.PatienceCeiling = duration(m.GetPatienceCeiling())
@@ -35,7 +39,8 @@ func (c *compiler) deadlines() {
 		bound{at.To("public", "value"), r.Public.Hours()})
 	c.ascending(false,
 		bound{at.To("never_before", "value"), r.NeverBefore.Hours()},
-		bound{at.To("on_premises", "value"), r.OnPremises.Hours()})
+		bound{at.To("on_premises", "value"), r.OnPremises.Hours()},
+		bound{at.To("stay", "value"), r.Stay.Hours()})
 	c.require(r.WideReach >= 1, at.To("wide_reach", "value"), "must be 1 or more")
 	c.require(r.Renewals <= 10, at.To("renewals", "value"), "must be 0 to 10")
 	r.RenewedShare = 1

@@ -36,7 +36,7 @@ var variables = []*variable{
 	word("failure.voice", func(f *recovery.Facts) recovery.Voice { return f.Failure.Voice }),
 	word("failure.channel", func(f *recovery.Facts) recovery.Channel { return f.Failure.Channel }),
 	count("failure.reach", func(f *recovery.Facts) int64 { return f.Failure.Reach }),
-	truth("failure.on_premises", onPremises),
+	truth("failure.on_premises", func(f *recovery.Facts) bool { return f.OnPremises }),
 	word("failure.locus", func(f *recovery.Facts) recovery.Locus { return f.Failure.Attribution.Locus }),
 	word("failure.motive", func(f *recovery.Facts) recovery.Motive { return f.Failure.Attribution.Motive }),
 	truth("failure.recurring", func(f *recovery.Facts) bool { return f.Failure.Attribution.Recurring }),
@@ -65,13 +65,6 @@ var byName = func() map[string]*variable {
 	}
 	return m
 }()
-
-// onPremises: the customer leaves later than now, or spoke to us face to face
-// and nobody said when they leave.
-func onPremises(f *recovery.Facts) bool {
-	departs := f.Failure.DepartsAt
-	return departs.After(f.Assessment.At) || departs.IsZero() && f.Failure.Channel == recovery.InPerson
-}
 
 func number(name string, get func(*recovery.Facts) float64) *variable {
 	return &variable{name: name, kind: cel.DoubleType, number: get}

@@ -59,6 +59,8 @@ var faults = []fault{
 	{"bound that is none", "limits: []", "limits: [{milestone: RESOLVE, within: 14d, bound: «BAND, source: law}]",
 		[]string{"deadlines.limits[0].bound: must be STATUTORY, CONTRACT or POLICY"}},
 	{"public wide later than public", "public_wide: {value: 15m,", "public_wide: {value: 2h,", nil},
+	{"a stay shorter than the answer", "stay: {value: 2h,", "stay: {value: «10m,",
+		[]string{"deadlines.stay.value: must not be below deadlines.on_premises.value"}},
 	{"ceilings", "first_ceiling: {value: 1.20,", "first_ceiling: {value: 1.80,", nil},
 	{"currency not listed", "default_currency: USD", "default_currency: «BAM",
 		[]string{"compensation.default_currency: BAM is not in currencies.table"}},

@@ -120,7 +120,7 @@ func withoutSources(r recovery.RiskRules) recovery.RiskRules {
 func modelDeadlines() recovery.DeadlineRules {
 	d := recovery.DeadlineRules{
 		Acknowledge: 5 * time.Minute, Public: time.Hour, PublicWide: 15 * time.Minute, WideReach: 100_000,
-		OnPremises: 15 * time.Minute, BeforeDeparture: time.Hour, NeverBefore: 5 * time.Minute, PatienceCeiling: 72 * time.Hour,
+		OnPremises: 15 * time.Minute, Stay: 2 * time.Hour, BeforeDeparture: time.Hour, NeverBefore: 5 * time.Minute, PatienceCeiling: 72 * time.Hour,
 		Resolve: 5 * day, FollowUp: 7 * day, Renewals: 1, RenewedShare: .5, Warnings: []float64{.5, .8},
 	}
 	d.Band[recovery.Critical], d.Band[recovery.High], d.Band[recovery.Moderate], d.Band[recovery.Low] = 2*time.Hour, 12*time.Hour, 24*time.Hour, 48*time.Hour

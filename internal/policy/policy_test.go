@@ -42,6 +42,19 @@ func TestVersionIsOfTheContent(t *testing.T) {
 	}
 }
 
+// A policy that does not say how long guests stay lets them stay until they were
+// to be answered.
+func TestStayNotGiven(t *testing.T) {
+	text := regexp.MustCompile(`(?m)^  stay: .*\n`).ReplaceAll(defaultYAML, nil)
+	p, findings := Parse("p.yaml", text)
+	if p == nil {
+		t.Fatal(findings.Err())
+	}
+	if d := p.Rules.Deadlines; d.Stay != d.OnPremises || d.Stay == Default().Rules.Deadlines.Stay {
+		t.Errorf("a stay of %v", d.Stay)
+	}
+}
+
 // Every value of the contract that a policy may use is known to the decision.
 func TestContractAndDecisionHaveTheSameWords(t *testing.T) {
 	enums := []struct {

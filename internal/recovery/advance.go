@@ -252,5 +252,8 @@ func (t turn) hear(a Action) {
 		return
 	}
 	t.spoke(voice, a.Channel)
+	if f := &t.k.Failure; a.Channel == InPerson && f.Channel == InPerson {
+		f.ChannelAt = t.now // they are with us again
+	}
 	t.judge(only(FirstResponse))
 }

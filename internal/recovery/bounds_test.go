@@ -183,6 +183,43 @@ func TestClockAheadHidesNoAnswer(t *testing.T) {
 	}
 }
 
+// Who spoke in person and did not say when they leave is with us for a while, and
+// again when they come back.
+func TestGuestsDoNotStayForEver(t *testing.T) {
+	inPerson := func(e *recovery.Event) { e.Channel = recovery.InPerson }
+	c, first := report(t, recovery.Customer{}, complaint(order("o"), inPerson), noon)
+	c, _ = take(t, c, 1, do(recovery.StepContactOutbound), noon)
+	asks := func(ch recovery.Channel, after time.Duration) recovery.Case {
+		a := do(recovery.StepContactInbound)
+		a.Channel = ch
+		_, k := take(t, c, 1, a, noon.Add(after))
+		return k
+	}
+	for _, row := range []struct {
+		name string
+		k    recovery.Case
+		here bool
+	}{
+		{"at once", first, true},
+		{"an e-mail within the hour", asks(recovery.Email, hour), true},
+		{"an e-mail two days later", asks(recovery.Email, 40*hour), false},
+		{"at the desk two days later", asks(recovery.InPerson, 40*hour), true},
+	} {
+		d := newest(row.k, recovery.FirstResponse)
+		if here := d.BoundBy == recovery.ByOnPremises; here != row.here {
+			t.Errorf("%s: due %v, bound by %v", row.name, d.DueAt.Sub(noon), d.BoundBy)
+		}
+		spot := slices.ContainsFunc(row.k.Recommendation.Items, func(it recovery.Item) bool { return it.Menu == "on-the-spot" })
+		if spot != row.here {
+			t.Errorf("%s: something is offered on the spot: %v", row.name, spot)
+		}
+	}
+	_, late := report(t, recovery.Customer{}, complaint(inPerson), noon.Add(day))
+	if d := newest(late, recovery.FirstResponse); d.BoundBy == recovery.ByOnPremises {
+		t.Errorf("reported a day late: due %v after, bound by %v", d.DueAt.Sub(noon.Add(day)), d.BoundBy)
+	}
+}
+
 // Offers that came to nothing make room for new ones.
 func TestManyOffers(t *testing.T) {
 	c, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(20_00)), noon)

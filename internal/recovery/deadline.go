@@ -94,10 +94,20 @@ func (r *DeadlineRules) hurry(d Deadline, k *Case, now time.Time) Deadline {
 		}
 		d = earlier(d, now.Add(within), ByPublic)
 	}
-	if k.Failure.onPremises(now) {
+	if r.onPremises(&k.Failure, now) {
 		d = earlier(d, r.beforeLeaving(k.Failure.DepartsAt, now), ByOnPremises)
 	}
 	return d
+}
+
+// onPremises reports whether the customer is still with us. Who spoke in person
+// and did not say when they leave is, for a while.
+func (r *DeadlineRules) onPremises(f *Failure, now time.Time) bool {
+	leaves := f.DepartsAt
+	if leaves.IsZero() && f.Channel == InPerson {
+		leaves = f.channelAt().Add(r.Stay)
+	}
+	return leaves.After(now)
 }
 
 // beforeLeaving leaves time to make good before the customer departs, but

@@ -31,7 +31,7 @@ type Failure struct {
 	Voice       Voice
 	Channel     Channel
 	Reach       int64     // people who may see the complaint
-	DepartsAt   time.Time // when the customer leaves the premises
+	DepartsAt   time.Time // when the customer leaves the premises; zero when not said
 	Resource    Resource
 	Evidence    Corroboration
 	Stale       bool      // received too late to pay by itself; of a case: any of its accounts
@@ -53,11 +53,6 @@ type Profile struct {
 	LifetimeValue int64        // minor units; zero: not known
 	Orders        int64
 	Loyalty       bool
-}
-
-// onPremises reports whether the customer is still with us at now.
-func (f Failure) onPremises(now time.Time) bool {
-	return f.DepartsAt.After(now) || f.DepartsAt.IsZero() && f.Channel == InPerson
 }
 
 // combine joins two accounts of one failure: the graver word counts, whichever

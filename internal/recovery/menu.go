@@ -11,6 +11,7 @@ func (r *Recommendation) gesture(p *Policy, s *situation, a *Assessment, lost Re
 		Failure: &s.kase.Failure, Severity: s.severity, ValueUnits: p.units(s.kase.Failure.Value, s.kase.Failure.Currency),
 		Profile: s.kase.Profile, Orders: max(s.customer.Orders, s.kase.Profile.Orders),
 		Positives: s.positives, Repeat: s.repeat, Lost: lost, Assessment: a,
+		OnPremises: p.Deadlines.onPremises(&s.kase.Failure, s.now),
 	}
 	f.Profile.Relationship = s.relationship
 	added := 0

@@ -157,6 +157,7 @@ type DeadlineRules struct {
 	PublicWide      time.Duration        // when the reach is wide: 15 min
 	WideReach       int64                // people: 100,000
 	OnPremises      time.Duration        // 15 min
+	Stay            time.Duration        // how long somebody stays who spoke in person and did not say: 2 h
 	BeforeDeparture time.Duration        // 60 min
 	NeverBefore     time.Duration        // 5 min from now
 	PatienceCeiling time.Duration        // 72 h on the calendar
@@ -221,6 +222,7 @@ type Facts struct {
 	Positives  float64
 	Repeat     float64
 	Lost       Resource // as stated, else what the gravest kind usually takes
+	OnPremises bool
 	Assessment *Assessment
 }
 

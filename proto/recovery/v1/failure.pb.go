@@ -477,7 +477,8 @@ type FailureEvent_builder struct {
 	// within 15 minutes (the default policy, grade O).
 	Reach int64
 	// Set by the caller while the customer is on the premises: when the customer leaves, between the years 2000 and 2100. The first response
-	// is due before then. Not given means that the customer is not on the premises.
+	// is due before then. Not given means that a customer who spoke IN_PERSON stays for 2 hours after that (the default policy, grade O), and
+	// that any other is not on the premises.
 	DepartsAt *timestamppb.Timestamp
 	// Set by the caller: what the customer lost, to which the medium of the compensation is matched. Unspecified is derived from the kinds.
 	ResourceLost ResourceLost

@@ -42,6 +42,7 @@ type DeadlineRules struct {
 	xxx_hidden_Limits          *[]*Limit              `protobuf:"bytes,14,rep,name=limits"`
 	xxx_hidden_Warnings        *[]*Share              `protobuf:"bytes,15,rep,name=warnings"`
 	xxx_hidden_RenewedShare    *Share                 `protobuf:"bytes,16,opt,name=renewed_share,json=renewedShare"`
+	xxx_hidden_Stay            *Period                `protobuf:"bytes,17,opt,name=stay"`
 	XXX_raceDetectHookData     protoimpl.RaceDetectHookData
 	XXX_presence               [1]uint32
 	unknownFields              protoimpl.UnknownFields
@@ -192,13 +193,20 @@ func (x *DeadlineRules) GetRenewedShare() *Share {
 	return nil
 }
 
+func (x *DeadlineRules) GetStay() *Period {
+	if x != nil {
+		return x.xxx_hidden_Stay
+	}
+	return nil
+}
+
 func (x *DeadlineRules) SetBand(v *BandTimes) {
 	x.xxx_hidden_Band = v
 }
 
 func (x *DeadlineRules) SetCalendar(v string) {
 	x.xxx_hidden_Calendar = &v
-	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 1, 16)
+	protoimpl.X.SetPresent(&(x.XXX_presence[0]), 1, 17)
 }
 
 func (x *DeadlineRules) SetAcknowledge(v *Period) {
@@ -255,6 +263,10 @@ func (x *DeadlineRules) SetWarnings(v []*Share) {
 
 func (x *DeadlineRules) SetRenewedShare(v *Share) {
 	x.xxx_hidden_RenewedShare = v
+}
+
+func (x *DeadlineRules) SetStay(v *Period) {
+	x.xxx_hidden_Stay = v
 }
 
 func (x *DeadlineRules) HasBand() bool {
@@ -355,6 +367,13 @@ func (x *DeadlineRules) HasRenewedShare() bool {
 	return x.xxx_hidden_RenewedShare != nil
 }
 
+func (x *DeadlineRules) HasStay() bool {
+	if x == nil {
+		return false
+	}
+	return x.xxx_hidden_Stay != nil
+}
+
 func (x *DeadlineRules) ClearBand() {
 	x.xxx_hidden_Band = nil
 }
@@ -412,6 +431,10 @@ func (x *DeadlineRules) ClearRenewedShare() {
 	x.xxx_hidden_RenewedShare = nil
 }
 
+func (x *DeadlineRules) ClearStay() {
+	x.xxx_hidden_Stay = nil
+}
+
 type DeadlineRules_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -447,6 +470,9 @@ type DeadlineRules_builder struct {
 	Warnings []*Share
 	// What share of the band's time a promise has that is made anew because it was missed, above 0 and up to 1. Not given means 1.
 	RenewedShare *Share
+	// How long a customer counts as still with us who spoke in person and did not say when they leave, by the clock; at least on_premises.
+	// Not given means on_premises.
+	Stay *Period
 }
 
 func (b0 DeadlineRules_builder) Build() *DeadlineRules {
@@ -455,7 +481,7 @@ func (b0 DeadlineRules_builder) Build() *DeadlineRules {
 	_, _ = b, x
 	x.xxx_hidden_Band = b.Band
 	if b.Calendar != nil {
-		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 1, 16)
+		protoimpl.X.SetPresentNonAtomic(&(x.XXX_presence[0]), 1, 17)
 		x.xxx_hidden_Calendar = b.Calendar
 	}
 	x.xxx_hidden_Acknowledge = b.Acknowledge
@@ -472,6 +498,7 @@ func (b0 DeadlineRules_builder) Build() *DeadlineRules {
 	x.xxx_hidden_Limits = &b.Limits
 	x.xxx_hidden_Warnings = &b.Warnings
 	x.xxx_hidden_RenewedShare = b.RenewedShare
+	x.xxx_hidden_Stay = b.Stay
 	return m0
 }
 
@@ -814,7 +841,7 @@ var File_recovery_policy_v1_deadlines_proto protoreflect.FileDescriptor
 
 const file_recovery_policy_v1_deadlines_proto_rawDesc = "" +
 	"\n" +
-	"\"recovery/policy/v1/deadlines.proto\x12\x12recovery.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"recovery/policy/v1/parameter.proto\x1a\x16recovery/v1/case.proto\x1a\x1frecovery/v1/failure_terms.proto\"\xa3\b\n" +
+	"\"recovery/policy/v1/deadlines.proto\x12\x12recovery.policy.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\"recovery/policy/v1/parameter.proto\x1a\x16recovery/v1/case.proto\x1a\x1frecovery/v1/failure_terms.proto\"\xd3\b\n" +
 	"\rDeadlineRules\x129\n" +
 	"\x04band\x18\x01 \x01(\v2\x1d.recovery.policy.v1.BandTimesB\x06\xbaH\x03\xc8\x01\x01R\x04band\x12(\n" +
 	"\bcalendar\x18\x02 \x01(\tB\f\xbaH\t\xc8\x01\x01r\x04\xb8\xf00\x01R\bcalendar\x12D\n" +
@@ -835,7 +862,8 @@ const file_recovery_policy_v1_deadlines_proto_rawDesc = "" +
 	"\brenewals\x18\r \x01(\v2\x19.recovery.policy.v1.CountB\x06\xbaH\x03\xc8\x01\x01R\brenewals\x12;\n" +
 	"\x06limits\x18\x0e \x03(\v2\x19.recovery.policy.v1.LimitB\b\xbaH\x05\x92\x01\x02\x10@R\x06limits\x12?\n" +
 	"\bwarnings\x18\x0f \x03(\v2\x19.recovery.policy.v1.ShareB\b\xbaH\x05\x92\x01\x02\x10\x04R\bwarnings\x12>\n" +
-	"\rrenewed_share\x18\x10 \x01(\v2\x19.recovery.policy.v1.ShareR\frenewedShare\"\xf9\x01\n" +
+	"\rrenewed_share\x18\x10 \x01(\v2\x19.recovery.policy.v1.ShareR\frenewedShare\x12.\n" +
+	"\x04stay\x18\x11 \x01(\v2\x1a.recovery.policy.v1.PeriodR\x04stay\"\xf9\x01\n" +
 	"\tBandTimes\x12>\n" +
 	"\bcritical\x18\x01 \x01(\v2\x1a.recovery.policy.v1.PeriodB\x06\xbaH\x03\xc8\x01\x01R\bcritical\x126\n" +
 	"\x04high\x18\x02 \x01(\v2\x1a.recovery.policy.v1.PeriodB\x06\xbaH\x03\xc8\x01\x01R\x04high\x12>\n" +
@@ -880,19 +908,20 @@ var file_recovery_policy_v1_deadlines_proto_depIdxs = []int32{
 	2,  // 12: recovery.policy.v1.DeadlineRules.limits:type_name -> recovery.policy.v1.Limit
 	5,  // 13: recovery.policy.v1.DeadlineRules.warnings:type_name -> recovery.policy.v1.Share
 	5,  // 14: recovery.policy.v1.DeadlineRules.renewed_share:type_name -> recovery.policy.v1.Share
-	3,  // 15: recovery.policy.v1.BandTimes.critical:type_name -> recovery.policy.v1.Period
-	3,  // 16: recovery.policy.v1.BandTimes.high:type_name -> recovery.policy.v1.Period
-	3,  // 17: recovery.policy.v1.BandTimes.moderate:type_name -> recovery.policy.v1.Period
-	3,  // 18: recovery.policy.v1.BandTimes.low:type_name -> recovery.policy.v1.Period
-	6,  // 19: recovery.policy.v1.Limit.milestone:type_name -> recovery.v1.Milestone
-	7,  // 20: recovery.policy.v1.Limit.within:type_name -> google.protobuf.Duration
-	8,  // 21: recovery.policy.v1.Limit.bound:type_name -> recovery.v1.Bound
-	9,  // 22: recovery.policy.v1.Limit.kinds:type_name -> recovery.v1.FailureKind
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	3,  // 15: recovery.policy.v1.DeadlineRules.stay:type_name -> recovery.policy.v1.Period
+	3,  // 16: recovery.policy.v1.BandTimes.critical:type_name -> recovery.policy.v1.Period
+	3,  // 17: recovery.policy.v1.BandTimes.high:type_name -> recovery.policy.v1.Period
+	3,  // 18: recovery.policy.v1.BandTimes.moderate:type_name -> recovery.policy.v1.Period
+	3,  // 19: recovery.policy.v1.BandTimes.low:type_name -> recovery.policy.v1.Period
+	6,  // 20: recovery.policy.v1.Limit.milestone:type_name -> recovery.v1.Milestone
+	7,  // 21: recovery.policy.v1.Limit.within:type_name -> google.protobuf.Duration
+	8,  // 22: recovery.policy.v1.Limit.bound:type_name -> recovery.v1.Bound
+	9,  // 23: recovery.policy.v1.Limit.kinds:type_name -> recovery.v1.FailureKind
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_recovery_policy_v1_deadlines_proto_init() }
