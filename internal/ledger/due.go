@@ -68,6 +68,20 @@ func (l *Ledger) byServer(ctx context.Context) (map[*redis.Client]buckets, error
 	return groups, nil
 }
 
+// Server names the server that holds a customer, for those who keep servers apart;
+// empty when nobody knows.
+func (l *Ledger) Server(ctx context.Context, key Key) string {
+	n, err := l.buckets.of(key)
+	if err != nil {
+		return ""
+	}
+	server, err := l.owner(ctx, n.customer)
+	if err != nil {
+		return ""
+	}
+	return server.Options().Addr
+}
+
 // search is what one look for what is due asks of each index.
 type search struct {
 	until  string // the highest score

@@ -65,6 +65,9 @@ func putAside(t *testing.T, open opener) {
 	if got := due(2000, 1, aside); len(got) != 1 || got[0].Key != keys[70] {
 		t.Errorf("at most one: %v", got)
 	}
+	if l.Server(t.Context(), keys[0]) == "" || l.Server(t.Context(), keys[0]) != l.Server(t.Context(), keys[1]) || l.Server(t.Context(), Key(foreign[0])) != "" {
+		t.Error("the customers of one bucket are on one server, and an entry of nobody on none")
+	}
 	asAdmin(t, l).client.ZAdd(t.Context(), n.due, redis.Z{Score: 1500, Member: string(keys[3])})
 	if got := due(2000, 64, aside); len(got) != 3 || got[2].Key != keys[3] {
 		t.Errorf("something else is due for one that was put aside: %v", got)

@@ -250,6 +250,9 @@ func lostMaster(t *testing.T, c *redistest.ClusterInstance, open opener) {
 		kept += "'"
 	}
 	mustUpdate(t, l, one(l, lost, "a"), count)
+	if at, other := l.Server(t.Context(), l.Key("shop", lost)), l.Server(t.Context(), l.Key("shop", kept)); at != owner.Addr() || other == at || other == "" {
+		t.Errorf("%s is at %s, want %s, and %s at %s", lost, at, owner.Addr(), kept, other)
+	}
 	owner.Kill()
 	unavailable(t, tryUpdate(t, l, one(l, lost, "b"), count), false)
 	mustUpdate(t, l, one(l, kept, "b"), count)
