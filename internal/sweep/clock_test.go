@@ -44,6 +44,8 @@ func (s *shelf) Due(_ context.Context, _ time.Time, _ int, aside map[ledger.Due]
 	return []ledger.Due{d}, nil
 }
 
+func (s *shelf) Server(context.Context, ledger.Key) string { return "" }
+
 func (s *shelf) Undue(context.Context, ledger.Key) error { return nil }
 
 func (s *shelf) Update(_ context.Context, _ ledger.Write, judge ledger.Judge) ([]ledger.Result, error) {

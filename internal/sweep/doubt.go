@@ -26,11 +26,12 @@ func (s *sweeper) reconcile(ctx context.Context) {
 	doubtful, err := s.Ledger.DoubtfulBookings(all, s.Ledger.Now(), mostDoubts)
 	errs := []error{err}
 	var mu sync.Mutex
-	atOnce(all, doubtful, func(b ledger.Booking) {
+	atOnce(all, doubtful, func(b ledger.Booking) bool {
 		err := panics.Caught(func() error { return s.booking(all, b) })
 		mu.Lock()
 		defer mu.Unlock()
 		errs = append(errs, err)
+		return true
 	})
 	err = errors.Join(errs...)
 	if err != nil {

@@ -3,6 +3,7 @@ package sweep
 import (
 	"context"
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -15,19 +16,30 @@ import (
 // at once.
 func (s *sweeper) pass(ctx context.Context) {
 	for range mostLooks {
-		done, err := s.look(ctx)
-		if err != nil || !s.later.failing() { // else it works again only when all do
+		err := s.look(ctx)
+		happened, failed := s.take()
+		if err = errors.Join(append(failed, err)...); err != nil || !s.later.failing() { // else it works again only when all do
 			s.tell(ctx, "what is due cannot be dealt with", err)
 		}
-		if done == 0 || ctx.Err() != nil {
+		if !happened || ctx.Err() != nil {
 			return
 		}
 	}
 }
 
-// look deals with what is due now; done counts those for whom something happened,
-// after whom there may be more.
-func (s *sweeper) look(ctx context.Context) (done int, err error) {
+// look has what is due now dealt with, that of each server by itself: one that
+// cannot take changes holds up nobody of the others. It waits a moment for the end
+// of that; a server with which it takes longer is left out of further looks until
+// it is over.
+func (s *sweeper) look(ctx context.Context) error {
+	maps.DeleteFunc(s.busy, func(_ string, over <-chan struct{}) bool {
+		select {
+		case <-over:
+			return true
+		default:
+			return false
+		}
+	})
 	lookCtx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	now := s.Ledger.Now()
@@ -41,18 +53,59 @@ func (s *sweeper) look(ctx context.Context) (done int, err error) {
 	}
 	// Replicas that look at the same moment begin with different customers.
 	rand.Shuffle(len(found), func(i, j int) { found[i], found[j] = found[j], found[i] })
-	errs := []error{err}
-	var mu sync.Mutex
-	atOnce(ctx, found, func(d ledger.Due) {
-		happened, failed := s.entry(ctx, d)
-		mu.Lock()
-		defer mu.Unlock()
-		if happened {
-			done++
+	lists := map[string][]ledger.Due{}
+	for _, d := range found {
+		server := s.Ledger.Server(lookCtx, d.Key)
+		lists[server] = append(lists[server], d)
+	}
+	for server, list := range lists {
+		if s.busy[server] == nil {
+			s.busy[server] = s.deal(ctx, list)
 		}
-		errs = append(errs, failed)
+	}
+	wait, cancel := context.WithTimeout(ctx, moment)
+	defer cancel()
+	for _, over := range s.busy {
+		select {
+		case <-over:
+		case <-wait.Done():
+		}
+	}
+	return err
+}
+
+// deal begins to deal with what is due at one server; over is closed at the end.
+func (s *sweeper) deal(ctx context.Context, list []ledger.Due) (over <-chan struct{}) {
+	end := make(chan struct{})
+	s.dealing.Go(func() {
+		defer close(end)
+		atOnce(ctx, list, func(d ledger.Due) bool {
+			happened, err := s.entry(ctx, d)
+			s.note(happened, err)
+			return !away(err)
+		})
 	})
-	return done, errors.Join(errs...)
+	return end
+}
+
+// note keeps what has come of an entry for the next line of the log.
+func (s *sweeper) note(happened bool, failed error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.happened = s.happened || happened
+	if failed != nil {
+		s.failed = append(s.failed, failed)
+	}
+}
+
+// take tells what has come of entries since it was last asked: whether something
+// happened, after which there may be more, and what failed.
+func (s *sweeper) take() (happened bool, failed []error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	happened, failed = s.happened, s.failed
+	s.happened, s.failed = false, nil
+	return happened, failed
 }
 
 // entry lets time pass for one customer, and puts off what comes to nothing.
@@ -75,28 +128,33 @@ func (s *sweeper) entry(ctx context.Context, d ledger.Due) (happened bool, err e
 			return false, nil
 		}
 	}
-	var away *ledger.Unavailable
-	s.later.failed(d, time.Now(), errors.As(err, &away) || errors.Is(err, ledger.ErrOverloaded))
+	s.later.failed(d, time.Now(), away(err))
 	return false, &about{"customer " + string(d.Key), err}
 }
 
-// atOnce does something with several items at a time until the context ends.
-func atOnce[T any](ctx context.Context, items []T, do func(T)) {
+// away reports whether it is the store that cannot do it just now.
+func away(err error) bool {
+	var none *ledger.Unavailable
+	return errors.As(err, &none) || errors.Is(err, ledger.ErrOverloaded)
+}
+
+// atOnce does something with several items at a time until the context ends. A
+// worker whom do tells not to go on leaves what is left to the others.
+func atOnce[T any](ctx context.Context, items []T, do func(T) (goOn bool)) {
+	next := make(chan T, len(items))
+	for _, item := range items {
+		next <- item
+	}
+	close(next)
 	var wg sync.WaitGroup
-	next := make(chan T)
 	for range min(workers, len(items)) {
 		wg.Go(func() {
 			for item := range next {
-				do(item)
+				if ctx.Err() != nil || !do(item) {
+					return
+				}
 			}
 		})
 	}
-	for _, item := range items {
-		select {
-		case next <- item:
-		case <-ctx.Done():
-		}
-	}
-	close(next)
 	wg.Wait()
 }

@@ -27,6 +27,7 @@ import (
 // Ledger is where customers are kept.
 type Ledger interface {
 	Due(ctx context.Context, now time.Time, most int, aside map[ledger.Due]bool) ([]ledger.Due, error)
+	Server(ctx context.Context, key ledger.Key) string
 	Undue(ctx context.Context, key ledger.Key) error
 	Update(ctx context.Context, w ledger.Write, judge ledger.Judge) ([]ledger.Result, error)
 	SettleOffers(ctx context.Context, tenant string, key ledger.Key, k *recovery.Case) error
@@ -66,21 +67,23 @@ const (
 )
 
 const (
-	mostOfBucket = 64 // customers taken at one look
-	workers      = 8
-	oneTime      = 5 * time.Second // for one customer
-	lookTime     = 5 * time.Second // for one look
-	mostLooks    = 100             // in a row without a pause, while there is more to do
+	mostOfBucket = 64                     // customers taken at one look
+	workers      = 8                      // at each server
+	oneTime      = 5 * time.Second        // for one customer
+	lookTime     = time.Second            // for the servers to tell who is due
+	moment       = 500 * time.Millisecond // for one look to wait for what it has begun
+	mostLooks    = 100                    // in a row without a pause, while there is more to do
 )
 
 // Run sweeps until the context ends.
 func Run(ctx context.Context, c Config) {
-	s := &sweeper{Config: c.withDefaults(), later: later{entries: map[ledger.Due]putOff{}}, failing: map[string]bool{}}
+	s := &sweeper{Config: c.withDefaults(), later: later{entries: map[ledger.Due]putOff{}}, failing: map[string]bool{}, busy: map[string]<-chan struct{}{}}
 	var loops sync.WaitGroup
 	loops.Go(func() { s.loop(ctx, s.Every, "the look for what is due", s.pass) })
 	loops.Go(func() { s.loop(ctx, doubtsEvery, "the look at bookings in doubt", s.reconcile) })
 	loops.Go(func() { s.loop(ctx, s.RepairEvery, "the walk over the index", s.repair) })
 	loops.Wait()
+	s.dealing.Wait()
 }
 
 func (c Config) withDefaults() Config {
@@ -100,9 +103,14 @@ func (c Config) withDefaults() Config {
 type sweeper struct {
 	Config
 	later   later
-	mu      sync.Mutex      // of failing: the loops run side by side
-	failing map[string]bool // what the log has been told of
-	doubted time.Time       // when a booking could last not be reconciled; of reconcile alone
+	busy    map[string]<-chan struct{} // servers at which what is due is being dealt with, until that is done; of look alone
+	dealing sync.WaitGroup             // all of that
+	doubted time.Time                  // when a booking could last not be reconciled; of reconcile alone
+
+	mu       sync.Mutex      // of all below: the loops run side by side
+	failing  map[string]bool // what the log has been told of
+	happened bool            // see note
+	failed   []error
 }
 
 // loop does something now and then until the context ends. Each pause is a

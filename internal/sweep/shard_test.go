@@ -1,0 +1,108 @@
+package sweep
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/makeamends/amends/internal/ledger"
+)
+
+// shards is a store of two servers. The sick one gives each change up after a
+// while, as the ledger does, until it is well again. For somebody of the other one
+// something is due every 700 ms.
+type shards struct {
+	shelf
+	well   time.Time
+	mu     sync.Mutex
+	sick   map[ledger.Key]bool // customers of the sick server, with whom nobody has dealt
+	last   time.Time           // when the last of them was dealt with
+	tries  int                 // that came to nothing
+	looks  int
+	next   time.Time     // due at the healthy server
+	late   time.Duration // the most that anybody there had to wait
+	served int
+}
+
+const (
+	takes = 1300 * time.Millisecond // a change that the sick server does not confirm
+	apart = 700 * time.Millisecond
+)
+
+func (s *shards) Server(_ context.Context, key ledger.Key) string {
+	server, _, _ := strings.Cut(string(key), " ")
+	return server
+}
+
+func (s *shards) Due(_ context.Context, now time.Time, _ int, aside map[ledger.Due]bool) (list []ledger.Due, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.looks++
+	for key := range s.sick {
+		if d := (ledger.Due{Key: key, At: s.began}); !aside[d] {
+			list = append(list, d)
+		}
+	}
+	if d := (ledger.Due{Key: "healthy", At: s.next}); !now.Before(d.At) {
+		list = append(list, d)
+	}
+	return list, nil
+}
+
+func (s *shards) Update(_ context.Context, w ledger.Write, _ ledger.Judge) ([]ledger.Result, error) {
+	sick := strings.HasPrefix(string(w.Key), "sick")
+	if now := time.Now(); sick && now.Before(s.well) {
+		time.Sleep(min(takes, s.well.Sub(now)))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch now := time.Now(); {
+	case sick && now.Before(s.well):
+		s.tries++
+		return nil, &ledger.Unavailable{Unknown: true}
+	case sick:
+		delete(s.sick, w.Key)
+		s.last = now
+	default:
+		s.late = max(s.late, now.Sub(s.next))
+		s.next = s.next.Add(apart)
+		s.served++
+	}
+	return make([]ledger.Result, 1), nil
+}
+
+// A server that cannot take changes delays nobody but its own customers, and them
+// not for long after it can. It is not asked all the time, and the log has two lines.
+func TestASickShardHoldsUpNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		s := &shards{shelf: shelf{began: start}, well: start.Add(time.Minute), sick: map[ledger.Key]bool{}, next: start.Add(1500 * time.Millisecond)}
+		for i := range 1000 {
+			s.sick[ledger.Key(fmt.Sprint("sick ", i))] = true
+		}
+		var log bytes.Buffer
+		ctx, cancel := context.WithCancel(t.Context())
+		go Run(ctx, Config{Ledger: s, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		time.Sleep(70 * time.Second)
+		cancel()
+		synctest.Wait()
+		if most := DefaultEvery + 2*time.Second; s.late > most || s.served < 80 {
+			t.Errorf("%d customers of the healthy shard were dealt with, up to %v late, want at most %v", s.served, s.late, most)
+		}
+		if took := s.last.Sub(s.well); len(s.sick) > 0 || took > 3*time.Second {
+			t.Errorf("%d customers of the sick shard are left; it took %v", len(s.sick), took)
+		}
+		if s.tries < 30 || s.tries > 60*workers || s.looks > 300 {
+			t.Errorf("%d attempts at the sick shard in a minute, %d looks", s.tries, s.looks)
+		}
+		if n := strings.Count(log.String(), "level="); n != 2 || !strings.Contains(log.String(), "works again") {
+			t.Errorf("the log is to tell when it begins and when it ends:\n%s", &log)
+		}
+	})
+}
