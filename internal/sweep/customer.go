@@ -20,20 +20,22 @@ var errNothing = errors.New("nothing is due")
 // customer lets time pass for one customer, in a trace of its own. It fails with
 // errNothing when nothing is due.
 func (s *sweeper) customer(ctx context.Context, key ledger.Key) error {
-	ctx, cancel := context.WithTimeout(ctx, oneTime)
-	defer cancel()
 	ctx, span := s.Tracer.Start(ctx, "sweep.customer", trace.WithNewRoot())
 	defer span.End()
-	err := s.tick(ctx, key)
-	if err != nil && !errors.Is(err, errNothing) {
+	tenant, after, err := s.tick(ctx, key)
+	switch {
+	case err == nil:
+		s.follow(ctx, tenant, key, after)
+	case !errors.Is(err, errNothing):
 		spans.Failed(span)
 	}
 	return err
 }
 
-// tick has happen what is due for one customer.
-func (s *sweeper) tick(ctx context.Context, key ledger.Key) error {
-	var after recovery.Customer
+// tick has happen what is due for one customer, and gives the customer after that.
+func (s *sweeper) tick(ctx context.Context, key ledger.Key) (tenant string, after recovery.Customer, err error) {
+	ctx, cancel := context.WithTimeout(ctx, oneTime)
+	defer cancel()
 	results, err := s.Ledger.Update(ctx, ledger.Write{Key: key}, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
 		rules, err := s.Rules.Rules(ctx, c.Policies()...)
 		if err != nil {
@@ -47,10 +49,9 @@ func (s *sweeper) tick(ctx context.Context, key ledger.Key) error {
 		return ledger.Judgement{Customer: after, Due: after.NextDue(rules)}, nil
 	})
 	if err != nil {
-		return err
+		return "", after, err
 	}
-	s.follow(ctx, results[0].Tenant, key, after)
-	return nil
+	return results[0].Tenant, after, nil
 }
 
 // mend makes the index entries of a customer right.
@@ -81,10 +82,27 @@ func (s *sweeper) follow(ctx context.Context, tenant string, key ledger.Key, c r
 			expired = expired || t.Change == recovery.ChangeOfferExpired
 		}
 		if expired {
-			// What fails here is made good when the booking is looked at again.
-			s.tell(ctx, "what expired offers held cannot be given back", s.Ledger.SettleOffers(ctx, tenant, key, &k))
+			s.settle(ctx, tenant, key, &k)
 		}
 	}
+}
+
+// settle gives back what expired offers of a case held. Nobody waits for that: the
+// budget is on another server than the customer. What fails, or finds too many
+// others under way, is made good when the booking is looked at again.
+func (s *sweeper) settle(ctx context.Context, tenant string, key ledger.Key, k *recovery.Case) {
+	select {
+	case s.settling <- struct{}{}:
+	default:
+		return
+	}
+	s.dealing.Go(func() {
+		defer func() { <-s.settling }()
+		one, cancel := context.WithTimeout(ctx, oneTime)
+		defer cancel()
+		err := panics.Caught(func() error { return s.Ledger.SettleOffers(one, tenant, key, k) })
+		s.tell(ctx, "what expired offers held cannot be given back", err)
+	})
 }
 
 // repair mends the index where it lost what the customers know.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/policy"
+	"github.com/makeamends/amends/internal/recovery"
 )
 
 // shards is a store of two servers. The sick one gives each change up after a
@@ -103,6 +105,69 @@ func TestASickShardHoldsUpNobodyElse(t *testing.T) {
 		}
 		if n := strings.Count(log.String(), "level="); n != 2 || !strings.Contains(log.String(), "works again") {
 			t.Errorf("the log is to tell when it begins and when it ends:\n%s", &log)
+		}
+	})
+}
+
+// poor is a store whose budget is on a server that cannot take changes, and whose
+// customers, all with an offer that expires at one moment, are on another.
+type poor struct {
+	shelf
+	left    map[ledger.Key]bool // with whom nobody has dealt
+	last    time.Time           // when the last of them was dealt with
+	settled int
+}
+
+func (p *poor) Due(_ context.Context, now time.Time, _ int, aside map[ledger.Due]bool) (list []ledger.Due, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for key := range p.left {
+		if d := (ledger.Due{Key: key, At: p.due}); !now.Before(d.At) && !aside[d] {
+			list = append(list, d)
+		}
+	}
+	return list, nil
+}
+
+func (p *poor) Update(_ context.Context, w ledger.Write, judge ledger.Judge) ([]ledger.Result, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := judge(p.customer, nil); err != nil {
+		return nil, err
+	}
+	delete(p.left, w.Key)
+	p.last = time.Now()
+	return make([]ledger.Result, 1), nil
+}
+
+func (p *poor) SettleOffers(context.Context, string, ledger.Key, *recovery.Case) error {
+	time.Sleep(takes)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.settled++
+	return &ledger.Unavailable{Unknown: true}
+}
+
+// Nobody waits for what others have to give back to a budget that is out of reach.
+func TestABudgetOutOfReachHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &poor{shelf: shelf{rules: recovery.Rules{Active: policy.Default().Rules}}, left: map[ledger.Key]bool{}}
+		p.report(t, complaint(recovery.Private), recovery.Action{Step: recovery.StepRequestOffer, Budget: recovery.Price{Minor: recovery.NoBudget}, Booking: "b"},
+			recovery.Action{Step: recovery.StepHold})
+		for i := range 500 {
+			p.left[ledger.Key(fmt.Sprint(i))] = true
+		}
+		time.Sleep(time.Until(p.due))
+		ctx, cancel := context.WithCancel(t.Context())
+		go Run(ctx, Config{Ledger: p, Rules: p, Logger: slog.New(slog.DiscardHandler)})
+		time.Sleep(2 * time.Minute)
+		cancel()
+		synctest.Wait()
+		if late := p.last.Sub(p.due); len(p.left) > 0 || late > DefaultEvery+2*time.Second {
+			t.Errorf("%d customers are left, the last was dealt with %v late", len(p.left), late)
+		}
+		if p.settled == 0 {
+			t.Error("nobody tried to give anything back")
 		}
 	})
 }

@@ -69,6 +69,7 @@ const (
 const (
 	mostOfBucket = 64                     // customers taken at one look
 	workers      = 8                      // at each server
+	mostSettling = 16                     // cases whose expired offers are settled at a time
 	oneTime      = 5 * time.Second        // for one customer
 	lookTime     = time.Second            // for the servers to tell who is due
 	moment       = 500 * time.Millisecond // for one look to wait for what it has begun
@@ -77,7 +78,10 @@ const (
 
 // Run sweeps until the context ends.
 func Run(ctx context.Context, c Config) {
-	s := &sweeper{Config: c.withDefaults(), later: later{entries: map[ledger.Due]putOff{}}, failing: map[string]bool{}, busy: map[string]<-chan struct{}{}}
+	s := &sweeper{
+		Config: c.withDefaults(), later: later{entries: map[ledger.Due]putOff{}}, failing: map[string]bool{},
+		busy: map[string]<-chan struct{}{}, settling: make(chan struct{}, mostSettling),
+	}
 	var loops sync.WaitGroup
 	loops.Go(func() { s.loop(ctx, s.Every, "the look for what is due", s.pass) })
 	loops.Go(func() { s.loop(ctx, doubtsEvery, "the look at bookings in doubt", s.reconcile) })
@@ -102,10 +106,11 @@ func (c Config) withDefaults() Config {
 // sweeper is a running sweep.
 type sweeper struct {
 	Config
-	later   later
-	busy    map[string]<-chan struct{} // servers at which what is due is being dealt with, until that is done; of look alone
-	dealing sync.WaitGroup             // all of that
-	doubted time.Time                  // when a booking could last not be reconciled; of reconcile alone
+	later    later
+	busy     map[string]<-chan struct{} // servers at which what is due is being dealt with, until that is done; of look alone
+	settling chan struct{}              // holds a token for each case whose offers are being settled
+	dealing  sync.WaitGroup             // all of that
+	doubted  time.Time                  // when a booking could last not be reconciled; of reconcile alone
 
 	mu       sync.Mutex      // of all below: the loops run side by side
 	failing  map[string]bool // what the log has been told of
