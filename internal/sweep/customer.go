@@ -117,8 +117,15 @@ func (s *sweeper) repair(ctx context.Context) {
 		})
 		return next
 	}
+	lost := map[string]bool{} // servers that cannot take changes: left to the next walk
 	mend := func(key ledger.Key) {
-		s.tell(ctx, "the index of a customer cannot be mended", panics.Caught(func() error { return s.mend(ctx, key) }))
+		server := s.Ledger.Server(ctx, key)
+		if lost[server] {
+			return
+		}
+		err := panics.Caught(func() error { return s.mend(ctx, key) })
+		lost[server] = away(err)
+		s.tell(ctx, "the index of a customer cannot be mended", err)
 	}
 	found, err := s.Ledger.Repair(ctx, due, mend)
 	s.tell(ctx, "the index cannot be checked", err)

@@ -171,3 +171,38 @@ func TestABudgetOutOfReachHoldsUpNobody(t *testing.T) {
 		}
 	})
 }
+
+// torn is a store that has lost the index of both its servers, of which the sick one
+// cannot be given it back.
+type torn struct {
+	shards
+	walks []time.Duration
+}
+
+func (o *torn) Repair(_ context.Context, _ func(ledger.Snapshot) time.Time, each func(ledger.Key)) (ledger.Repaired, error) {
+	begin := time.Now()
+	for i := range 100 {
+		each(ledger.Key(fmt.Sprint("sick ", i)))
+	}
+	each("healthy")
+	o.walks = append(o.walks, time.Since(begin))
+	return ledger.Repaired{}, nil
+}
+
+// The walk over the index passes over a server that cannot take changes, and the next
+// one tries again.
+func TestTheWalkPassesOverASickShard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		o := &torn{shards: shards{shelf: shelf{began: start}, well: start.Add(90 * time.Second), next: start.Add(time.Hour)}}
+		ctx, cancel := context.WithCancel(t.Context())
+		go Run(ctx, Config{Ledger: o, RepairEvery: time.Minute, Logger: slog.New(slog.DiscardHandler)})
+		time.Sleep(150 * time.Second)
+		cancel()
+		synctest.Wait()
+		if len(o.walks) != 2 || o.walks[0] > 2*time.Second || o.tries != 1 || o.served != 2 || o.last.IsZero() {
+			t.Errorf("the walks took %v; %d attempts came to nothing, %d customers of the healthy shard were mended, the last of the sick one at %v",
+				o.walks, o.tries, o.served, o.last)
+		}
+	})
+}
