@@ -159,12 +159,14 @@ func (k *Case) before(o *Case) bool {
 	return k.Failure.OccurredAt.Before(o.Failure.OccurredAt)
 }
 
-// admit refuses a failure whose money the case cannot take.
+// admit refuses a failure whose money the case cannot take, and any when the
+// policy does not list the currency that the case has.
 func (k *Case) admit(p *Policy, f Failure) error {
-	if _, listed := p.Currencies[f.Currency]; f.Currency != "" && !listed {
+	own := cmp.Or(k.currency(), f.Currency)
+	if _, listed := p.Currencies[own]; own != "" && !listed {
 		return ErrUnlisted
 	}
-	if own := k.currency(); f.Currency != "" && own != "" && f.Currency != own {
+	if f.Currency != "" && f.Currency != own {
 		return ErrCurrency
 	}
 	return nil

@@ -132,17 +132,24 @@ func (s *Service) SimulatePolicy(ctx context.Context, req *recoveryv1.SimulatePo
 	if err != nil {
 		return nil, err
 	}
-	answer := &recoveryv1.SimulatePolicyResponse{}
-	kase, err := r.imagine(ctx, was.Customer, recovery.Rules{Active: candidate})
+	kase, err := r.imagine(ctx, under(candidate, was.Customer), recovery.Rules{Active: candidate})
 	if err != nil {
 		return nil, err
 	}
-	answer.SetCase(kase)
-	if kase, err = r.imagine(ctx, was.Customer, recovery.Rules{Active: rules.Active}); err != nil {
+	baseline, err := r.imagine(ctx, under(rules.Active, was.Customer), recovery.Rules{Active: rules.Active})
+	if err != nil {
 		return nil, err
 	}
-	answer.SetBaseline(kase)
-	return answer, nil
+	return recoveryv1.SimulatePolicyResponse_builder{Case: kase, Baseline: baseline}.Build(), nil
+}
+
+// under is the customer as if all of the open cases were of that policy.
+func under(p *recovery.Policy, c recovery.Customer) recovery.Customer {
+	c.Open = slices.Clone(c.Open)
+	for i := range c.Open {
+		c.Open[i].Policy = p.Version
+	}
+	return c
 }
 
 // candidate is the policy to try out.

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/type/money"
+	"google.golang.org/grpc/codes"
+
 	"github.com/makeamends/amends/internal/policy"
 	"github.com/makeamends/amends/internal/redistest"
 	"github.com/makeamends/amends/internal/serve"
@@ -152,6 +155,47 @@ func TestSimulatePolicy(t *testing.T) {
 	}.Build())
 	if err != nil || byVersion.GetCase().GetPolicyVersion() != byVersion.GetBaseline().GetPolicyVersion() {
 		t.Errorf("by the active version: %v", err)
+	}
+}
+
+// What joins an open case is judged with it, by each policy in turn, whichever
+// the case was opened with.
+func TestSimulatePolicyJoins(t *testing.T) {
+	s := start(t, serve.Config{})
+	e := event("e1", "c")
+	e.SetOrderId("o")
+	e.SetOrderValue(&money.Money{CurrencyCode: "EUR", Units: 18})
+	open := s.mustReport(t, e)
+	e = event("e2", "c")
+	e.SetOrderId("o")
+	e.ClearOrderValue()
+	try := func(yaml string) (*recoveryv1.SimulatePolicyResponse, error) {
+		return s.policies.SimulatePolicy(t.Context(), recoveryv1.SimulatePolicyRequest_builder{Yaml: &yaml, Event: e}.Build())
+	}
+
+	text := another(t)
+	candidate, _ := policy.Parse("candidate", text)
+	answer, err := try(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k := answer.GetCase(); k.GetCaseId() != open.GetCaseId() || k.GetPolicyVersion() != candidate.Version {
+		t.Errorf("case %s by %s, want %s by the candidate, %s", k.GetCaseId(), k.GetPolicyVersion(), open.GetCaseId(), candidate.Version)
+	}
+	if k := answer.GetBaseline(); k.GetCaseId() != open.GetCaseId() || k.GetPolicyVersion() != policy.Default().Version {
+		t.Errorf("case %s by %s, want %s by the active policy", k.GetCaseId(), k.GetPolicyVersion(), open.GetCaseId())
+	}
+
+	euro := "    EUR: {scale: 1, round_to: 0.50, daily_budget: 10000}\n"
+	if !strings.Contains(string(text), euro) {
+		t.Fatal("the default policy lists the euro otherwise")
+	}
+	answer, err = try(strings.Replace(string(text), euro, "", 1))
+	if err == nil {
+		t.Fatalf("%v is to be given by a policy that does not list the euro", answer.GetCase().GetRecommendation().GetTotal())
+	}
+	if code, reason, _ := refused(t, err); code != codes.FailedPrecondition || reason != "CURRENCY_NOT_LISTED" {
+		t.Errorf("by a policy that does not list the euro: %v", err)
 	}
 }
 
