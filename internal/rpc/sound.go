@@ -16,11 +16,12 @@ import (
 // not pass what they would refuse, and a test compares the two.
 
 const (
-	earliest  = 946684800  // seconds: the year 2000
-	latest    = 4102444800 // the year 2100
-	mostDelay = 316224000
-	mostUnits = 1_000_000_000_000
-	mostBatch = 1000
+	earliest   = 946684800  // seconds: the year 2000
+	latest     = 4102444800 // the year 2100
+	mostDelay  = 316224000
+	mostUnits  = 1_000_000_000_000
+	mostBatch  = 1000
+	mostOrders = 1_000_000_000
 )
 
 // plainlySound reports whether an event obviously keeps the rules of the contract.
@@ -58,7 +59,8 @@ func plainAttribution(a *recoveryv1.Attribution) bool {
 }
 
 func plainProfile(c *recoveryv1.CustomerProfile) bool {
-	return known(c.GetRelationship(), recoveryv1.Relationship_RELATIONSHIP_STEADY) && 0 <= c.GetOrdersTotal()
+	return known(c.GetRelationship(), recoveryv1.Relationship_RELATIONSHIP_STEADY) &&
+		0 <= c.GetOrdersTotal() && c.GetOrdersTotal() <= mostOrders
 }
 
 // known reports whether an enumeration has that value; they have no gaps.

@@ -137,7 +137,7 @@ func edge(t *rapid.T, f protoreflect.FieldDescriptor) protoreflect.Value {
 		return protoreflect.ValueOf(rapid.SampledFrom([]int32{math.MinInt32, -1, 0, 1, 999_999_999, 1_000_000_000, math.MaxInt32}).Draw(t, name))
 	case protoreflect.Int64Kind:
 		return protoreflect.ValueOf(rapid.SampledFrom([]int64{math.MinInt64, -1, 0, 1, 316224000, 316224001, 946684799, 946684800,
-			4102444799, 4102444800, 999_999_999_999, 1_000_000_000_000, math.MaxInt64}).Draw(t, name))
+			1_000_000_000, 1_000_000_001, 4102444799, 4102444800, 999_999_999_999, 1_000_000_000_000, math.MaxInt64}).Draw(t, name))
 	case protoreflect.DoubleKind:
 		return protoreflect.ValueOf(rapid.SampledFrom([]float64{-0.1, 0, 1, 1.1, math.NaN(), math.Inf(1)}).Draw(t, name))
 	case protoreflect.StringKind:

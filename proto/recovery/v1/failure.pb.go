@@ -744,7 +744,8 @@ type CustomerProfile_builder struct {
 	// What the customer is expected to bring in over the years, not negative, in the currency of the event. When it is given, goodwill is
 	// at most half of what answering on time is expected to save. Not given means unknown: no such bound.
 	LifetimeValue *money.Money
-	// How many orders the customer has placed so far; 0 if unknown. The larger of this and the count of the service is used.
+	// How many orders the customer has placed so far, up to 1000000000; 0 if unknown. The larger of this and the count of the service is
+	// used.
 	OrdersTotal int64
 	// Whether the customer belongs to the loyalty programme; that makes the relationship STEADY unless it is stated.
 	LoyaltyMember bool
@@ -1088,12 +1089,13 @@ const file_recovery_v1_failure_proto_rawDesc = "" +
 	"\x0fcontrollability\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x0fcontrollability\x88\x01\x01\x12\x1c\n" +
 	"\trecurring\x18\x03 \x01(\bR\trecurring\x125\n" +
 	"\x06motive\x18\x04 \x01(\x0e2\x13.recovery.v1.MotiveB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06motiveB\x12\n" +
-	"\x10_controllability\"\xd4\x04\n" +
+	"\x10_controllability\"\xda\x04\n" +
 	"\x0fCustomerProfile\x12G\n" +
 	"\frelationship\x18\x01 \x01(\x0e2\x19.recovery.v1.RelationshipB\b\xbaH\x05\x82\x01\x02\x10\x01R\frelationship\x12\xa4\x03\n" +
 	"\x0elifetime_value\x18\x02 \x01(\v2\x12.google.type.MoneyB\xe8\x02\xbaH\xe4\x02\xba\x01\xe0\x02\n" +
-	"\fmoney.amount\x12\xc5\x01must have a currency_code of three capital letters (ISO 4217), such as EUR, units below 1000000000000 and nanos from 0 to 999999999; units and nanos must have the same sign and must not be negative\x1a\x87\x01this.units >= 0 && this.units < 1000000000000 && this.nanos >= 0 && this.nanos < 1000000000 && this.currency_code.matches('^[A-Z]{3}$')R\rlifetimeValue\x12*\n" +
-	"\forders_total\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\vordersTotal\x12%\n" +
+	"\fmoney.amount\x12\xc5\x01must have a currency_code of three capital letters (ISO 4217), such as EUR, units below 1000000000000 and nanos from 0 to 999999999; units and nanos must have the same sign and must not be negative\x1a\x87\x01this.units >= 0 && this.units < 1000000000000 && this.nanos >= 0 && this.nanos < 1000000000 && this.currency_code.matches('^[A-Z]{3}$')R\rlifetimeValue\x120\n" +
+	"\forders_total\x18\x03 \x01(\x03B\r\xbaH\n" +
+	"\"\b\x18\x80\x94\xeb\xdc\x03(\x00R\vordersTotal\x12%\n" +
 	"\x0eloyalty_member\x18\x04 \x01(\bR\rloyaltyMember\"\xc8\x04\n" +
 	"\aFailure\x12;\n" +
 	"\voccurred_at\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +

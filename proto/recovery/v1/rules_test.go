@@ -52,7 +52,7 @@ func fullEvent() *recoveryv1.FailureEvent {
 		Customer: recoveryv1.CustomerProfile_builder{
 			Relationship:  recoveryv1.Relationship_RELATIONSHIP_STEADY,
 			LifetimeValue: &money.Money{CurrencyCode: "EUR", Units: 1},
-			OrdersTotal:   7,
+			OrdersTotal:   1_000_000_000,
 			LoyaltyMember: true,
 		}.Build(),
 	}.Build()
@@ -140,6 +140,8 @@ func TestBadEvents(t *testing.T) {
 			e.SetReach(-1)
 			e.GetCustomer().SetOrdersTotal(-1)
 		}, map[string]string{"reach": "greater than or equal to 0", "customer.orders_total": "greater than or equal to 0"}},
+		"orders beyond number": {func(e event) { e.GetCustomer().SetOrdersTotal(1_000_000_001) },
+			map[string]string{"customer.orders_total": "less than or equal to 1000000000"}},
 		"money below 0": {func(e event) {
 			e.GetOrderValue().Units, e.GetOrderValue().Nanos = -1, -999_999_999
 			e.GetLoss().Nanos = -1
