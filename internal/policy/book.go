@@ -147,7 +147,7 @@ func (b *Book) Policy(ctx context.Context, version string) (*Compiled, error) {
 	if text == nil {
 		return nil, fmt.Errorf("%w: %s", ErrUnknownVersion, version)
 	}
-	compiled, findings := Parse(version, text)
+	compiled, findings := parse(version, text, true)
 	if err := findings.Err(); err != nil {
 		return nil, fmt.Errorf("load policy %s: %w", version, err)
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -80,6 +81,23 @@ func TestBookKeepsWhatOpenCasesNeed(t *testing.T) {
 	loaded := later.Loaded()
 	if len(loaded) != 2 || loaded[0].Version != one.Version || loaded[0].Active || !loaded[1].Active || loaded[1].At.IsZero() {
 		t.Errorf("loaded: %+v", loaded)
+	}
+}
+
+// A policy whose cases are open judges them to the end, also when it would not be
+// taken over any more.
+func TestBookReadsWhatWasTakenOver(t *testing.T) {
+	text := bytes.Replace(titled("Old"), []byte("rejected: {value: 1.00,"), []byte("rejected: {value: -1,"), 1)
+	if p, _ := Parse("p.yaml", text); p != nil {
+		t.Fatal("it is taken over")
+	}
+	version := versionOf(string(text))
+	rules, err := NewBook(parsed(t, "New"), &shelf{texts: map[string][]byte{version: text}}).Rules(context.Background(), version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if judge := rules.For(version).Version; judge != version {
+		t.Errorf("judged by %s, want %s", judge, version)
 	}
 }
 

@@ -17,6 +17,7 @@ type compiler struct {
 	*source
 	message *policyv1.Policy
 	rules   *recovery.Policy
+	kept    bool // its cases are judged by it already
 }
 
 func (c *compiler) compile() {
@@ -31,6 +32,9 @@ func (c *compiler) compile() {
 	c.apology()
 	c.guard()
 	c.currencies()
+	if !c.kept {
+		c.sense()
+	}
 }
 
 // require reports a fault of a field, unless it is missing or has one already.

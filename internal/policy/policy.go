@@ -41,9 +41,13 @@ func Default() *Compiled { return defaultPolicy() }
 // Parse reads and checks a policy. It reports every fault at once, in the order
 // of the lines; only without any is there a policy. The name stands for the
 // file in the findings.
-func Parse(name string, yaml []byte) (*Compiled, Findings) {
+func Parse(name string, yaml []byte) (*Compiled, Findings) { return parse(name, yaml, false) }
+
+// parse reads a policy. One that is kept for its open cases may have been taken
+// over before we looked whether it makes sense: it goes on judging them.
+func parse(name string, yaml []byte, kept bool) (*Compiled, Findings) {
 	message := &policyv1.Policy{}
-	c := compiler{source: document.Read(name, yaml, message), message: message, rules: &recovery.Policy{}}
+	c := compiler{source: document.Read(name, yaml, message), message: message, rules: &recovery.Policy{}, kept: kept}
 	if c.Root != nil {
 		c.compile()
 	}

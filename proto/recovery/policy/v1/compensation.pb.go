@@ -466,6 +466,7 @@ func (b0 CompensationRules_builder) Build() *CompensationRules {
 }
 
 // The ratio r: the sum of what applies, up to a ceiling. Times the value it is all that is returned, goodwill included.
+// Only steady and not_steady may be negative, and the ratio never is.
 type RatioRules struct {
 	state                      protoimpl.MessageState `protogen:"opaque.v1"`
 	xxx_hidden_Rejected        *Weight                `protobuf:"bytes,1,opt,name=rejected"`

@@ -546,7 +546,7 @@ type RiskRules_builder struct {
 	IdleUnit *Period
 	// In this time without an answer half of the customers give up.
 	PatienceHalfLife *Period
-	// No risk is reported above this. Below 1.
+	// No risk is reported above this. Above base_rate and below 1.
 	Ceiling *Share
 	// Log-odds that a good recovery on time takes off.
 	OnTimeEffect *Amount
@@ -1537,7 +1537,7 @@ type Bands_builder struct {
 	Moderate *Share
 	// From here HIGH.
 	High *Share
-	// From here CRITICAL.
+	// From here CRITICAL; at most ceiling.
 	Critical *Share
 }
 
