@@ -110,15 +110,17 @@ func ratio(p *Policy, s *situation) float64 {
 	if f.Acceptance == Rejected {
 		share = r.Rejected
 	}
+	most := r.FirstCeiling
 	if s.kase.Incident != "" {
-		return min(share+r.Severity*r.IncidentSeverity+r.relationship(s.steady()), r.FirstCeiling)
+		share = share + r.Severity*r.IncidentSeverity + r.relationship(s.steady())
+	} else {
+		share += r.Severity*s.severity + r.Repeat*min(s.repeat, r.RepeatCap) +
+			r.DoubleDeviation*one(s.double()) + r.Greed*one(s.greed()) + r.relationship(s.steady() && !s.double())
+		if s.repeat > 0 || s.double() || s.greed() {
+			most = r.Ceiling
+		}
 	}
-	share += r.Severity*s.severity + r.Repeat*min(s.repeat, r.RepeatCap) +
-		r.DoubleDeviation*one(s.double()) + r.Greed*one(s.greed()) + r.relationship(s.steady() && !s.double())
-	if s.repeat == 0 && !s.double() && !s.greed() {
-		return min(share, r.FirstCeiling)
-	}
-	return min(share, r.Ceiling)
+	return max(min(share, most), 0)
 }
 
 // relationship: a steady customer forgives a first slip for less.

@@ -492,6 +492,22 @@ func TestRatioCeiling(t *testing.T) {
 	}
 }
 
+// However much less a steady customer is given, nothing is taken from them.
+func TestRatioIsNotNegative(t *testing.T) {
+	p := *rules.Active
+	p.Compensation.Steady = -1
+	steady := func(e *recovery.Event) { e.Profile.Loyalty, e.Acceptance = true, recovery.Accepted }
+	incident := func(e *recovery.Event) { e.Incident = "storm" }
+	for name, e := range map[string]recovery.Event{
+		"alone": complaint(rejected(100_00), steady), "of an incident": complaint(rejected(100_00), steady, incident),
+	} {
+		_, k, err := recovery.Report(recovery.Customer{}, e, recovery.Rules{Active: &p}, noon)
+		if err != nil || k.Recommendation.Ratio != 0 {
+			t.Errorf("%s: %v, %v; want 0", name, k.Recommendation.Ratio, err)
+		}
+	}
+}
+
 func TestOptions(t *testing.T) {
 	_, k := report(t, recovery.Customer{}, complaint(rejected(100_00), kinds(recovery.Damaged)), noon)
 	picks := k.Recommendation.Options
