@@ -55,7 +55,7 @@ func (s *Service) ListCases(ctx context.Context, req *recoveryv1.ListCasesReques
 	}
 	answer := recoveryv1.ListCasesResponse_builder{Cases: cases}.Build()
 	if next != "" {
-		answer.SetNextPageToken(page.tokenAt(next))
+		answer.SetNextPageToken(page.token(next))
 	}
 	return answer, nil
 }

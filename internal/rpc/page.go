@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"encoding/base64"
-	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -38,11 +37,8 @@ func query(req *recoveryv1.ListCasesRequest) string {
 	return string(text)
 }
 
-// token for the page after so many items of a list that does not change.
-func (p pager) token(after int64) string { return p.tokenAt(strconv.FormatInt(after, 10)) }
-
-// tokenAt is the token for the page after that place.
-func (p pager) tokenAt(place string) string {
+// token is the token for the page after that place.
+func (p pager) token(place string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(place + "." + p.seal(place)))
 }
 
@@ -66,17 +62,4 @@ func (p pager) open(token string) (place string, err error) {
 		return "", errPageToken
 	}
 	return place, nil
-}
-
-// resume gives the place in a list of that length at which the page begins.
-func (p pager) resume(token string, length int) (int, error) {
-	place, err := p.open(token)
-	if err != nil || place == "" {
-		return 0, err
-	}
-	after, err := strconv.ParseUint(place, 10, 31)
-	if err != nil {
-		return 0, errPageToken
-	}
-	return min(int(after), length), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/makeamends/amends/internal/ledger"
@@ -58,8 +59,16 @@ func (s *Service) find(ctx context.Context, version string) (Policy, error) {
 	return p, err
 }
 
-// ListPolicies answers with the versions that are kept, the active one first.
+// ListPolicies answers with the versions that are kept: the active one, then the
+// others in the order of their text. The place where a page ends names the
+// active policies that have been answered, then the last of the others: a policy
+// that becomes active between two pages begins the next, and nothing else moves.
 func (s *Service) ListPolicies(ctx context.Context, req *recoveryv1.ListPoliciesRequest) (*recoveryv1.ListPoliciesResponse, error) {
+	page := pager{s.ledger, "policies"}
+	place, err := page.open(req.GetPageToken())
+	if err != nil {
+		return nil, err
+	}
 	active, err := s.shelf.Find(ctx, "")
 	if err != nil {
 		return nil, err
@@ -68,25 +77,27 @@ func (s *Service) ListPolicies(ctx context.Context, req *recoveryv1.ListPolicies
 	if err != nil {
 		return nil, err
 	}
-	versions = slices.DeleteFunc(versions, func(v string) bool { return v == active.Version })
-	slices.Sort(versions)
-	all := append([]string{active.Version}, versions...)
-	page := pager{s.ledger, "policies"}
-	from, err := page.resume(req.GetPageToken(), len(all))
-	if err != nil {
-		return nil, err
+	begun := strings.Split(place, " ")
+	last := begun[len(begun)-1]
+	begun = begun[:len(begun)-1]
+	rest := slices.DeleteFunc(versions, func(v string) bool { return v <= last || v == active.Version || slices.Contains(begun, v) })
+	slices.Sort(rest)
+	if !slices.Contains(begun, active.Version) {
+		begun, rest = append(begun, active.Version), slices.Insert(rest, 0, active.Version)
 	}
-	to := min(from+pageSize(req.GetPageSize()), len(all))
+	size := min(pageSize(req.GetPageSize()), len(rest))
 	answer := &recoveryv1.ListPoliciesResponse{}
-	for _, v := range all[from:to] {
+	for _, v := range rest[:size] {
 		summary := recoveryv1.PolicySummary_builder{Version: v, Active: v == active.Version}.Build()
 		if summary.GetActive() {
 			summary.SetLoadedAt(timestamp(active.LoadedAt))
+		} else {
+			last = v
 		}
 		answer.SetPolicies(append(answer.GetPolicies(), summary))
 	}
-	if to < len(all) {
-		answer.SetNextPageToken(page.token(int64(to)))
+	if size < len(rest) {
+		answer.SetNextPageToken(page.token(strings.Join(append(begun, last), " ")))
 	}
 	return answer, nil
 }

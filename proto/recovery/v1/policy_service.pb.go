@@ -230,7 +230,7 @@ type GetPolicyResponse_builder struct {
 	Yaml string
 	// Whether new cases are judged by it.
 	Active bool
-	// When the service loaded it.
+	// When the server that answers loaded it.
 	LoadedAt *timestamppb.Timestamp
 }
 
@@ -245,7 +245,7 @@ func (b0 GetPolicyResponse_builder) Build() *GetPolicyResponse {
 	return m0
 }
 
-// ListPoliciesRequest asks for the policies that are loaded.
+// ListPoliciesRequest asks for the policies that are kept: the active one, and those that cases were opened with.
 type ListPoliciesRequest struct {
 	state                protoimpl.MessageState `protogen:"opaque.v1"`
 	xxx_hidden_PageSize  int32                  `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3"`
@@ -405,7 +405,7 @@ type PolicySummary_builder struct {
 	Version string
 	// Whether new cases are judged by it.
 	Active bool
-	// When the service loaded it.
+	// When the server that answers loaded it; set for the active one only.
 	LoadedAt *timestamppb.Timestamp
 }
 
@@ -480,7 +480,8 @@ func (x *ListPoliciesResponse) SetNextPageToken(v string) {
 type ListPoliciesResponse_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
-	// The policies, the newest first.
+	// The active policy, then the others in the order of their versions, each once. A policy that becomes active between two pages begins
+	// the next one, even if it was answered before.
 	Policies []*PolicySummary
 	// Where the next page begins; empty if this is the last one.
 	NextPageToken string
@@ -909,7 +910,7 @@ type SimulatePolicyRequest_builder struct {
 	// The candidate; one of the two is required.
 
 	// Fields of oneof xxx_hidden_Candidate:
-	// Set by the caller: the version of a policy that is loaded.
+	// Set by the caller: the version of a policy that is kept.
 	Version *string
 	// Set by the caller: a policy in YAML, 1 to 200000 bytes.
 	Yaml *string
@@ -947,7 +948,7 @@ type isSimulatePolicyRequest_Candidate interface {
 }
 
 type simulatePolicyRequest_Version struct {
-	// Set by the caller: the version of a policy that is loaded.
+	// Set by the caller: the version of a policy that is kept.
 	Version string `protobuf:"bytes,1,opt,name=version,proto3,oneof"`
 }
 

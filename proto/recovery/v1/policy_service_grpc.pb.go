@@ -34,7 +34,7 @@ type PolicyServiceClient interface {
 	// GetPolicy answers with one policy, in full.
 	// Roles: reader, agent, approver, admin.
 	GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*GetPolicyResponse, error)
-	// ListPolicies answers with the policies that are loaded, page by page.
+	// ListPolicies answers with the policies that are kept, page by page.
 	// Roles: reader, agent, approver, admin.
 	ListPolicies(ctx context.Context, in *ListPoliciesRequest, opts ...grpc.CallOption) (*ListPoliciesResponse, error)
 	// CheckPolicy reads a policy and answers with every fault in it, and where.
@@ -102,7 +102,7 @@ type PolicyServiceServer interface {
 	// GetPolicy answers with one policy, in full.
 	// Roles: reader, agent, approver, admin.
 	GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error)
-	// ListPolicies answers with the policies that are loaded, page by page.
+	// ListPolicies answers with the policies that are kept, page by page.
 	// Roles: reader, agent, approver, admin.
 	ListPolicies(context.Context, *ListPoliciesRequest) (*ListPoliciesResponse, error)
 	// CheckPolicy reads a policy and answers with every fault in it, and where.

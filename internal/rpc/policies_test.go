@@ -1,0 +1,73 @@
+package rpc
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"testing"
+
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
+)
+
+// sealing is a ledger that makes hashes and nothing else.
+type sealing struct{ Ledger }
+
+func (sealing) Hash(domain, value string) string { return hex.EncodeToString([]byte(domain + value)) }
+
+// shelf has policies, the active one among them.
+type shelf struct {
+	active string
+	kept   []string
+}
+
+func (s *shelf) Find(context.Context, string) (Policy, error) {
+	return Policy{Version: s.active, Active: true, LoadedAt: noon}, nil
+}
+
+func (s *shelf) Versions(context.Context) ([]string, error) { return slices.Clone(s.kept), nil }
+
+func (s *shelf) Check([]byte) (Policy, []Finding) { return Policy{}, nil }
+
+// Page by page every policy is listed once, the active one first, also when
+// another becomes active between two pages: that one begins the next.
+func TestListPoliciesOverAReload(t *testing.T) {
+	for _, size := range []int32{1, 2, 3} {
+		for _, reloaded := range []string{"p-0", "p-4", "p-9"} {
+			t.Run(fmt.Sprintf("%s on pages of %d", reloaded, size), func(t *testing.T) {
+				kept := &shelf{active: "p-5", kept: []string{"p-7", "p-1", "p-5", "p-3", "p-8"}}
+				s := &Service{ledger: sealing{}, shelf: kept}
+				var listed, begin []string
+				for token := ""; ; {
+					answer, err := s.ListPolicies(t.Context(), recoveryv1.ListPoliciesRequest_builder{PageSize: size, PageToken: token}.Build())
+					if err != nil {
+						t.Fatal(err)
+					}
+					for i, p := range answer.GetPolicies() {
+						listed = append(listed, p.GetVersion())
+						if i == 0 {
+							begin = append(begin, p.GetVersion())
+						}
+						if active := p.GetVersion() == kept.active; p.GetActive() != active || p.HasLoadedAt() != active {
+							t.Errorf("%v while %s is active", p, kept.active)
+						}
+					}
+					if token == "" {
+						kept.active, kept.kept = reloaded, append(kept.kept, reloaded)
+					}
+					if token = answer.GetNextPageToken(); token == "" || len(listed) > 9 {
+						break
+					}
+				}
+				if begin[0] != "p-5" || begin[1] != reloaded {
+					t.Errorf("the pages begin with %v", begin)
+				}
+				slices.Sort(listed)
+				slices.Sort(kept.kept)
+				if !slices.Equal(listed, kept.kept) {
+					t.Errorf("listed %v, want %v", listed, kept.kept)
+				}
+			})
+		}
+	}
+}
