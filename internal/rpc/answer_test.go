@@ -72,6 +72,24 @@ func TestAnAnswerSaysWhatItSaid(t *testing.T) {
 	}
 }
 
+// Good experiences count up to a cap, those that the customer had among them.
+func TestPositivesFallShort(t *testing.T) {
+	p := &recovery.Policy{Risk: recovery.RiskRules{GoodwillCap: 24}}
+	p.Risk.Terms[recovery.ReasonGoodwill].Weight = 0.05
+	for _, tt := range []struct {
+		had, logOdds float64
+		short        bool
+	}{
+		{0, -1, false}, {0, 0, false}, {0, 1.2, false}, {0, 1.21, true}, {20, 0.2, false}, {20, 0.21, true},
+		{0.5, 1.17, false}, {30, 0, false}, {30, 0.01, true},
+	} {
+		k := recovery.Case{Assessment: recovery.Assessment{Positives: tt.had, LogOdds: tt.logOdds}}
+		if got := encode(fullOrigin, &k, recovery.Rules{Active: p}).GetAssessment().GetPositivesFallShort(); got != tt.short {
+			t.Errorf("log-odds %v after %v good experiences: %v", tt.logOdds, tt.had, got)
+		}
+	}
+}
+
 // Whatever case there is, what is written is byte for byte what the generated code
 // makes of the message: no field has another number or kind than the contract says.
 func TestAnswersAreWrittenAsTheContractSays(t *testing.T) {

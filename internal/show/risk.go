@@ -95,7 +95,10 @@ func (w *writer) balance(a *recoveryv1.Assessment, source func(*recoveryv1.Reaso
 	if a.GetDoubleDeviation() {
 		w.prose(2, "We failed them twice: "+causes(a.GetDoubleDeviationCauses())+".")
 	}
-	if owed := a.GetPositivesOwed(); owed > 0 {
+	switch owed := a.GetPositivesOwed(); {
+	case a.GetPositivesFallShort():
+		w.prose(2, fmt.Sprintf("Good experiences cannot cancel these reasons: %d would, but fewer count (folklore, grade D).", owed))
+	case owed > 0:
 		w.prose(2, fmt.Sprintf("%s would cancel these reasons (folklore, grade D).", count(owed, "good experience")))
 	}
 }

@@ -56,6 +56,8 @@ func texts(t *testing.T) map[string]func(show.Page) string {
 	unsafe.GetRecommendation().SetReviewRequired(true)
 	unsafe.GetRecommendation().SetReviewReasons([]string{"HUMAN_DECIDES", "ABUSE_GUARD", "CHANNEL", "STALE_EVENT", "OTHER_REASON"})
 	unsafe.GetAssessment().SetPatience(.5)
+	unsafe.GetAssessment().SetPositivesOwed(10)
+	unsafe.GetAssessment().SetPositivesFallShort(false)
 	gestures := unsafe.GetRecommendation().GetItems()
 	unsafe.GetRecommendation().SetItems(gestures[len(gestures)-1:])
 	unsafe.GetRecommendation().SetTotal(nil)

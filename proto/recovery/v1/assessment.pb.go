@@ -524,6 +524,7 @@ type Assessment struct {
 	xxx_hidden_LogOdds               float64                `protobuf:"fixed64,12,opt,name=log_odds,json=logOdds,proto3"`
 	xxx_hidden_Noticed               float64                `protobuf:"fixed64,13,opt,name=noticed,proto3"`
 	xxx_hidden_Patience              float64                `protobuf:"fixed64,14,opt,name=patience,proto3"`
+	xxx_hidden_PositivesFallShort    bool                   `protobuf:"varint,15,opt,name=positives_fall_short,json=positivesFallShort,proto3"`
 	unknownFields                    protoimpl.UnknownFields
 	sizeCache                        protoimpl.SizeCache
 }
@@ -653,6 +654,13 @@ func (x *Assessment) GetPatience() float64 {
 	return 0
 }
 
+func (x *Assessment) GetPositivesFallShort() bool {
+	if x != nil {
+		return x.xxx_hidden_PositivesFallShort
+	}
+	return false
+}
+
 func (x *Assessment) SetSeverity(v float64) {
 	x.xxx_hidden_Severity = v
 }
@@ -709,6 +717,10 @@ func (x *Assessment) SetPatience(v float64) {
 	x.xxx_hidden_Patience = v
 }
 
+func (x *Assessment) SetPositivesFallShort(v bool) {
+	x.xxx_hidden_PositivesFallShort = v
+}
+
 func (x *Assessment) HasRisk() bool {
 	if x == nil {
 		return false
@@ -740,7 +752,8 @@ type Assessment_builder struct {
 	RepeatMass float64
 	// P: the good experiences of the customer, each as its weight halved every 180 days. 0 or more, not capped.
 	PositiveMass float64
-	// How many good experiences of weight 1 would bring the log-odds to 0; 0 if they are not above 0 (grade D).
+	// How many good experiences of weight 1 would bring the log-odds to 0, before the cap on those that count (24 in the default policy);
+	// 0 if they are not above 0 (grade D).
 	PositivesOwed int64
 	// How far the business has come with this customer.
 	ServiceLevel ServiceLevel
@@ -752,6 +765,8 @@ type Assessment_builder struct {
 	Noticed float64
 	// v: share, 0 to 1, of the patience that is left; 1 if unvoiced or just answered, halved every 7 days without a human answer (grade C).
 	Patience float64
+	// Whether no number of good experiences would bring the log-odds to 0: positives_owed are more than still count under the cap.
+	PositivesFallShort bool
 }
 
 func (b0 Assessment_builder) Build() *Assessment {
@@ -772,6 +787,7 @@ func (b0 Assessment_builder) Build() *Assessment {
 	x.xxx_hidden_LogOdds = b.LogOdds
 	x.xxx_hidden_Noticed = b.Noticed
 	x.xxx_hidden_Patience = b.Patience
+	x.xxx_hidden_PositivesFallShort = b.PositivesFallShort
 	return m0
 }
 
@@ -789,7 +805,7 @@ const file_recovery_v1_assessment_proto_rawDesc = "" +
 	"\x04code\x18\x01 \x01(\x0e2\x17.recovery.v1.ReasonCodeR\x04code\x12\"\n" +
 	"\fcontribution\x18\x02 \x01(\x01R\fcontribution\x12A\n" +
 	"\x0eevidence_grade\x18\x03 \x01(\x0e2\x1a.recovery.v1.EvidenceGradeR\revidenceGrade\x12\x16\n" +
-	"\x06source\x18\x04 \x01(\tR\x06source\"\xcb\x04\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source\"\xfd\x04\n" +
 	"\n" +
 	"Assessment\x12\x1a\n" +
 	"\bseverity\x18\x01 \x01(\x01R\bseverity\x12%\n" +
@@ -807,7 +823,8 @@ const file_recovery_v1_assessment_proto_rawDesc = "" +
 	"\areasons\x18\v \x03(\v2\x13.recovery.v1.ReasonR\areasons\x12\x19\n" +
 	"\blog_odds\x18\f \x01(\x01R\alogOdds\x12\x18\n" +
 	"\anoticed\x18\r \x01(\x01R\anoticed\x12\x1a\n" +
-	"\bpatience\x18\x0e \x01(\x01R\bpatience*_\n" +
+	"\bpatience\x18\x0e \x01(\x01R\bpatience\x120\n" +
+	"\x14positives_fall_short\x18\x0f \x01(\bR\x12positivesFallShort*_\n" +
 	"\x04Band\x12\x14\n" +
 	"\x10BAND_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bBAND_LOW\x10\x01\x12\x11\n" +
