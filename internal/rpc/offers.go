@@ -140,14 +140,20 @@ func (o *offering) book(ctx context.Context) (g grant, err error) {
 	case wish.Reserved == 0:
 		return g, nil
 	}
-	var old recovery.Offer // the only one that may be live: each ends those before it
-	if i := slices.IndexFunc(was.kase.Offers, recovery.Offer.Live); i >= 0 {
-		old = was.kase.Offers[i]
-	}
+	old := givesWay(&was.kase)
 	g.instead = old.Number
 	g.booking = ledger.Booking{Tenant: was.at.Tenant, Currency: wish.Currency, Day: now, CaseID: o.req.GetCaseId(), Name: name}
 	g.Minor, err = s.ledger.Book(ctx, g.booking, old.Booking, wish.Reserved, limit, now.Add(doubtAfter))
 	return g, err
+}
+
+// givesWay is the offer that ends when the case gets another: the only one that
+// may be live, as each ends those before it.
+func givesWay(k *recovery.Case) (old recovery.Offer) {
+	if i := slices.IndexFunc(k.Offers, recovery.Offer.Live); i >= 0 {
+		old = k.Offers[i]
+	}
+	return old
 }
 
 // anyBudget bounds nothing.
@@ -191,7 +197,8 @@ func (o *offering) rehearse(ctx context.Context) (*recoveryv1.RequestOfferRespon
 	return o.suppose(ctx, origin{was.at.Tenant, was.at.Key}, was.customer, was.kase.Number, was.rules)
 }
 
-// suppose prices the offer with what is left of the tenant's budget.
+// suppose prices the offer with what is left of the tenant's budget, what the
+// offer that gives way to it holds of the same day included.
 func (o *offering) suppose(ctx context.Context, at origin, c recovery.Customer, number int64, rules recovery.Rules) (*recoveryv1.RequestOfferResponse, error) {
 	wish, err := o.preview(c, number, rules, anyBudget)
 	if err != nil {
@@ -199,9 +206,14 @@ func (o *offering) suppose(ctx context.Context, at origin, c recovery.Customer, 
 	}
 	left := budget(rules, wish.Currency)
 	if left != recovery.NoBudget && wish.Reserved > 0 {
-		used, err := o.service.ledger.BudgetUsed(ctx, at.tenant, wish.Currency, o.service.now())
+		now := o.service.now()
+		used, err := o.service.ledger.BudgetUsed(ctx, at.tenant, wish.Currency, now)
 		if err != nil {
 			return nil, err
+		}
+		old := givesWay(numbered(c.Open, number))
+		if booked := ledger.BookingOf(at.tenant, o.req.GetCaseId(), &old); booked.Currency == wish.Currency && booked.Day.Equal(now.UTC().Truncate(24*time.Hour)) {
+			used -= old.Reserved
 		}
 		left = max(left-used, 0)
 	}

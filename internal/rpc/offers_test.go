@@ -205,3 +205,40 @@ func TestBudgetWhileAnOfferGivesWay(t *testing.T) {
 		run("booked", tt.booked, func(on *interrupted, happens func()) { on.change = happens })
 	}
 }
+
+// A dry run prices as the call itself does, also when an offer gives way to it.
+func TestDryRunWhileAnOfferGivesWay(t *testing.T) {
+	for name, tt := range map[string]struct {
+		other int64         // goodwill of another customer's offer, in dollars
+		later time.Duration // when the second offer is asked for
+		want  int64         // dollars
+	}{
+		"some is left beside it":                  {0, time.Minute, 12},
+		"it holds all the rest":                   {8, time.Minute, 12},
+		"it is of yesterday, and today's is left": {0, 45 * time.Minute, 12},
+		"it is of yesterday, and today's is gone": {20, 45 * time.Minute, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := openTill(t, redistest.Shared(t).URL())
+			id, other := l.opened("c"), l.opened("other")
+			l.ahead.Store(int64(11*time.Hour + 30*time.Minute))
+			l.ask(l.quick, id, 12)
+			l.ahead.Add(int64(tt.later))
+			if tt.other > 0 {
+				l.ask(l.quick, other, tt.other)
+			}
+			dry, err := l.quick.RequestOffer(l.ctx, recoveryv1.RequestOfferRequest_builder{
+				CaseId: proto.String(id), RequestId: l.request(), Goodwill: dollars(12), ValidateOnly: true,
+			}.Build())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := dry.GetOffer().GetAutomatic().GetUnits(); got != tt.want {
+				t.Errorf("the dry run gives %d dollars without approval, want %d", got, tt.want)
+			}
+			if got := l.ask(l.quick, id, 12).GetAutomatic().GetUnits(); got != tt.want {
+				t.Errorf("the call gives %d dollars without approval, want %d", got, tt.want)
+			}
+		})
+	}
+}
