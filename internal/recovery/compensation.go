@@ -112,7 +112,7 @@ func ratio(p *Policy, s *situation) float64 {
 	}
 	most := r.FirstCeiling
 	if s.kase.Incident != "" {
-		share = share + r.Severity*r.IncidentSeverity + r.relationship(s.steady())
+		share += r.Severity*r.IncidentSeverity + r.relationship(s.steady())
 	} else {
 		share += r.Severity*s.severity + r.Repeat*min(s.repeat, r.RepeatCap) +
 			r.DoubleDeviation*one(s.double()) + r.Greed*one(s.greed()) + r.relationship(s.steady() && !s.double())
