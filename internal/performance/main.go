@@ -64,13 +64,13 @@ func write(root string) error {
 	if err := fill(filepath.Join(root, "docs", "capacity.md"), capacityText, capacity); err != nil {
 		return err
 	}
-	return page.Write(filepath.Join(root, "README.md"), page.Part{Name: "ratios", Text: ratios(report), By: "make bench"})
+	return page.Write(filepath.Join(root, "README.md"), page.Part{Name: "ratios", Text: ratios(report, libraries...), By: "make bench"})
 }
 
 // fill writes a page from its template.
 func fill(file, text string, data any) error {
 	t, err := template.New(filepath.Base(file)).Funcs(template.FuncMap{
-		"table": markdown, "number": bench.Number, "ratios": ratios, "figures": bench.Section.FigureTable,
+		"table": markdown, "number": bench.Number, "ratios": func(r bench.Report) string { return ratios(r, slices.Concat(libraries, prices)...) }, "figures": bench.Section.FigureTable,
 		"gibibytes": func(n int64) string { return bench.Number(float64(n) / (1 << 30)) },
 	}).Parse(text)
 	if err != nil {
@@ -83,11 +83,15 @@ func fill(file, text string, data any) error {
 	return os.WriteFile(file, out.Bytes(), 0o644)
 }
 
-// alongside are ratios without an aim that the pages speak of.
-var alongside = []string{"cpu.libraries", "cpu.bare", "beside.unary", "beside.ingest", "beside.batches", "history.cpu", "cluster.wait.throughput", "cluster.wait.p50"}
+// Ratios without an aim that the pages speak of: what the libraries take, and what is
+// the price of something.
+var (
+	libraries = []string{"cpu.libraries", "cpu.bare"}
+	prices    = []string{"beside.unary", "beside.ingest", "beside.batches", "history.cpu", "cluster.wait.throughput", "cluster.wait.p50"}
+)
 
 // ratios is the table of all ratios that have an aim, and of those alongside.
-func ratios(report bench.Report) string {
+func ratios(report bench.Report, alongside ...string) string {
 	t := bench.Table{Columns: []string{"", "measured (rounds)", "aim", ""}}
 	for _, section := range report.Sections {
 		for _, r := range section.Ratios {
