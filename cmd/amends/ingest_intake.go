@@ -185,22 +185,21 @@ func (in *intake) decode(it *item) {
 // complete adds what the command line says of all records.
 func (in *intake) complete(request *recoveryv1.IngestRequest) {
 	if event := request.GetFailure(); request.HasFailure() {
-		event.SetTenant(in.tenantOf(event.GetTenant()))
+		event.SetTenant(unnamed(cmp.Or(event.GetTenant(), in.tenant)))
 		if in.makeIDs && event.GetEventId() == "" {
 			event.SetEventId(idOf(request))
 		}
 	}
 	if positive := request.GetInteraction(); request.HasInteraction() {
-		positive.SetTenant(in.tenantOf(positive.GetTenant()))
+		positive.SetTenant(unnamed(cmp.Or(positive.GetTenant(), in.tenant)))
 		if in.makeIDs && positive.GetInteractionId() == "" {
 			positive.SetInteractionId(idOf(request))
 		}
 	}
 }
 
-// tenantOf is the tenant of a record that names this one. The default one stays without a name, so that ids are the same however it is named.
-func (in *intake) tenantOf(named string) string {
-	tenant := cmp.Or(named, in.tenant)
+// unnamed leaves the default tenant without a name, so that it is the same one, with the same ids, however it is named.
+func unnamed(tenant string) string {
 	if tenant == rpc.DefaultTenant {
 		return ""
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,8 +9,6 @@ import (
 	"hash"
 	"os"
 	"time"
-
-	"github.com/makeamends/amends/internal/rpc"
 )
 
 // note remembers how far a file has been taken in, beside the file, so that the same command goes on there.
@@ -35,8 +32,7 @@ type note struct {
 
 // isOf tells whether the note was made by the same command.
 func (n *note) isOf(other *note) bool {
-	tenant := func(n *note) string { return cmp.Or(n.Tenant, rpc.DefaultTenant) }
-	return n.Server == other.Server && tenant(n) == tenant(other) && n.Format == other.Format && n.MakeIDs == other.MakeIDs
+	return n.Server == other.Server && unnamed(n.Tenant) == unnamed(other.Tenant) && n.Format == other.Format && n.MakeIDs == other.MakeIDs
 }
 
 // tally is what became of the records that the note is about.
