@@ -203,6 +203,12 @@ func (l *Ledger) bookings(members []string) ([]Booking, error) {
 		len(members)-len(list), budgetNames.customer, name, first.Error())}
 }
 
+// SameBudget reports whether two bookings are of the same tenant's budget of one day
+// and currency.
+func (b Booking) SameBudget(o Booking) bool {
+	return b.dayKey() == o.dayKey() && b.Currency == o.Currency
+}
+
 // dayKey names the hash of a tenant's day.
 func (b Booking) dayKey() string {
 	return budgetTag + b.Tenant + ":" + b.Day.UTC().Format(time.DateOnly)

@@ -212,7 +212,7 @@ func (o *offering) suppose(ctx context.Context, at origin, c recovery.Customer, 
 			return nil, err
 		}
 		old := givesWay(numbered(c.Open, number))
-		if booked := ledger.BookingOf(at.tenant, o.req.GetCaseId(), &old); booked.Currency == wish.Currency && booked.Day.Equal(now.UTC().Truncate(24*time.Hour)) {
+		if ledger.BookingOf(at.tenant, o.req.GetCaseId(), &old).SameBudget(ledger.Booking{Tenant: at.tenant, Currency: wish.Currency, Day: now}) {
 			used -= old.Reserved
 		}
 		left = max(left-used, 0)
