@@ -107,10 +107,20 @@ func assess(p *Policy, s *situation) Assessment {
 	}
 	a.Escalation = p.Escalation.chance(s)
 	if weight := r.Terms[ReasonGoodwill].Weight; a.LogOdds > 0 {
-		a.Owed = int64(math.Ceil(a.LogOdds/weight - 1e-9))
+		a.Owed = int64(math.Ceil(a.LogOdds/weight - rounding))
 	}
 	a.Level = level(p, s)
 	return a
+}
+
+// rounding is what a sum of terms that cancel each other may be off by.
+const rounding = 1e-9
+
+// FallsShort reports whether the log-odds stay above 0 however many good experiences
+// there are: only so many count.
+func (r *RiskRules) FallsShort(a *Assessment) bool {
+	left := r.GoodwillCap - min(a.Positives, r.GoodwillCap)
+	return a.LogOdds > left*r.Terms[ReasonGoodwill].Weight+rounding
 }
 
 // add puts one term into the sum; a term of nothing is no reason.

@@ -24,15 +24,8 @@ func (a *answer) assessment(n protowire.Number, as *recovery.Assessment) {
 	a.Float(12, as.LogOdds)
 	a.Float(13, as.Noticed)
 	a.Float(14, as.Patience)
-	a.Flag(15, positivesFallShort(&a.policy.Risk, as))
+	a.Flag(15, a.policy.Risk.FallsShort(as))
 	a.Close(start)
-}
-
-// positivesFallShort reports whether the log-odds stay above 0 however many good
-// experiences there are: only so many count.
-func positivesFallShort(r *recovery.RiskRules, as *recovery.Assessment) bool {
-	left := r.GoodwillCap - min(as.Positives, r.GoodwillCap)
-	return as.LogOdds > left*r.Terms[recovery.ReasonGoodwill].Weight+1e-9
 }
 
 func (a *answer) risk(n protowire.Number, r *recovery.Risk) {
