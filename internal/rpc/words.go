@@ -27,25 +27,12 @@ func (s *Service) words(ctx context.Context, policy *recovery.Policy) *ledger.Wo
 // something that those before it do not.
 func samples(policy *recovery.Policy) (text []byte) {
 	rules := recovery.Rules{Active: policy}
-	at := origin{DefaultTenant, "AAAAAAAAAAAAAAAAAAAAAA"}
 	var known *dictionary.Dictionary
 	for _, orders := range contentWith {
 		friend := content(orders, someDay, rules)
 		for _, event := range madeUp(policy) {
-			c := friend
-			for order := range failuresEach {
-				event.Order = strconv.Itoa(order)
-				event.OccurredAt = event.OccurredAt.Add(time.Minute)
-				var k recovery.Case
-				var err error
-				if c, k, err = recovery.Report(c, event, rules, event.OccurredAt); err != nil {
-					break
-				}
-				answer, err := written(at, &k, rules)
-				if err != nil || len(text)+len(answer) > mostWords {
-					continue
-				}
-				if known == nil || len(known.Shorten(nil, answer)) > newToUs {
+			for _, answer := range answers(friend, event, rules) {
+				if len(text)+len(answer) <= mostWords && (known == nil || len(known.Shorten(nil, answer)) > newToUs) {
 					text = append(text, answer...)
 					known = dictionary.New(text)
 				}
@@ -53,6 +40,25 @@ func samples(policy *recovery.Policy) (text []byte) {
 		}
 	}
 	return text
+}
+
+// answers are those to a failure of a customer and to some like it, each of another
+// order.
+func answers(c recovery.Customer, event recovery.Event, rules recovery.Rules) (list [][]byte) {
+	at := origin{DefaultTenant, "AAAAAAAAAAAAAAAAAAAAAA"}
+	for order := range failuresEach {
+		event.Order = strconv.Itoa(order)
+		event.OccurredAt = event.OccurredAt.Add(time.Minute)
+		var k recovery.Case
+		var err error
+		if c, k, err = recovery.Report(c, event, rules, event.OccurredAt); err != nil {
+			break
+		}
+		if answer, err := written(at, &k, rules); err == nil {
+			list = append(list, answer)
+		}
+	}
+	return list
 }
 
 // failuresEach is how many failures a customer has who is made up: by the last of
