@@ -2,7 +2,9 @@ package ledger
 
 import "github.com/makeamends/amends/internal/recovery"
 
-func encodeCase(k recovery.Case) ([]byte, error) { return written(&k, caseFields) }
+func encodeCase(k recovery.Case, brief bool) (string, error) {
+	return writtenText(&k, caseFields, brief)
+}
 
 func decodeCase(text string) (recovery.Case, error) { return read(text, caseFields) }
 
@@ -14,7 +16,7 @@ func caseFields(r *record, k *recovery.Case) {
 	number(r, 5, &k.State)
 	number(r, 6, &k.Outcome)
 	number(r, 7, &k.Revision)
-	r.moment(8, &k.OpenedAt)
+	r.beginning(8, &k.OpenedAt)
 	r.moment(9, &k.ClosedAt)
 	part(r, 10, &k.Failure, failureFields)
 	accountsFields(r, 11, k)
@@ -33,6 +35,7 @@ func caseFields(r *record, k *recovery.Case) {
 	r.moment(24, &k.ReopenedAt)
 	r.moment(25, &k.SpokenAt)
 	r.float(26, &k.Before)
+	r.begin = 0 // what follows is not of the case
 }
 
 func failureFields(r *record, f *recovery.Failure) {

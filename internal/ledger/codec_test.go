@@ -52,11 +52,11 @@ func TestAClosedCaseSurvivesTheStore(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var k recovery.Case
 		fill(t, "Case", reflect.ValueOf(&k).Elem())
-		body, err := encodeCase(k)
+		body, err := encodeCase(k, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := decodeCase(string(body))
+		got, err := decodeCase(body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +150,7 @@ func TestMomentsBeyondTheEdgeKeepTheirOrder(t *testing.T) {
 func TestTheOnlyAccountIsTheFailure(t *testing.T) {
 	half, same := 0.5, 0.5
 	k := recovery.Case{Failure: recovery.Failure{Kinds: recovery.Kinds(recovery.Late), Stated: &half}}
-	alone, err := encodeCase(k)
+	alone, err := encodeCase(k, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,11 +158,11 @@ func TestTheOnlyAccountIsTheFailure(t *testing.T) {
 	other.Kinds = recovery.Kinds(recovery.Rude)
 	for _, accounts := range [][]recovery.Failure{{{Kinds: k.Failure.Kinds, Stated: &same}}, {other}, {{}}, {k.Failure, other}} {
 		k.Accounts = accounts
-		body, err := encodeCase(k)
+		body, err := encodeCase(k, false)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := decodeCase(string(body))
+		got, err := decodeCase(body)
 		if err != nil || !cmp.Equal(got, k, cmpopts.EquateEmpty()) {
 			t.Errorf("stored %+v, read %+v, %v", k, got, err)
 		}

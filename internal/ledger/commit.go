@@ -87,12 +87,13 @@ func (u *update) change(at *loaded, j Judgement) (*change, error) {
 	if err := u.answers(c, j); err != nil {
 		return nil, err
 	}
-	if err := c.file(next); err != nil {
+	brief := u.ledger.brief.Load()
+	if err := c.file(next, brief); err != nil {
 		return nil, err
 	}
 	next.seen = c.remember(next.seen, today, u.hashes())
 	var err error
-	if c.body, err = writtenText(next, stateFields); err != nil {
+	if c.body, err = writtenText(next, stateFields, brief && len(next.customer.Open) > 0); err != nil {
 		return nil, err
 	}
 	c.list(u.write, was, j.Customer)
@@ -148,9 +149,9 @@ func (u *update) hashes() []byte {
 
 // file puts the cases closed by this change away, each in a field of its own,
 // lets the oldest go, and takes out those that were opened again.
-func (c *change) file(next *state) error {
+func (c *change) file(next *state, brief bool) error {
 	for _, k := range next.customer.Closed {
-		body, err := encodeCase(k)
+		body, err := encodeCase(k, brief)
 		if err != nil {
 			return err
 		}

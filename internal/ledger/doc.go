@@ -28,8 +28,8 @@
 // and the fields of a customer's hash:
 //
 //	v           version and nonce of the call that wrote it, and which of its attempts if not the first: 7.nonce or 7.nonce.2
-//	s           ledgerv1.State: the memory and the open cases
-//	k:<number>  ledgerv1.Case: one closed case; the newest 100 are kept
+//	s           ledgerv1.State: the memory and the open cases; with a case, in the brief form
+//	k:<number>  ledgerv1.Case: one closed case, in the brief form; the newest 100 are kept
 //	r:<hash>    ledgerv1.Seen: one request that was carried out, with its answer
 //	d:<day>.<n> hashes of 32 requests first seen that day: what to remove 7 days later; what does not fill a list is in s
 //	t           ledgerv1.Tombstone: alone in the hash, what is left of a customer who was erased, and hashes of what it asked for

@@ -65,6 +65,7 @@ type Ledger struct {
 	agreed   atomic.Bool            // the record of the ledger was read and found right
 	epoch    atomic.Pointer[string] // of the store when it was last found sound
 	durable  atomic.Bool            // as last seen: see Durable
+	brief    atomic.Bool            // the layout of the store has the brief form
 	time     storeClock
 	clock    func() time.Time // of this machine, compared with that of Redis
 }

@@ -9,9 +9,12 @@ import (
 
 const metaKey = "amends:meta"
 
-// layout is the version of what is described at the package; a binary that
-// lays keys or fields out otherwise counts it up.
-const layout = "1"
+// Layouts of what is described at the package. A store has the one that it was born
+// with; a program that lays keys or fields out otherwise counts it up.
+const (
+	layoutPlain = "1" // no record is in the brief form
+	layoutBrief = "2"
+)
 
 // checkMeta compares what all processes of a ledger must agree on with what the
 // first one wrote down. With another secret or another number of buckets every
@@ -21,7 +24,7 @@ func (l *Ledger) checkMeta(ctx context.Context, sound bool) error {
 	want := map[string]string{
 		epochField: newEpoch(), // unless there is one
 		"buckets":  strconv.Itoa(l.opts.Buckets),
-		"layout":   layout,
+		"layout":   layoutBrief,
 		"secret":   printable.EncodeToString(sum[:8]),
 	}
 	have, err := l.meta(ctx, want, sound)
@@ -38,10 +41,11 @@ func (l *Ledger) checkMeta(ctx context.Context, sound bool) error {
 		faults = append(faults, fmt.Errorf("this ledger was born with %s buckets, not %s; set the number of buckets to %s",
 			have["buckets"], want["buckets"], have["buckets"]))
 	}
-	if have["layout"] != want["layout"] {
-		faults = append(faults, fmt.Errorf("this ledger has layout %s, and this program knows layout %s; run the version of the program that wrote it",
-			have["layout"], want["layout"]))
+	if have["layout"] != layoutPlain && have["layout"] != layoutBrief {
+		faults = append(faults, fmt.Errorf("this ledger has layout %s, and this program knows layouts %s and %s; run the version of the program that wrote it",
+			have["layout"], layoutPlain, layoutBrief))
 	}
+	l.brief.Store(have["layout"] == layoutBrief)
 	if have["secret"] != want["secret"] {
 		faults = append(faults, fmt.Errorf("this ledger was born with another secret (fingerprint %s, not %s); "+
 			"give the key file that it was born with, or an empty Redis", have["secret"], want["secret"]))

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"time"
+	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -19,6 +19,9 @@ import (
 // byte as their own code would write it (tests compare the two).
 type record struct {
 	wire.Writer // of what is written
+
+	brief bool  // the moments of a case are told from its beginning; see moment.go
+	begin int64 // that moment; 0: not in a case
 
 	reading bool
 	err     error
@@ -37,9 +40,12 @@ func written[T any](value *T, fields func(*record, *T)) ([]byte, error) {
 	return r.Take()
 }
 
-// writtenText makes it as a text.
-func writtenText[T any](value *T, fields func(*record, *T)) (string, error) {
-	r := record{Writer: wire.New()}
+// writtenText makes it as a text, in the brief form if so asked.
+func writtenText[T any](value *T, fields func(*record, *T), brief bool) (string, error) {
+	r := record{Writer: wire.New(), brief: brief}
+	if brief {
+		r.Bytes = append(r.Bytes, briefMark...)
+	}
 	fields(&r, value)
 	return r.TakeText()
 }
@@ -52,7 +58,8 @@ func read[T any](text string, fields func(*record, *T)) (value T, err error) {
 
 // readInto takes a record in.
 func readInto[T any](value *T, text string, fields func(*record, *T)) error {
-	r := record{reading: true, text: text, in: []byte(text), end: len(text)}
+	text, brief := strings.CutPrefix(text, briefMark)
+	r := record{brief: brief, reading: true, text: text, in: []byte(text), end: len(text)}
 	readFields(&r, value, fields)
 	return r.err
 }
@@ -213,16 +220,6 @@ func (r *record) stated(n protowire.Number, v **float64) {
 	}
 }
 
-// moment is a time, as a count of nanoseconds.
-func (r *record) moment(n protowire.Number, v *time.Time) {
-	if !r.reading {
-		r.Fixed64(n, uint64(nanos(*v)))
-	} else if r.comes(n, protowire.Fixed64Type) {
-		*v = moment(int64(r.fixed64()))
-		r.advance()
-	}
-}
-
 func text[T ~string](r *record, n protowire.Number, v *T) {
 	if !r.reading {
 		r.Text(n, string(*v))
@@ -264,21 +261,6 @@ func numbers[T ~uint8 | ~int32 | ~int64](r *record, n protowire.Number, v *[]T) 
 		start := r.Open(n)
 		for _, one := range *v {
 			r.Bytes = protowire.AppendVarint(r.Bytes, uint64(one))
-		}
-		r.Close(start)
-	}
-}
-
-// moments are packed as well.
-func (r *record) moments(n protowire.Number, v *[]time.Time) {
-	if r.reading {
-		packed(r, n, protowire.Fixed64Type, v, func() time.Time { return moment(int64(r.fixed64())) })
-		return
-	}
-	if len(*v) > 0 {
-		start := r.Open(n)
-		for _, one := range *v {
-			r.Bytes = protowire.AppendFixed64(r.Bytes, uint64(nanos(one)))
 		}
 		r.Close(start)
 	}
