@@ -165,7 +165,7 @@ func (w *writer) timeLeft(c *recoveryv1.Case) string {
 	left := roundLeft(d.GetDueAt().AsTime().Sub(w.Now))
 	switch {
 	case left < 0:
-		return w.in(red, Span(-left)+" late")
+		return w.in(red, Span(left.Abs())+" late")
 	case left < soon:
 		return w.in(orange, Span(left))
 	default:

@@ -84,13 +84,18 @@ func bandColour(band recoveryv1.Band) lipgloss.Color {
 	}
 }
 
-// unbroken is a space at which no line is broken.
-const unbroken = "\u00a0"
+// kept marks what stands in for a space or a hyphen at which no line is broken. It takes no room, and is no UTF-8: no message holds it, so that
+// a text with spaces and hyphens of that kind is shown as it is. It follows what it marks, and stays with it where a line is cut.
+const kept = "\xff"
 
-// Spaces and hyphens are where lines are broken, and have twins where they are not.
+const (
+	unbroken = "\u00a0" + kept
+	joined   = "\u2011" + kept
+)
+
 var (
-	unbreakable = strings.NewReplacer(" ", unbroken, "-", "\u2011")
-	breakable   = strings.NewReplacer(unbroken, " ", "\u2011", "-")
+	unbreakable = strings.NewReplacer(" ", unbroken, "-", joined)
+	breakable   = strings.NewReplacer(unbroken, " ", joined, "-")
 )
 
 // together keeps text on one line.
@@ -98,11 +103,11 @@ func together(text string) string { return unbreakable.Replace(text) }
 
 // chain joins parts so that lines are broken between them only.
 func chain(parts []string) string {
-	kept := make([]string, len(parts))
+	whole := make([]string, len(parts))
 	for i, part := range parts {
-		kept[i] = together(part)
+		whole[i] = together(part)
 	}
-	return strings.Join(kept, unbroken+"· ")
+	return strings.Join(whole, unbroken+"· ")
 }
 
 // writer collects the lines of one text.

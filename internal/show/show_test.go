@@ -3,6 +3,7 @@ package show_test
 import (
 	"flag"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -210,11 +211,29 @@ func TestMoney(t *testing.T) {
 	}
 }
 
+// An id that has hyphens and spaces at which no line is broken, or letters of a script of one's own, is the id of nobody else.
+func TestIDsAreShownAsTheyAre(t *testing.T) {
+	c := readCase(t, "pizza")
+	for _, id := range []string{"c\u20111", "c\u00a01", "c\ue0001", "c-1", "c 1", "c\u2011\u2011-\u00a0 1"} {
+		c.SetCustomerId(id)
+		if text := show.Case(c, show.Page{Width: 100, Now: now}); !strings.Contains(text, "customer "+id+" ") {
+			t.Errorf("%q is not in\n%s", id, text)
+		}
+	}
+	for length := range 90 { // wherever the line ends
+		c.SetCustomerId(strings.Repeat("x", length) + strings.Repeat("- ", 64-length/2))
+		if text := show.Case(c, show.Page{Width: 80, Now: now}); !utf8.ValidString(text) || strings.ContainsAny(text, "\u2011\u00a0") {
+			t.Errorf("of an id of %d letters before its hyphens:\n%q", length, text)
+		}
+	}
+}
+
 func TestSpan(t *testing.T) {
 	for span, want := range map[time.Duration]string{
 		0: "0 s", 59 * time.Second: "59 s", time.Minute: "1 min", 90 * time.Second: "1 min 30 s", 45 * time.Minute: "45 min",
 		2 * time.Hour: "2 h", 90 * time.Minute: "1 h 30 min", 23*time.Hour + 59*time.Minute: "23 h 59 min", 47*time.Hour + 59*time.Minute: "47 h", 48 * time.Hour: "2 d",
 		75 * time.Hour: "3 d 3 h", -time.Hour: "-1 h",
+		math.MinInt64: "-106751 d 23 h",
 	} {
 		if got := show.Span(span); got != want {
 			t.Errorf("%v is %q, want %q", time.Duration(span), got, want)

@@ -71,7 +71,7 @@ func Came(before, now *recoveryv1.Case, p Page) string {
 func offset(d time.Duration) string {
 	switch {
 	case d < 0:
-		return Span(-d) + " before"
+		return Span(d.Abs()) + " before"
 	case d > 0:
 		return Span(d) + " later"
 	default:

@@ -121,7 +121,7 @@ func (p Page) left(t *timestamppb.Timestamp) string {
 	case d == 0:
 		return "now"
 	case d < 0:
-		return Span(-d) + " ago"
+		return Span(d.Abs()) + " ago"
 	default:
 		return "in " + Span(d)
 	}
@@ -139,7 +139,7 @@ func roundLeft(d time.Duration) time.Duration {
 // "2 d 4 h".
 func Span(d time.Duration) string {
 	if d < 0 {
-		return "-" + Span(-d)
+		return "-" + Span(d.Abs()) // of the least length -d is negative as well
 	}
 	if d < time.Minute {
 		return fmt.Sprintf("%d s", d/time.Second)
