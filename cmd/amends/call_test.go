@@ -96,6 +96,22 @@ func TestReportFlags(t *testing.T) {
 	}
 }
 
+// The first moment that can be written is a moment as any other, not the lack of one.
+func TestTheFirstMoment(t *testing.T) {
+	const first = "0001-01-01T00:00:00Z"
+	fake := newImpostor(t, func(int) error { return nil })
+	o := amends(t, "report", "--server", fake.address, "--event-id", "e-1", "--customer", "c-1", "--kind", "rude", "--occurred-at", first, "--departs-at", first)
+	if event := fake.report(t, 0).GetEvent(); !event.GetOccurredAt().AsTime().IsZero() || !event.GetDepartsAt().AsTime().IsZero() {
+		t.Errorf("it arrived as %v", event)
+	}
+	if o.stderr != "" {
+		t.Errorf("it says %q", o.stderr)
+	}
+	server := service(t)
+	command{}.fails(t, exitUsage, []string{"event.occurred_at"}, "report", "--server", server, "--customer", "c-1", "--kind", "rude", "--occurred-at", first)
+	command{}.fails(t, exitUsage, []string{"due_before"}, "cases", "--server", server, "--due-before", first)
+}
+
 // What is not said is not sent: the service has the defaults.
 func TestReportSendsOnlyWhatIsSaid(t *testing.T) {
 	fake := newImpostor(t, func(int) error { return nil })

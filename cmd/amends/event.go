@@ -143,7 +143,7 @@ func (f *eventFlags) fixTimes(b *recoveryv1.FailureEvent_builder, now time.Time)
 	if departs.isSet {
 		at := departs.since(now.Truncate(time.Second))
 		b.DepartsAt = timestamppb.New(at)
-		if departs.at.IsZero() {
+		if departs.at == nil {
 			again += " --departs-at " + at.UTC().Format(time.RFC3339)
 		}
 	}
@@ -184,7 +184,7 @@ func occurred(said moment, id string, now time.Time) (at time.Time, again string
 	} else if made, ok := timeOf(id); ok {
 		return made, ""
 	}
-	if said.at.IsZero() {
+	if said.at == nil {
 		again = " --occurred-at " + at.UTC().Format(time.RFC3339Nano)
 	}
 	return at, again

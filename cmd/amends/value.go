@@ -119,7 +119,7 @@ func parseSpan(text string) (time.Duration, error) {
 
 // moment is a point in time as a user names it: RFC 3339, or counted from now ("-2h", "+30m", "now").
 type moment struct {
-	at       time.Time
+	at       *time.Time // nil: it is counted from now
 	relative time.Duration
 	isSet    bool
 }
@@ -130,7 +130,7 @@ func (m *moment) Set(text string) error {
 		return nil
 	}
 	if at, err := time.Parse(time.RFC3339, text); err == nil {
-		*m = moment{at: at, isSet: true}
+		*m = moment{at: &at, isSet: true}
 		return nil
 	}
 	span, err := parseSpan(text)
@@ -145,7 +145,7 @@ func (m *moment) String() string {
 	switch {
 	case !m.isSet:
 		return ""
-	case m.at.IsZero():
+	case m.at == nil:
 		return m.relative.String()
 	default:
 		return m.at.Format(time.RFC3339)
@@ -156,8 +156,8 @@ func (m *moment) Type() string { return "time" }
 
 // since fixes the moment, now being the given one.
 func (m *moment) since(now time.Time) time.Time {
-	if m.at.IsZero() {
+	if m.at == nil {
 		return now.Add(m.relative)
 	}
-	return m.at
+	return *m.at
 }

@@ -66,6 +66,7 @@ func TestOccurred(t *testing.T) {
 		"an id of the caller's":           {"", "order-7", now.Truncate(time.Millisecond), " --occurred-at 2026-03-01T12:00:00.123Z"},
 		"a random id":                     {"", "a1b2c3d4-e5f6-4000-8000-000000000000", now.Truncate(time.Millisecond), " --occurred-at 2026-03-01T12:00:00.123Z"},
 		"said in full":                    {"2026-02-01T10:00:00+01:00", v7, time.Date(2026, 2, 1, 9, 0, 0, 0, time.UTC), ""},
+		"the first moment there is":       {"0001-01-01T00:00:00Z", v7, time.Time{}, ""},
 		"counted from now":                {"-2h", v7, now.Truncate(time.Millisecond).Add(-2 * time.Hour), " --occurred-at 2026-03-01T10:00:00.123Z"},
 		"now, whatever the id says of it": {"now", v7, now.Truncate(time.Millisecond), " --occurred-at 2026-03-01T12:00:00.123Z"},
 	} {
