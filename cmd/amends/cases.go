@@ -51,7 +51,7 @@ wrapped in anything: jq .state.`,
   amends cases --customer c-1042
 
   # acknowledge all that nobody has looked at yet
-  amends cases --state open -o json | jq -r .caseId | xargs -r -n 1 amends ack`,
+  amends cases --state open --limit 100000 -o json | jq -r .caseId | xargs -r -n 1 amends ack`,
 		Args: noArguments("amends case"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return l.run(cmd) },
 	}
