@@ -12,10 +12,12 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/makeamends/amends/internal/rpc"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -108,6 +110,16 @@ func TestOrderOfOneCustomer(t *testing.T) {
 	}
 }
 
+// Whoever names the default tenant means the same customer as who names none: both go the same way.
+func TestLaneOfTheDefaultTenant(t *testing.T) {
+	lane := func(tenant string) uint32 {
+		return customerLane(recoveryv1.FailureEvent_builder{CustomerId: "c", Tenant: tenant}.Build())
+	}
+	if lane("") != lane(rpc.DefaultTenant) || lane("") == lane("shop") {
+		t.Errorf("the lanes of no tenant, the default and another are %d, %d and %d", lane(""), lane(rpc.DefaultTenant), lane("shop"))
+	}
+}
+
 func TestAThousandInteractions(t *testing.T) {
 	server := service(t)
 	var text strings.Builder
@@ -157,6 +169,25 @@ func TestFaultyLines(t *testing.T) {
 	}
 	if text := amends(t, "cases", "--server", server, "--tenant", "shop", "--customer", "c-1").stdout; !strings.Contains(text, "amends case") {
 		t.Errorf("the tenant of --tenant was not used:\n%s", text)
+	}
+}
+
+// What stands in a file is shown to whoever sits at the terminal, and does nothing to it.
+func TestFaultsDoNothingToATerminal(t *testing.T) {
+	server := service(t)
+	text := strings.Join([]string{
+		`{"eventId":"e-1","\u001b]0;owned\u0007":1}`,
+		`{"eventId":"e-1","x\nrecords.ndjson:9: recorded":1}`,
+		"{\"eventId\":\"e-1\",\"\u009b2J\":1}",
+		"{\"eventId\":\"e-1\",\"kinds\":[\"\u009b2J\u202e\"]}",
+	}, "\n") + "\n"
+	for name, args := range map[string][]string{"report": {"report", "-f"}, "ingest": {"ingest"}} {
+		path := written(t, text)
+		o := command{}.fails(t, exitUsage, []string{`\x1b]0;owned`, `x\nrecords.ndjson:9`, `\u009b2J`, `\u202e`, "it takes LATE"},
+			append(args, path, "--server", server)...)
+		if at := strings.IndexFunc(o.stderr, func(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) }); at >= 0 {
+			t.Errorf("%s: %q", name, o.stderr[at:])
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -64,7 +65,7 @@ func decode(raw []byte, message proto.Message) error {
 
 // parted takes what protojson says apart: the fault, how many lines below the first, and the column there.
 func parted(err error, message proto.Message) (text string, line int, column string) {
-	text = err.Error() + enumHint(err, message.ProtoReflect().Descriptor())
+	text = visible(err.Error()) + enumHint(err, message.ProtoReflect().Descriptor())
 	if found := place.FindStringSubmatch(text); found != nil {
 		line, _ = strconv.Atoi(found[1])
 		return strings.TrimPrefix(text, found[0]), max(line-1, 0), found[2]
@@ -95,10 +96,19 @@ func wrongMembers(raw []byte, message protoreflect.Message) (faults []string) {
 			}
 		}
 		text, _, _ := parted(err, read.Interface())
-		if !strings.Contains(text, name) {
-			text = name + ": " + text
+		if !strings.Contains(text, visible(name)) {
+			text = visible(name) + ": " + text
 		}
 		faults = append(faults, text)
 	}
 	return faults
+}
+
+// visible writes what a file says so that a terminal shows it and does not obey it.
+func visible(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool { return !strconv.IsGraphic(r) || r == utf8.RuneError }) {
+		quoted := strconv.QuoteToGraphic(text)
+		return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+	}
+	return text
 }

@@ -177,6 +177,6 @@ func customerLane(message proto.Message) uint32 {
 		GetCustomerId() string
 	})
 	hash := fnv.New32a()
-	_, _ = hash.Write([]byte(about.GetTenant() + "\x00" + about.GetCustomerId()))
+	_, _ = hash.Write([]byte(unnamed(about.GetTenant()) + "\x00" + about.GetCustomerId()))
 	return hash.Sum32()
 }
