@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 	"unicode"
@@ -226,6 +227,62 @@ func TestFileLayouts(t *testing.T) {
 	}
 	if parse(t, string(request), &recoveryv1.ReportFailureRequest{}).GetEvent().GetEventId() == "" {
 		t.Error("examples/report.json reports nothing")
+	}
+}
+
+// What is kept takes the place of nothing, least of all of the file that is sent.
+func TestFailedOverwritesNothing(t *testing.T) {
+	text := event("e-1", "c-1") + "\n"
+	for _, name := range []string{"report", "praise"} {
+		path := written(t, text)
+		call := []string{name, "--server", "127.0.0.1:1", "-f", path, "--failed"}
+		command{}.fails(t, exitUsage, []string{path + " is named twice", "--failed"}, append(call, path)...)
+		beside := filepath.Dir(path) + "/../" + filepath.Base(filepath.Dir(path)) + "/records.ndjson"
+		command{}.fails(t, exitUsage, []string{"named twice", "--concurrency"}, append(call, beside, "--concurrency", "0")...)
+		other := written(t, text)
+		command{}.fails(t, exitUsage, []string{other + " is there from an earlier run", "amends " + name + " -f " + other, "another with --failed"}, append(call, other)...)
+		for _, file := range []string{path, other} {
+			if got, err := os.ReadFile(file); err != nil || string(got) != text {
+				t.Errorf("%s: %s holds %q, %v", name, file, got, err)
+			}
+		}
+	}
+	kept := filepath.Join(t.TempDir(), "failed.ndjson")
+	command{}.fails(t, exitUnavailable, []string{"1 failed"}, "report", "--server", "127.0.0.1:1", "-f", written(t, text), "--failed", kept)
+	if info, err := os.Stat(kept); err != nil || info.Mode().Perm() != 0o600 || info.Size() == 0 {
+		t.Errorf("what failed may be read by %v, %v", info.Mode(), err)
+	}
+}
+
+// full is a disk on which there is room for so many lines.
+type full struct{ lines int }
+
+func (f *full) Write(p []byte) (int, error) {
+	if f.lines--; f.lines < 0 {
+		return 0, syscall.ENOSPC
+	}
+	return len(p), nil
+}
+
+// Where the answers cannot be written the rest is not sent, and kept.
+func TestAnswersThatCannotBeWritten(t *testing.T) {
+	fake := newImpostor(t, func(int) error { return nil })
+	var text, stderr strings.Builder
+	for i := range 500 {
+		text.WriteString(event(fmt.Sprintf("e-%d", i), fmt.Sprintf("c-%d", i)) + "\n")
+	}
+	failed := filepath.Join(t.TempDir(), "failed.ndjson")
+	a := newApp(func(string) string { return "" }, strings.NewReader(""), &full{lines: 3}, &stderr)
+	err := a.run(t.Context(), []string{"report", "--server", fake.address, "-f", written(t, text.String()), "--failed", failed})
+	if exitCode(err) != exitInternal || !strings.Contains(stderr.String(), "the answers cannot be written: "+syscall.ENOSPC.Error()) {
+		t.Errorf("left with %d: %s", exitCode(err), &stderr)
+	}
+	kept, err := os.ReadFile(failed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := bytes.Count(kept, []byte("\n")); got+fake.count() != 500 || got < 300 {
+		t.Errorf("%d were sent and %d kept: together they must be 500\n%s", fake.count(), got, &stderr)
 	}
 }
 

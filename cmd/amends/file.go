@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,8 +37,15 @@ func (f *fileFlags) check(cmd *cobra.Command, single []string) error {
 			return &usageError{err: fmt.Errorf("--%s describes one record; with -f the records stand in the file", name), command: cmd.CommandPath()}
 		}
 	}
+	var faults []error
 	if f.lanes < 1 || f.lanes > 64 {
-		return &usageError{err: fmt.Errorf("--concurrency %d: must be 1 to 64", f.lanes), command: cmd.CommandPath()}
+		faults = append(faults, fmt.Errorf("--concurrency %d: must be 1 to 64", f.lanes))
+	}
+	if f.failed != "" && locate(f.path).is(locate(f.failed)) {
+		faults = append(faults, fmt.Errorf("%s is named twice: with --file and with --failed", f.path))
+	}
+	if len(faults) > 0 {
+		return &usageError{err: errors.Join(faults...), command: cmd.CommandPath()}
 	}
 	return nil
 }
@@ -71,15 +79,19 @@ func pumped(ctx context.Context, pump func(io.Writer) error) io.ReadCloser {
 }
 
 // transfer sends the records of the file through b, writes what write makes of each answer, every fault with its line, and a summary.
-func (f *fileFlags) transfer(ctx context.Context, app *app, b *bulk, write func(*item) error) (err error) {
-	in, name, closeFile, err := f.open(ctx, app)
+// Where answers cannot be written any more it sends no further records, and keeps those as it does the ones that failed.
+func (f *fileFlags) transfer(cmd *cobra.Command, app *app, b *bulk, write func(*item) error) (err error) {
+	in, name, closeFile, err := f.open(cmd.Context(), app)
 	if err != nil {
 		return err
 	}
 	defer closeFile()
 	rescue := io.Discard
 	if f.failed != "" {
-		file, err := os.Create(f.failed)
+		if err := overwritesNothing(f.failed, cmd.CommandPath()+" -f", "--failed"); err != nil {
+			return err
+		}
+		file, err := openKept(f.failed)
 		if err != nil {
 			return &usageError{err: fmt.Errorf("--failed: %w", err)}
 		}
@@ -88,6 +100,7 @@ func (f *fileFlags) transfer(ctx context.Context, app *app, b *bulk, write func(
 		rescue = file
 	}
 	var counts tally
+	var unwritten error
 	bar := newProgress(app)
 	b.lanes = f.lanes
 	b.emit = func(it *item) error {
@@ -95,7 +108,13 @@ func (f *fileFlags) transfer(ctx context.Context, app *app, b *bulk, write func(
 		defer bar.draw(counts)
 		if it.err == nil {
 			bar.clear()
-			return write(it)
+			if unwritten != nil {
+				return nil
+			}
+			if unwritten = write(it); unwritten != nil {
+				b.stopped.Store(true)
+			}
+			return nil
 		}
 		if !errors.Is(it.err, errNotSent) {
 			bar.clear()
@@ -103,15 +122,38 @@ func (f *fileFlags) transfer(ctx context.Context, app *app, b *bulk, write func(
 		}
 		return keep(rescue, it.raw)
 	}
-	if err := b.run(ctx, records(in)); err != nil {
+	if err := b.run(cmd.Context(), records(in)); err != nil {
 		return err
 	}
 	bar.clear()
+	if unwritten != nil {
+		fmt.Fprintln(app.stderr, counts)
+		return fmt.Errorf("the answers cannot be written: %w", unwritten)
+	}
 	if err := counts.err(); err != nil {
 		return err
 	}
 	fmt.Fprintln(app.stderr, counts)
 	return nil
+}
+
+// location is where a path leads, be there a file or not.
+type location struct {
+	path      string
+	file, dir os.FileInfo // nil: there is none
+}
+
+func locate(path string) location {
+	l := location{path: path}
+	l.file, _ = os.Stat(path)
+	l.dir, _ = os.Stat(filepath.Dir(path))
+	return l
+}
+
+// is tells whether two paths lead to one file.
+func (l location) is(other location) bool {
+	return l.path == other.path || os.SameFile(l.file, other.file) ||
+		filepath.Base(l.path) == filepath.Base(other.path) && os.SameFile(l.dir, other.dir)
 }
 
 // complain writes the fault of one record, each of its faulty fields on a line of its own, all with file and line in front.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -100,8 +101,8 @@ func (i *ingesting) run(cmd *cobra.Command, paths []string) error {
 	var loads []show.Load
 	var first error
 	for n, path := range paths {
-		in := &intake{ingesting: i, path: path, notes: i.besides(path, i.notePath, ".progress"), bar: newProgress(i.app)}
-		in.rejects = &rejects{path: i.besides(path, i.rejectsPath, ".rejects.ndjson")}
+		in := &intake{ingesting: i, path: path, notes: i.noteOf(path), bar: newProgress(i.app)}
+		in.rejects = &rejects{path: i.rejectsOf(path)}
 		in.bar.log, in.noted = i.stderr, i.now()
 		if i.dryRun && i.rejectsPath == "" {
 			in.rejects.path = ""
@@ -149,24 +150,33 @@ func (i *ingesting) sane(cmd *cobra.Command, paths []string) error {
 	case len(paths) > 1 && i.notePath != "":
 		return fault("--progress is for one FILE; several have one each, beside them")
 	}
-	for n, path := range paths {
-		for _, other := range append(paths[:n:n], i.rejectsPath, i.notePath) {
-			if isSame(path, other) {
-				return fault("%s is named twice", path)
+	// Each file with what is written beside it, by whichever name.
+	var taken []location
+	for _, path := range paths {
+		for _, name := range []string{path, i.rejectsOf(path), i.noteOf(path)} {
+			if name == "" {
+				continue
 			}
+			at := locate(name)
+			if slices.ContainsFunc(taken, at.is) {
+				return fault("%s is named twice: FILE, --rejects and --progress are files of their own", name)
+			}
+			taken = append(taken, at)
 		}
 	}
 	return nil
 }
 
-func isSame(one, other string) bool {
-	a, errA := os.Stat(one)
-	b, errB := os.Stat(other)
-	return one == other || errA == nil && errB == nil && os.SameFile(a, b)
+// rejectsOf is the file of what is refused of the one of the path.
+func (i *ingesting) rejectsOf(path string) string {
+	return besides(path, i.rejectsPath, ".rejects.ndjson")
 }
 
+// noteOf is the file that remembers how far the one of the path is.
+func (i *ingesting) noteOf(path string) string { return besides(path, i.notePath, ".progress") }
+
 // besides is a file that belongs to the one of the path; a pipe has none of its own.
-func (i *ingesting) besides(path, named, ending string) string {
+func besides(path, named, ending string) string {
 	if named != "" || isPipe(path) {
 		return named
 	}

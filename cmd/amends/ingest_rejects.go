@@ -34,12 +34,21 @@ type reject struct {
 	Text    string            `json:"text,omitempty"`
 }
 
-// check finds a file that must not be overwritten: somebody may be about to mend it, or it is none of ours. An empty one holds nothing to lose.
-func (r *rejects) check() error {
-	if info, err := os.Stat(r.path); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
-		return &usageError{err: fmt.Errorf("%s is there from an earlier run, or for something else, and is not overwritten: send it when it is mended (amends ingest %s), or move it away, or name another with --rejects", r.path, r.path)}
+// check finds a file that is there already.
+func (r *rejects) check() error { return overwritesNothing(r.path, "amends ingest", "--rejects") }
+
+// overwritesNothing finds a file that must not be overwritten with records: somebody may be about to mend it, or it is none of ours. An empty
+// one holds nothing to lose. It is sent with send, and another is named with the flag.
+func overwritesNothing(path, send, flag string) error {
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+		return &usageError{err: fmt.Errorf("%s is there from an earlier run, or for something else, and is not overwritten: send it when it is mended (%s %s), or move it away, or name another with %s", path, send, path, flag)}
 	}
 	return nil
+}
+
+// openKept opens a file to keep records in, which are customer data.
+func openKept(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 }
 
 // goOn takes up the file of an interrupted run. It tells whether that was changed since; then nothing of it is cut.
@@ -133,7 +142,7 @@ func (r *rejects) add(entry reject) error {
 		return nil
 	}
 	if r.file == nil {
-		file, err := os.OpenFile(r.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		file, err := openKept(r.path)
 		if err != nil {
 			return &usageError{err: fmt.Errorf("the rejects cannot be kept: %w", err)}
 		}

@@ -190,6 +190,18 @@ func TestIngestRefusesFiles(t *testing.T) {
 	path := history(t, "a.csv", "")
 	command{}.fails(t, exitUsage, []string{"named twice"}, "ingest", path, "--rejects", path)
 	command{}.fails(t, exitUsage, []string{"named twice"}, "ingest", path, path)
+	for name, args := range map[string][]string{
+		"both":                     {path, "--rejects", path + ".x", "--progress", path + ".x"},
+		"by two ways":              {path, "--rejects", path + ".x", "--progress", filepath.Dir(path) + "/../" + filepath.Base(filepath.Dir(path)) + "/a.csv.x"},
+		"the rejects by default":   {path, "--progress", path + ".rejects.ndjson"},
+		"the progress by default":  {path, "--rejects", path + ".progress"},
+		"a file that is written":   {path, path + ".progress"},
+		"standard input, and both": {"-", "--rejects", path + ".x", "--progress", path + ".x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			command{}.fails(t, exitUsage, []string{"named twice"}, append([]string{"ingest", "--server", "127.0.0.1:1"}, args...)...)
+		})
+	}
 	command{}.fails(t, exitUsage, []string{"for one FILE"}, "ingest", path, "x", "--rejects", "y")
 	gone(t, path+".progress")
 	o := command{}.fails(t, exitUnavailable, []string{"no service answers at 127.0.0.1:1"},

@@ -164,7 +164,7 @@ func (p *praising) many(cmd *cobra.Command, desk recoveryv1.RecoveryServiceClien
 			}
 		},
 	}
-	return p.file.transfer(cmd.Context(), p.app, b, func(it *item) error {
+	return p.file.transfer(cmd, p.app, b, func(it *item) error {
 		result := it.answer.(*recoveryv1.InteractionResult)
 		if *p.format == "json" {
 			return printJSON(p.stdout, result)

@@ -160,7 +160,7 @@ func (r *reporting) many(cmd *cobra.Command, desk recoveryv1.RecoveryServiceClie
 			}
 		},
 	}
-	return r.file.transfer(cmd.Context(), r.app, b, func(it *item) error {
+	return r.file.transfer(cmd, r.app, b, func(it *item) error {
 		answer := it.answer.(*recoveryv1.ReportFailureResponse)
 		if *r.format == "json" {
 			return printJSON(r.stdout, answer)
