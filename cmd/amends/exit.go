@@ -66,7 +66,7 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, new(*choiceError)):
 		return exitConflict
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, new(*stopped)), errors.As(err, new(*ledger.Unavailable)):
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, new(*stopped)), errors.As(err, new(*unready)), errors.As(err, new(*ledger.Unavailable)):
 		return exitUnavailable
 	}
 	if client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_POLICY_INVALID {

@@ -119,11 +119,17 @@ func unreachable(e *client.Error) bool {
 	return e.Code == codes.Unavailable && e.Reason == recoveryv1.ErrorReason_ERROR_REASON_UNSPECIFIED
 }
 
+// noAddress is what gRPC says of a name that leads nowhere.
+const noAddress = "no children to pick from"
+
 // dialCause picks the cause out of the words that gRPC wraps around a failed dial.
 func dialCause(message string) string {
 	const mark = "desc = "
 	if i := strings.LastIndex(message, mark); i >= 0 {
 		message = strings.Trim(message[i+len(mark):], `"`)
+	}
+	if strings.Contains(message, noAddress) {
+		return "the name cannot be looked up, or has no address"
 	}
 	return strings.TrimPrefix(message, "transport: ")
 }
@@ -131,6 +137,10 @@ func dialCause(message string) string {
 // dialAdvice says how to reach a service where a first attempt did not.
 func dialAdvice(message string) string {
 	switch {
+	case strings.Contains(message, "remote error: tls: ") && strings.Contains(message, "certificate"): // after which there is a handshake or a preface amiss
+		return "The service wants to know who calls by a certificate that it trusts: name yours with --cert and --key."
+	case strings.Contains(message, noAddress):
+		return "See that it is written rightly, in --server (or AMENDS_SERVER), and that the name is known here."
 	case strings.Contains(message, "handshake failed"):
 		return "Name the certificates to trust with --ca; if the service speaks plaintext and the network keeps strangers out, use --insecure."
 	case strings.Contains(message, "server preface"):

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/makeamends/amends/internal/authtest"
 	"github.com/makeamends/amends/internal/serve"
 )
 
@@ -72,7 +73,8 @@ func TestThePortForOperators(t *testing.T) {
 	}
 	defer func() { _ = server.Stop(context.Background()) }()
 	says := []string{"no service answers at " + server.OpsAddr(), "not gRPC", "--server", "not the address for operators"}
-	for _, args := range [][]string{{"health"}, {"assess", "c"}, {"report", "--customer", "c", "--kind", "rude"}, {"watch"}} {
+	command{}.fails(t, exitUnavailable, says, "health", "--server", server.OpsAddr())
+	for _, args := range [][]string{{"assess", "c"}, {"report", "--customer", "c", "--kind", "rude"}, {"watch"}} {
 		command{}.fails(t, exitInternal, says, append(args, "--server", server.OpsAddr())...)
 	}
 }
@@ -107,6 +109,8 @@ func TestUsage(t *testing.T) {
 		"two departures":           {[]string{"report", "--customer", "c", "--kind", "late", "--departs-in", "1h", "--departs-at", "2026-01-01T00:00:00Z"}, []string{"--departs-in and --departs-at both say"}},
 		"a flag beside a file":     {[]string{"report", "-f", "x", "--customer", "c"}, []string{"--customer describes one record"}},
 		"a file that is not there": {[]string{"report", "-f", dir + "/none"}, []string{"no such file"}},
+		"a file that is a folder":  {[]string{"report", "-f", dir}, []string{"is a directory"}},
+		"a load of a folder":       {[]string{"ingest", dir}, []string{"is a directory"}},
 		"no room for failures":     {[]string{"report", "-f", "-", "--failed", dir + "/none/none"}, []string{"--failed"}},
 		"no calls at once":         {[]string{"report", "-f", "-", "--concurrency", "0"}, []string{"1 to 64"}},
 		"an unknown form":          {[]string{"assess", "c", "-o", "xml"}, []string{"table, json"}},
@@ -212,6 +216,65 @@ func TestNoTLS(t *testing.T) {
 	ca := written(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw})))
 	command{}.fails(t, exitUnavailable, []string{"handshake", "--ca", "--insecure"}, "assess", "c", "--server", fake.address, "--ca", ca)
 	command{}.fails(t, exitUnavailable, []string{"--ca"}, "assess", "c", "--server", secure.Listener.Addr().String())
+}
+
+// A service that knows its callers by their certificates says so in the words of TLS alone.
+func TestCallersCertificate(t *testing.T) {
+	a := authtest.NewAuthority(t)
+	own, stranger, ca := a.Server(t), authtest.NewAuthority(t).Client(t, "spiffe://test/desk"), written(t, string(a.PEM()))
+	access := written(t, "callers: [{name: desk, roles: [reader], tenants: [default], certificates: [{uri: \"spiffe://test/desk\"}]}]\n")
+	server, err := serve.Start(t.Context(), serve.Config{
+		Listen: "127.0.0.1:0", TLSCert: written(t, string(own.Cert)), TLSKey: written(t, string(own.Key)), ClientCA: ca, Access: access,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Stop(context.Background()) }()
+	call := []string{"assess", "c", "--server", server.Addr(), "--ca", ca}
+	desk := a.Client(t, "spiffe://test/desk")
+	amends(t, append(call, "--cert", written(t, string(desk.Cert)), "--key", written(t, string(desk.Key)))...)
+	for name, args := range map[string][]string{
+		"none":         nil,
+		"a stranger's": {"--cert", written(t, string(stranger.Cert)), "--key", written(t, string(stranger.Key))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := command{}.fails(t, exitUnavailable, []string{"certificate", "--cert and --key"}, append(call, args...)...)
+			if strings.Contains(o.stderr, "plaintext") || strings.Contains(o.stderr, "--ca") {
+				t.Errorf("it speaks of what is not amiss:\n%s", o.stderr)
+			}
+		})
+	}
+}
+
+// A name that leads nowhere is told from a service that does not answer.
+func TestNoSuchName(t *testing.T) {
+	o := command{}.fails(t, exitUnavailable, []string{"no service answers at nowhere.invalid:7070: the name cannot be looked up, or has no address", "--server"},
+		"assess", "c", "--server", "nowhere.invalid:7070", "--insecure")
+	if strings.Contains(o.stderr, "amends serve") {
+		t.Errorf("it advises to start a service:\n%s", o.stderr)
+	}
+}
+
+// What is not UTF-8 fits into no call. That is a fault of whoever wrote it, not of the service, which is not asked.
+func TestNotUTF8(t *testing.T) {
+	const odd = "\xff\xfe"
+	for name, row := range map[string]struct {
+		args []string
+		says []string
+	}{
+		"a flag":                {[]string{"cases", "--customer", odd}, []string{`--customer: "\xff\xfe" is not UTF-8`, "amends cases --help"}},
+		"all at once":           {[]string{"report", "--customer", odd, "--kind", "rude", "--tenant", odd}, []string{"--customer: ", "--tenant: "}},
+		"a word":                {[]string{"assess", odd}, []string{`CUSTOMER: "\xff\xfe" is not UTF-8`}},
+		"the second word":       {[]string{"make", "c.1", odd}, []string{`[OFFER]: "\xff\xfe" is not UTF-8`}},
+		"of a stream":           {[]string{"watch", "--tenant", odd}, []string{"--tenant: "}},
+		"of a file's records":   {[]string{"ingest", "x", "--tenant", odd}, []string{"--tenant: "}},
+		"the name of a file is": {[]string{"ingest", odd}, []string{"no such file"}},
+		"a policy":              {[]string{"policy", "simulate", "--customer", "c", "--kind", "rude", "--candidate", written(t, odd)}, []string{"records.ndjson is not UTF-8"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			command{}.fails(t, exitUsage, row.says, append(row.args, "--server", "127.0.0.1:1")...)
+		})
+	}
 }
 
 // A service that is away for a moment is tried again, with the same event.

@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -42,6 +44,30 @@ func nearFlag(cmd *cobra.Command, name string) string {
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 	return config.DidYouMean(name, known, "--%s")
+}
+
+// notText finds the flags and words of a command that calls the service which no call can carry, as they are not UTF-8. Names of files need
+// not be.
+func notText(cmd *cobra.Command, args []string) error {
+	if cmd.Flag("server") == nil {
+		return nil
+	}
+	var faults []error
+	check := func(name, what, text string) {
+		if what != "FILE" && !utf8.ValidString(text) {
+			faults = append(faults, fmt.Errorf("%s: %q is not UTF-8", name, text))
+		}
+	}
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		what, _ := pflag.UnquoteUsage(f)
+		check("--"+f.Name, what, f.Value.String())
+	})
+	words := strings.Fields(cmd.Use)
+	for i, arg := range args {
+		what := words[min(i+1, len(words)-1)]
+		check(what, strings.TrimSuffix(what, "..."), arg)
+	}
+	return errors.Join(faults...)
 }
 
 // takesAll is a flag of which a fault was told already.

@@ -30,6 +30,9 @@ of containers.`,
 			defer cancel()
 			return healthv1.NewHealthClient(c.Conn()).Check(ctx, &healthv1.HealthCheckRequest{})
 		})
+		if err != nil && exitCode(err) == exitInternal { // what answers there cannot be sent calls
+			return &unready{err}
+		}
 		if err != nil {
 			return err
 		}
@@ -41,3 +44,9 @@ of containers.`,
 	}
 	return cmd
 }
+
+// unready is why something that answers cannot be sent calls.
+type unready struct{ cause error }
+
+func (e *unready) Error() string { return e.cause.Error() }
+func (e *unready) Unwrap() error { return e.cause }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -52,6 +53,9 @@ func (s *simulation) run(cmd *cobra.Command) error {
 		_, text, err := s.readFile(s.candidate)
 		if err != nil {
 			return err
+		}
+		if !utf8.Valid(text) {
+			return &usageError{err: fmt.Errorf("%s is not UTF-8", s.candidate)}
 		}
 		yaml := string(text)
 		request.Yaml = &yaml

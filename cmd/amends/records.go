@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,7 +31,7 @@ func records(r io.Reader) iter.Seq[record] {
 		switch {
 		case errors.Is(err, io.EOF):
 		case err != nil:
-			yield(record{line: blank + 1, err: &brokenOff{err}})
+			yield(record{line: blank + 1, err: unread(err)})
 		case first == '[':
 			array(in, blank, yield)
 		default:
@@ -74,7 +75,7 @@ func lines(in *bufio.Reader, before int, yield func(record) bool) {
 			if errors.Is(err, io.EOF) && len(open.raw) > 0 {
 				yield(checked(open))
 			} else if !errors.Is(err, io.EOF) {
-				yield(record{line: reader.number + 1, err: &brokenOff{err}})
+				yield(record{line: reader.number + 1, err: unread(err)})
 			}
 			return
 		}
@@ -110,6 +111,14 @@ func (e *brokenOff) Error() string {
 }
 
 func (e *brokenOff) Unwrap() error { return e.cause }
+
+// unread is a fault of the file, but for an interruption.
+func unread(err error) error {
+	if !errors.Is(err, context.Canceled) {
+		err = &usageError{err: err}
+	}
+	return &brokenOff{err}
+}
 
 // isCut tells that the end of the file is missing.
 func (e *brokenOff) isCut() bool {

@@ -80,8 +80,11 @@ file (--config): see "amends help settings".`,
 		SilenceErrors:              true,
 		SuggestionsMinimumDistance: 2,
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
 			if err := config.Apply(cmd, app.getenv); err != nil {
+				return err
+			}
+			if err := notText(cmd, args); err != nil {
 				return err
 			}
 			if err := app.traceCalls(cmd); err != nil {
