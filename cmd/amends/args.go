@@ -28,6 +28,17 @@ func exactly(what ...string) cobra.PositionalArgs {
 	}
 }
 
+// shellWord writes a word so that a shell takes it as that word, wherever a command is named to be pasted.
+func shellWord(word string) string {
+	isPlain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._:@+-", r)
+	}
+	if word != "" && strings.TrimLeftFunc(word, isPlain) == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
 // isCaseID tells the id of a case, of whatever service, from other words.
 func isCaseID(word string) bool {
 	_, _, err := ledger.ParseCaseID(word)
@@ -44,7 +55,7 @@ func noArguments(forCase string) cobra.PositionalArgs {
 		case forCase != "" && isCaseID(args[0]):
 			return fmt.Errorf("%q is too much; did you mean %q?", args[0], forCase+" "+args[0])
 		default:
-			return fmt.Errorf("%q is too much; did you mean \"%s --customer %s\"?", args[0], cmd.CommandPath(), args[0])
+			return fmt.Errorf("%q is too much; did you mean \"%s --customer %s\"?", args[0], cmd.CommandPath(), shellWord(args[0]))
 		}
 	}
 }

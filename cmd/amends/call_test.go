@@ -146,10 +146,14 @@ func TestRepetition(t *testing.T) {
 		if found == nil {
 			t.Fatalf("nothing says how to repeat: %q", first.stderr)
 		}
-		if len(flags) > 2 {
-			args = append(args[:7:7], "--kind", "rude")
+		rest, inPlace := strings.CutSuffix(found[1], " in place of --departs-in")
+		if inPlace != (len(flags) > 2) {
+			t.Errorf("of %v it says %q", flags, found[1])
 		}
-		again := amends(t, append(args, strings.Fields(found[1])...)...)
+		if inPlace {
+			args = args[:len(args)-2]
+		}
+		again := amends(t, append(args, strings.Fields(strings.ReplaceAll(rest, ", and ", " "))...)...)
 		was, is := parse(t, first.stdout, &recoveryv1.ReportFailureResponse{}), parse(t, again.stdout, &recoveryv1.ReportFailureResponse{})
 		if !is.GetReplayed() {
 			t.Errorf("%s is not known again", found[1])
@@ -159,6 +163,14 @@ func TestRepetition(t *testing.T) {
 		}
 		if again.stderr != "" {
 			t.Errorf("with an id of its own it still says %q", again.stderr)
+		}
+	}
+	for id, word := range map[string]string{"a b;echo hi": "'a b;echo hi'", "it's": `'it'\''s'`, "v": "v", "A.z_9:@+-": "A.z_9:@+-"} {
+		for flag, call := range map[string][]string{"--event-id": {"report", "--kind", "rude"}, "--interaction-id": {"praise"}} {
+			args := append(call, "--server", server, "--customer", "c-1", flag, id)
+			if found := hint.FindStringSubmatch(amends(t, args...).stderr); found == nil || !strings.HasPrefix(found[1], flag+" "+word+" --occurred-at 2") {
+				t.Errorf("of the id %s a shell is told %q", id, found)
+			}
 		}
 	}
 	named := []string{"report", "--server", server, "--customer", "c-1", "--kind", "rude", "--event-id", "E1"}

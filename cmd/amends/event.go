@@ -99,8 +99,8 @@ func (f *eventFlags) addProfile(cmd *cobra.Command) {
 }
 
 // build makes the event that the flags describe. What is wrong with its content is the service's to say; here only what it needs to
-// be an event at all. again are the flags that make a repetition of the same event.
-func (f *eventFlags) build(cmd *cobra.Command, now time.Time) (event *recoveryv1.FailureEvent, again string, err error) {
+// be an event at all. times are the flags that, beside its id, make a repetition of the same event.
+func (f *eventFlags) build(cmd *cobra.Command, now time.Time) (event *recoveryv1.FailureEvent, times string, err error) {
 	var faults []error
 	if f.event.CustomerId == "" {
 		faults = append(faults, errors.New("--customer is missing: the id of the customer"))
@@ -126,9 +126,9 @@ func (f *eventFlags) build(cmd *cobra.Command, now time.Time) (event *recoveryv1
 		}
 		b.EventId = id.String()
 	}
-	again = "--event-id " + b.EventId + f.fixTimes(&b, now)
+	times = f.fixTimes(&b, now)
 	f.fillOptional(cmd, &b)
-	return b.Build(), again, nil
+	return b.Build(), times, nil
 }
 
 // fixTimes turns what was counted from now into moments. A repetition must not count from another now: the flags that say the same
@@ -143,8 +143,12 @@ func (f *eventFlags) fixTimes(b *recoveryv1.FailureEvent_builder, now time.Time)
 	if departs.isSet {
 		at := departs.since(now.Truncate(time.Second))
 		b.DepartsAt = timestamppb.New(at)
-		if departs.at == nil {
-			again += " --departs-at " + at.UTC().Format(time.RFC3339)
+		flag := " --departs-at " + at.UTC().Format(time.RFC3339Nano)
+		switch {
+		case f.departsIn != 0: // which says the same, and is refused beside it
+			again += ", and" + flag + " in place of --departs-in"
+		case departs.at == nil:
+			again += flag
 		}
 	}
 	return again

@@ -99,7 +99,7 @@ func (p *praising) one(cmd *cobra.Command, desk recoveryv1.RecoveryServiceClient
 	}
 	at, isRelative := occurred(p.occurredAt, in.InteractionId, p.now())
 	in.OccurredAt, in.Tenant = timestamppb.New(at), p.tenant
-	again := "--interaction-id " + in.InteractionId + isRelative
+	again := "--interaction-id " + shellWord(in.InteractionId) + isRelative
 	items := []*item{{message: in.Build()}}
 	answer, err := p.record(cmd.Context(), desk, items, again)
 	if err == nil && items[0].err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/proto"
@@ -96,13 +95,13 @@ func (r *reporting) run(cmd *cobra.Command) error {
 }
 
 func (r *reporting) one(cmd *cobra.Command, desk recoveryv1.RecoveryServiceClient) error {
-	event, again, err := r.flags.build(cmd, r.now())
+	event, times, err := r.flags.build(cmd, r.now())
 	if err != nil {
 		return err
 	}
 	event.SetTenant(r.tenant)
+	again := "--event-id " + shellWord(event.GetEventId()) + times
 	answer, err := r.send(cmd.Context(), desk, event, again)
-	_, times, _ := strings.Cut(again, event.GetEventId())
 	adviseTime(err, times)
 	if isNew := r.flags.event.EventId == ""; (isNew || times != "") && !r.validateOnly {
 		r.tellAgain(err, again)

@@ -187,7 +187,7 @@ func (s *stepping) run(cmd *cobra.Command) error {
 
 // call takes the step. Of an error that leaves open whether it was taken it says how to repeat it safely.
 func (s *stepping) call(ctx context.Context, desk recoveryv1.RecoveryServiceClient) (answer caseAnswer, err error) {
-	again := "--request-id " + s.requestID
+	again := "--request-id " + shellWord(s.requestID)
 	if s.chosen != nil {
 		again += " and the offer " + s.offerID
 	}

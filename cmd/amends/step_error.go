@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 
 	"google.golang.org/grpc/status"
@@ -17,7 +16,7 @@ func (s *stepping) advise(err error) {
 	if !errors.As(err, &call) {
 		return
 	}
-	look := fmt.Sprintf("amends case %s", s.caseID)
+	look := "amends case " + shellWord(s.caseID)
 	switch client.Reason(err) {
 	case recoveryv1.ErrorReason_ERROR_REASON_WRONG_STATE:
 		call.advice = "See where it stands: " + look
@@ -33,14 +32,14 @@ func (s *stepping) advise(err error) {
 	case recoveryv1.ErrorReason_ERROR_REASON_OFFER_NOT_FOUND:
 		call.advice = "See which it has: " + look
 	case recoveryv1.ErrorReason_ERROR_REASON_NOTHING_TO_OFFER:
-		call.advice = "Name an amount with --goodwill, or go on without an offer: amends resolve " + s.caseID + " satisfied"
+		call.advice = "Name an amount with --goodwill, or go on without an offer: amends resolve " + shellWord(s.caseID) + " satisfied"
 	}
 }
 
 // noCaseAdvice says where to find the id of a case; what does not look like one is probably the id of a customer.
 func noCaseAdvice(id string) string {
 	if !isCaseID(id) {
-		return "That does not look like the id of a case. If it is that of a customer: amends cases --customer " + id
+		return "That does not look like the id of a case. If it is that of a customer: amends cases --customer " + shellWord(id)
 	}
 	return "See which there are: amends cases"
 }
