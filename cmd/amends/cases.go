@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -64,13 +65,11 @@ wrapped in anything: jq .state.`,
 	flags.Var(spanValue{&l.dueIn}, "due-in", "only cases of which something is due within, such as 2h")
 	flags.Var(&l.dueBefore, "due-before", "only cases of which something is due before: RFC 3339, or from now such as 2h")
 	flags.IntVar(&l.limit, "limit", 50, "list at most this `MANY`")
+	bound(cmd, "limit", 1, math.Inf(1))
 	return cmd
 }
 
 func (l *listing) run(cmd *cobra.Command) error {
-	if l.limit < 1 {
-		return &usageError{err: fmt.Errorf("--limit %d: must be 1 or more", l.limit), command: cmd.CommandPath()}
-	}
 	if l.dueIn != 0 && l.dueBefore.isSet {
 		return &usageError{err: errors.New("--due-in and --due-before both say until when: leave one out"), command: cmd.CommandPath()}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -67,6 +68,7 @@ func (f *eventFlags) addFailure(cmd *cobra.Command) {
 	flags.Var(moneyValue{&e.Loss}, "loss", "what the customer lost (default: the value)")
 	flags.Var(moneyValue{&e.Entitlement}, "entitlement", "what law or contract grants anyway")
 	flags.Float64Var(&f.severity, "severity", 0, "how bad it was, `0..1`, in place of the computed severity")
+	bound(cmd, "severity", 0, 1)
 	flags.BoolVar(&f.rejected, "rejected", false, "what came is of no use to the customer")
 	addEnum(cmd, &e.ResourceLost, "resource", "what the customer lost (default: by the kinds)")
 	flags.StringVar(&e.Locale, "locale", "", "`LANGUAGE` of the customer, such as de-AT")
@@ -77,6 +79,7 @@ func (f *eventFlags) addVoice(cmd *cobra.Command) {
 	addEnum(cmd, &e.Voice, "voice", "how we know (default: by the channel; without one, UNVOICED)")
 	addEnum(cmd, &e.Channel, "channel", "where the customer said it")
 	flags.Int64Var(&e.Reach, "reach", 0, "how many `PEOPLE` may see it")
+	bound(cmd, "reach", 0, math.Inf(1))
 	addEnum(cmd, &e.Corroboration, "evidence", "how well it is attested (default: SYSTEM_OBSERVED when unvoiced, else CLAIM_ONLY)")
 	flags.Var(spanValue{&f.departsIn}, "departs-in", "the customer is on the premises and leaves in, such as 2h")
 	flags.Var(&f.departsAt, "departs-at", "the customer is on the premises and leaves at (RFC 3339)")
@@ -87,6 +90,7 @@ func (f *eventFlags) addBlame(cmd *cobra.Command) {
 	addEnum(cmd, &a.Locus, "locus", "who caused it (default: FIRM)")
 	addEnum(cmd, &a.Motive, "motive", "the motive that the customer sees (default: UNINTENDED)")
 	cmd.Flags().Float64Var(&f.control, "controllability", 0, "how far we could have prevented it, `0..1` (default: by the locus)")
+	bound(cmd, "controllability", 0, 1)
 	cmd.Flags().BoolVar(&a.Recurring, "recurring", false, "the cause is known to come back")
 }
 
@@ -95,6 +99,7 @@ func (f *eventFlags) addProfile(cmd *cobra.Command) {
 	addEnum(cmd, &c.Relationship, "relationship", "how close the customer is (default: by orders and loyalty)")
 	flags.Var(moneyValue{&c.LifetimeValue}, "lifetime-value", "what the customer is expected to bring in over the years")
 	flags.Int64Var(&c.OrdersTotal, "orders", 0, "how many orders the customer has placed so far, a `NUMBER`")
+	bound(cmd, "orders", 0, math.Inf(1))
 	flags.BoolVar(&c.LoyaltyMember, "loyalty", false, "the customer belongs to the loyalty programme")
 }
 

@@ -100,6 +100,8 @@ func TestUsage(t *testing.T) {
 		"a yes or no mistyped":     {[]string{"report", "--rejected=maybe"}, []string{`--rejected: "maybe" is neither true nor false`}},
 		"a flag mistyped":          {[]string{"report", "--costumer", "c"}, []string{"--costumer (did you mean --customer?)", `"amends report --help"`}},
 		"flags of all kinds":       {[]string{"report", "--costumer=c", "--delay", "much", "--kind", "laet", "--channel", "pigeon", "-z"}, []string{"--costumer", "--delay", "LATE?", "--channel", "-z", `"amends report --help"`}},
+		"numbers out of bounds":    {[]string{"report", "--kind", "FOO", "--delay", "xx", "--severity", "2", "--reach", "-3", "--orders", "-1", "--controllability", "NaN"}, []string{"--kind: ", "--delay: ", "--severity: 2: must be 0 to 1", "--reach: -3: must be 0 or more", "--orders: ", "--controllability: "}},
+		"a list of how many":       {[]string{"cases", "--state", "foo", "--limit", "0"}, []string{"--state: ", "--limit: 0: must be 1 or more"}},
 		"a flag without a value":   {[]string{"report", "--costumer", "--kind"}, []string{"--costumer", "needs an argument: --kind"}},
 		"nothing to report":        {[]string{"report"}, []string{"--customer is missing", "--kind is missing", "LATE, MISSING_ITEM"}},
 		"kinds mistyped":           {[]string{"report", "--customer", "c", "--kind", "lat,rud,QUALITY"}, []string{"did you mean LATE?", "did you mean RUDE?"}},

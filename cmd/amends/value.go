@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"google.golang.org/genproto/googleapis/type/money"
 )
 
@@ -115,6 +118,32 @@ func parseSpan(text string) (time.Duration, error) {
 		span = -span
 	}
 	return span, nil
+}
+
+// bounded is a flag of a number that is refused outside its bounds, with the other faults of the command line.
+type bounded struct {
+	pflag.Value
+	least, most float64
+}
+
+// bound gives a flag of a number its bounds.
+func bound(cmd *cobra.Command, name string, least, most float64) {
+	flag := cmd.Flag(name)
+	flag.Value = bounded{flag.Value, least, most}
+}
+
+func (v bounded) Set(text string) error {
+	if err := v.Value.Set(text); err != nil {
+		return err
+	}
+	switch number, err := strconv.ParseFloat(v.String(), 64); {
+	case err == nil && number >= v.least && number <= v.most:
+		return nil
+	case math.IsInf(v.most, 1):
+		return fmt.Errorf("%s: must be %v or more", text, v.least)
+	default:
+		return fmt.Errorf("%s: must be %v to %v", text, v.least, v.most)
+	}
 }
 
 // moment is a point in time as a user names it: RFC 3339, or counted from now ("-2h", "+30m", "now").
