@@ -1,12 +1,14 @@
 package check
 
 import (
+	"bufio"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -62,11 +64,9 @@ func TestUnitRunsTheService(t *testing.T) {
 		return found[0][1]
 	}
 	env := map[string]string{}
-	for _, line := range regexp.MustCompile(`(?m)^Environment=(.*)$`).FindAllStringSubmatch(text, -1) {
-		for pair := range strings.FieldsSeq(line[1]) {
-			name, value, _ := strings.Cut(pair, "=")
-			env[name] = value
-		}
+	for _, pair := range variables(text) {
+		name, value, _ := strings.Cut(pair, "=")
+		env[name] = value
 	}
 	hard, err := strconv.ParseInt(strings.TrimSuffix(one("MemoryMax"), "M"), 10, 64)
 	if err != nil {
@@ -91,5 +91,52 @@ func TestUnitRunsTheService(t *testing.T) {
 	}
 	if n, err := strconv.Atoi(one("TimeoutStopSec")); err != nil || n < 1+10+2+5 {
 		t.Errorf("it has %s s to end", one("TimeoutStopSec"))
+	}
+}
+
+// variables are those of the unit, each NAME=VALUE.
+func variables(text string) (pairs []string) {
+	for _, line := range regexp.MustCompile(`(?m)^Environment=(.*)$`).FindAllStringSubmatch(text, -1) {
+		pairs = append(pairs, strings.Fields(line[1])...)
+	}
+	return pairs
+}
+
+// TestUnitStartsACrashedServiceAgain: what Go ends by itself, as after a panic, ends
+// with the variables of the unit by a signal, and not with the code of wrong settings,
+// after which nothing starts it again.
+func TestUnitStartsACrashedServiceAgain(t *testing.T) {
+	text := string(read(t, unit))
+	for _, line := range []string{"Restart=on-failure", "RestartPreventExitStatus=2", "StartLimitIntervalSec=0"} {
+		if !strings.Contains(text, "\n"+line+"\n") {
+			t.Errorf("%s is not there", line)
+		}
+	}
+	i := theImage(t)
+	crash := exec.CommandContext(t.Context(), "sh", "-c", `ulimit -c 0; exec "$@"`, "sh", i.path(i.command[0]), "serve", "--listen", "127.0.0.1:0", "--ops-listen", "")
+	for _, pair := range variables(text) {
+		if !strings.HasPrefix(pair, "AMENDS_") {
+			crash.Env = append(crash.Env, pair)
+		}
+	}
+	log, err := crash.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := crash.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = crash.Process.Kill() }() // unless it has ended
+	lines := bufio.NewScanner(log)
+	for lines.Scan() && !strings.Contains(lines.Text(), "ready for calls") {
+	}
+	if err := crash.Process.Signal(syscall.SIGQUIT); err != nil { // ends it as a panic does
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+	}
+	_ = crash.Wait()
+	if left, ok := crash.ProcessState.Sys().(syscall.WaitStatus); !ok || !left.Signaled() || left.Signal() != syscall.SIGABRT {
+		t.Errorf("crashed, it leaves by %s, want SIGABRT", crash.ProcessState)
 	}
 }
