@@ -41,6 +41,8 @@ func exitCodesTopic() *cobra.Command {
      has changed meanwhile. Look before trying again.
   5  The service cannot be reached, is overloaded or was too slow. Try again later, with the
      same id (of the event, or --request-id of a step): a repeated id changes nothing twice.
+     Also: serve whose Redis is not there, refuses changes or tells another time than this
+     machine. That may pass: start it again until it stays.
   6  The caller is not known to the service, or may not do this.
 
 When some lines of a file failed, the code is the one of the first failed line. A file
@@ -66,7 +68,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, new(*choiceError)):
 		return exitConflict
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, new(*stopped)), errors.As(err, new(*unready)), errors.As(err, new(*ledger.Unavailable)):
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, new(*stopped)), errors.As(err, new(*unready)),
+		errors.As(err, new(*ledger.Unavailable)), errors.As(err, new(*ledger.ClockError)):
 		return exitUnavailable
 	}
 	if client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_POLICY_INVALID {

@@ -169,14 +169,14 @@ func (a *app) serve(ctx context.Context, settings serve.Config) error {
 	return server.Stop(context.WithoutCancel(ctx))
 }
 
-// refusedStart tells faults of the settings from a store that is not there.
+// refusedStart tells faults of the settings from a store that is not there, or whose time is another one, as yet.
 func refusedStart(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return nil // interrupted while it was starting
 	case errors.As(err, new(*serve.SettingsError)):
 		return &usageError{err: err, command: "amends serve"}
-	case errors.As(err, new(*ledger.Unavailable)):
+	case errors.As(err, new(*ledger.Unavailable)), errors.As(err, new(*ledger.ClockError)):
 		return err
 	default: // a store that is there and cannot be used as it is set up, or with this secret
 		return &usageError{err: err, command: "amends serve"}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -190,4 +191,61 @@ callers: [{name: a, roles: [reader], tenants: [default], tokens: [{issuer: i, su
 		t.Fatal(err)
 	}
 	command{}.fails(t, exitUsage, []string{"maxmemory-policy allkeys-lru"}, append(args, key)...)
+}
+
+// A Redis whose clock is another one is waited for: the time of a machine that has just started may be set right yet.
+func TestServeWaitsForTheRightTime(t *testing.T) {
+	store := redistest.Server(t)
+	late := lateClock(t, store.Addr())
+	key := written(t, strings.Repeat("k", 40))
+	args := []string{"serve", "--listen", "127.0.0.1:0", "--ops-listen", "", "--key-file", key, "--redis"}
+	o := command{}.fails(t, exitUnavailable, []string{" apart; ", "let both follow one time source"}, append(args, strings.Replace(store.URL(), store.Addr(), late, 1))...)
+	if strings.Contains(o.stderr, "--help") {
+		t.Errorf("help is of no help with this:\n%s", o.stderr)
+	}
+}
+
+var toldTime = regexp.MustCompile(`\*2\r\n\$10\r\n(\d{10})\r\n\$\d\r\n\d{1,6}\r\n`)
+
+// lateClock is the address of a Redis whose clock is 10 seconds behind that of the one at upstream.
+func lateClock(t *testing.T, upstream string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	answer := func(caller net.Conn) {
+		defer caller.Close()
+		server, err := net.Dial("tcp", upstream)
+		if err != nil {
+			return // the caller finds out
+		}
+		defer server.Close()
+		go func() {
+			_, _ = io.Copy(server, caller)
+			server.Close()
+		}()
+		for buffer := make([]byte, 1<<16); ; {
+			n, err := server.Read(buffer)
+			if err != nil {
+				return
+			}
+			for _, at := range toldTime.FindAllSubmatchIndex(buffer[:n], -1) {
+				seconds, _ := strconv.ParseInt(string(buffer[at[2]:at[3]]), 10, 64)
+				copy(buffer[at[2]:at[3]], strconv.FormatInt(seconds-10, 10))
+			}
+			_, _ = caller.Write(buffer[:n])
+		}
+	}
+	go func() {
+		for {
+			caller, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go answer(caller)
+		}
+	}()
+	return l.Addr().String()
 }

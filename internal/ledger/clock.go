@@ -96,9 +96,9 @@ func (c *storeClock) trouble() error {
 	if c.doubt == nil {
 		return nil
 	}
-	return fmt.Errorf("the clock of Redis has jumped by %s and is not believed; time goes on as before until it has stood for %s "+
+	return &ClockError{fmt.Sprintf("the clock of Redis has jumped by %s and is not believed; time goes on as before until it has stood for %s "+
 		"and agrees with the clock of this machine: let both follow one time source (chronyd, systemd-timesyncd)",
-		c.doubt.by.Round(time.Millisecond), confirmTime)
+		c.doubt.by.Round(time.Millisecond), confirmTime)}
 }
 
 // Now is the clock of all decisions: Options.Now or, without it, that of Redis.

@@ -60,6 +60,13 @@ func (u *Unavailable) Error() string {
 // Unwrap gives what the driver said, for the log.
 func (u *Unavailable) Unwrap() error { return u.cause }
 
+// ClockError says that the clocks of this machine and of Redis do not agree, which may pass by
+// itself: a machine that has just started is told the time a moment later.
+type ClockError struct{ text string }
+
+// Error says how far they are apart, and what to do if they stay so.
+func (e *ClockError) Error() string { return e.text }
+
 // LimitError says that as many requests of one customer are remembered as may be.
 // Nothing was changed; what was carried out before is still answered.
 type LimitError struct {

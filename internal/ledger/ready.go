@@ -175,8 +175,8 @@ func (l *Ledger) checkClock(n node, before, remote time.Time) error {
 	}
 	switch {
 	case skew > skewRefuse:
-		return fmt.Errorf("the clock of this machine and that of Redis at %s are %s apart; "+
-			"deadlines cannot be trusted: let both follow one time source (chronyd, systemd-timesyncd)", n.addr, skew.Round(time.Millisecond))
+		return &ClockError{fmt.Sprintf("the clock of this machine and that of Redis at %s are %s apart; "+
+			"deadlines cannot be trusted: let both follow one time source (chronyd, systemd-timesyncd)", n.addr, skew.Round(time.Millisecond))}
 	case skew > skewWarn:
 		l.opts.Logger.Warn("the clocks of this machine and of Redis differ", "server", n.addr, "by", skew)
 	}
