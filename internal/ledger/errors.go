@@ -100,6 +100,15 @@ func Cause(err error) error {
 	}
 }
 
+// WithCause adds to an error what [Cause] gives of it, for operators, unless it says so already.
+func WithCause(err error) error {
+	cause := Cause(err)
+	if strings.Contains(err.Error(), cause.Error()) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
+
 // damaged is ErrDamaged of what has that name. The name must not be lost on the
 // way to the log, and [Cause] gives what is innermost alone.
 func damaged(name string, err error) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/policy"
 )
 
@@ -29,7 +30,8 @@ func (s *Server) loadPolicy() (*policy.Compiled, error) {
 func (s *Server) openRules(ctx context.Context, active *policy.Compiled) (*rulebook, error) {
 	rules := &rulebook{Book: policy.NewBook(active, s.ledger), ledger: s.ledger, logger: s.config.Logger}
 	if _, err := rules.Rules(ctx); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the service does not start before Redis takes changes: see to its memory, disk and replicas, "+
+			"and that it is the master; %w", ledger.WithCause(err))
 	}
 	s.telemetry.Metrics.PolicyActive(active.Version, currencies(active.Rules))
 	return rules, nil
@@ -59,7 +61,7 @@ func (s *Server) adopt(compiled *policy.Compiled, err error) (taken bool) {
 		}
 		s.refused = err.Error()
 		s.telemetry.Metrics.PolicyRefused()
-		s.config.Logger.Error("the changed policy file was not taken over; the policy stays as it was", "active", was, "error", err)
+		s.config.Logger.Error("the changed policy file was not taken over; the policy stays as it was", "active", was, "error", ledger.WithCause(err))
 		return false
 	}
 	s.rules.Swap(compiled)

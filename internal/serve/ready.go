@@ -6,6 +6,7 @@ import (
 
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/makeamends/amends/internal/ledger"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -54,7 +55,7 @@ func (s *Server) watchStore() {
 		case s.background.Err() != nil:
 			return
 		case err != nil && serving:
-			s.config.Logger.Error("not serving: the store cannot be used", "error", err)
+			s.config.Logger.Error("not serving: the store cannot be used", "error", ledger.WithCause(err))
 			s.setServing(false)
 		case err == nil && !serving:
 			s.config.Logger.Info("serving again: the store can be used")

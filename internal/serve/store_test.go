@@ -157,6 +157,53 @@ func TestTakenPortLeavesTheStoreAlone(t *testing.T) {
 	}
 }
 
+// TestStoreThatTakesNoChanges: whoever runs the service is told why Redis does not keep
+// a policy, at the start and when the file changes.
+func TestStoreThatTakesNoChanges(t *testing.T) {
+	for name, test := range map[string]struct {
+		command []any
+		want    string
+	}{
+		"full":      {[]any{"CONFIG", "SET", "maxmemory", "1mb"}, "OOM command not allowed"},
+		"alone":     {[]any{"CONFIG", "SET", "min-replicas-to-write", "1"}, "NOREPLICAS Not enough good replicas"},
+		"no master": {[]any{"REPLICAOF", "127.0.0.1", "1"}, "READONLY You can't write against a read only replica"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := redistest.Server(t)
+			file := filepath.Join(t.TempDir(), "policy.yaml")
+			if err := os.WriteFile(file, policy.DefaultYAML(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := start(t, serve.Config{Redis: store.URL(), Now: time.Now, Policy: file, Sweep: time.Hour})
+			if err := store.Client().Do(t.Context(), test.command...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, another(t), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			second, err := serve.Start(t.Context(), serve.Config{Listen: "127.0.0.1:0", Redis: store.URL(), Secret: secret, Policy: file})
+			if err == nil {
+				_ = second.Stop(context.Background())
+				t.Fatal("it started")
+			}
+			for _, part := range []string{"keep policy p-", test.want, "see to its memory, disk and replicas"} {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("the operator is told %q, want %q in it", err, part)
+				}
+			}
+			eventually(t, 10*time.Second, "the log says why the policy is not taken over", func() bool {
+				for line := range strings.Lines(s.log.String()) {
+					if strings.Contains(line, "was not taken over") && strings.Contains(line, test.want) {
+						return true
+					}
+				}
+				return false
+			})
+		})
+	}
+}
+
 func TestRefusalsToStart(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -3,7 +3,6 @@ package watch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -98,7 +97,7 @@ func ending(err error) error {
 func (r *run) report(err error) {
 	switch log := r.hub.config.Logger; {
 	case err != nil && !r.failing:
-		log.Warn("events cannot be read; those who watch will get them late", "error", fmt.Errorf("%w: %w", err, ledger.Cause(err)))
+		log.Warn("events cannot be read; those who watch will get them late", "error", ledger.WithCause(err))
 	case err == nil && r.failing:
 		log.Info("events can be read again")
 	}
