@@ -88,7 +88,7 @@ log level, to be changed while the service runs, profiles (/debug/pprof/) and ch
 	flags.Var(&level, "log-level", "`LEVEL` from which on to log: debug, info (one line a call), warn or error\n(default: info; warn where a terminal is watched)")
 	registerChoice(cmd, "log-level", level.known)
 	settings.Sweep = sweep.DefaultEvery
-	flags.Var(spanValue{&settings.Sweep}, "sweep", "how often to look for deadlines that come near or have gone by, in every replica")
+	flags.Var(spanValue{&settings.Sweep}, "sweep", "how often to look for deadlines that come near or have gone by, in every replica; 10ms to 24h")
 	settings.Drain = 10 * time.Second
 	flags.IntVar(&settings.MostCalls, "most-calls", serve.DefaultMostCalls,
 		"`CALLS` under way at most, waiting ones too; how many are carried out at a time finds itself, and what is too\nmuch is refused with RESOURCE_EXHAUSTED")
@@ -110,6 +110,7 @@ log level, to be changed while the service runs, profiles (/debug/pprof/) and ch
 		if settings.Drain == 0 {
 			settings.Drain = time.Nanosecond // at once: 0 would stand for the default
 		}
+		settings.Sweep, settings.MostCalls = stated(settings.Sweep), stated(settings.MostCalls)
 		settings.Remember = toRemember(remember)
 		if settings.Redis != "embedded" {
 			settings.Pause = balancerPause
@@ -119,13 +120,16 @@ log level, to be changed while the service runs, profiles (/debug/pprof/) and ch
 	return cmd
 }
 
-// toRemember is what the service is told: 0 would stand for its default.
-func toRemember(mib uint) int {
-	if mib == 0 {
+// stated is what the service is told of a number: 0 would stand for its default, and to it less than nothing is none, or too little.
+func stated[N int | time.Duration](n N) N {
+	if n == 0 {
 		return -1
 	}
-	return int(min(mib, math.MaxInt))
+	return n
 }
+
+// toRemember is what the service is told of that; nothing wraps around.
+func toRemember(mib uint) int { return stated(int(min(mib, math.MaxInt))) }
 
 // logger writes JSON lines with the trace that they belong to, or plain lines if a person reads them. What it leaves out can be
 // changed while it is used.

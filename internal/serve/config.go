@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/sweep"
 )
 
 // Config says how to serve. The zero value serves an embedded store on the
@@ -49,7 +50,8 @@ type Config struct {
 	// KeyFile holds the secret. It may be empty for an embedded store only,
 	// which makes up a secret of its own.
 	KeyFile string
-	// Sweep is the time between two looks at what is due; 0: a second.
+	// Sweep is the time between two looks at what is due, 10 milliseconds to a day;
+	// 0: a second.
 	Sweep time.Duration
 	// Repair is the time between two walks over all customers that mend the
 	// index of what is due; 0: 10 minutes.
@@ -98,6 +100,13 @@ const DefaultRemember = ledger.DefaultCache >> 20
 // mostRemember is a TiB: more than that is a slip. It must have a number of bytes.
 const mostRemember = min(1<<20, math.MaxInt>>20)
 
+// The time between two looks at what is due: with less a processor does nothing else,
+// with more most deadlines are over before anybody looks.
+const (
+	leastSweep = 10 * time.Millisecond
+	mostSweep  = 24 * time.Hour
+)
+
 // withDefaults fills in what was left out.
 func (c Config) withDefaults() Config {
 	if c.Listen == "" {
@@ -111,6 +120,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Version == "" {
 		c.Version = "development"
+	}
+	if c.Sweep == 0 {
+		c.Sweep = sweep.DefaultEvery
 	}
 	if c.MostCalls == 0 {
 		c.MostCalls = DefaultMostCalls
@@ -163,8 +175,11 @@ func (c Config) check() error {
 	if c.Drain < 0 {
 		faults = append(faults, fmt.Errorf("the time to drain is %v and must not be negative", c.Drain))
 	}
+	if c.Sweep < leastSweep || c.Sweep > mostSweep {
+		faults = append(faults, fmt.Errorf("the time between two looks at what is due (--sweep) must be %s at least and %.0fh at most", leastSweep, mostSweep.Hours()))
+	}
 	if c.MostCalls < leastInside {
-		faults = append(faults, fmt.Errorf("the most calls under way are %d and must be %d at least", c.MostCalls, leastInside))
+		faults = append(faults, fmt.Errorf("the calls that may be under way (--most-calls) must be %d at least", leastInside))
 	}
 	if c.Remember > mostRemember {
 		faults = append(faults, fmt.Errorf("the customers to remember (--remember) are %d MiB and must be %d at most", c.Remember, mostRemember))
