@@ -2,6 +2,7 @@ package check
 
 import (
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ import (
 func compose(t *testing.T) *types.Project {
 	t.Helper()
 	options, err := cli.NewProjectOptions([]string{filepath.Join(repository, "deploy/compose.yaml")},
-		cli.WithEnv([]string{"AMENDS_USER=1000:1000"}))
+		cli.WithEnv([]string{"CONTAINER_USER=1000:1000"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,6 +27,16 @@ func compose(t *testing.T) *types.Project {
 		t.Fatalf("the services are %v", project.ServiceNames())
 	}
 	return project
+}
+
+// TestComposeHasVariablesOfItsOwn: what Compose fills in is no setting of the service or
+// its commands, which read all that begins with AMENDS_.
+func TestComposeHasVariablesOfItsOwn(t *testing.T) {
+	for _, file := range []string{"deploy/compose.yaml", "deploy/make-secrets"} {
+		if found := regexp.MustCompile(`\$\{AMENDS_\w*|AMENDS_\w+=`).FindAll(read(t, file), -1); len(found) > 0 {
+			t.Errorf("%s has %q", file, found)
+		}
+	}
 }
 
 // TestCompose holds what is promised of every service.
