@@ -2,6 +2,15 @@ package policy
 
 import "strings"
 
+// Digits is how many decimals the minor unit of a currency has, whether or not a
+// policy lists it; 2, as most have, for a code that is not known.
+func Digits(currency string) int {
+	if digits, known := minorDigits[currency]; known {
+		return digits
+	}
+	return 2
+}
+
 // minorDigits gives the decimals of the minor unit of every current ISO 4217
 // currency. Codes without a minor unit (gold, SDR, testing) are left out: no
 // customer is paid in them. Those withdrawn are left out too, such as ANG, which

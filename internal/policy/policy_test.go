@@ -116,6 +116,11 @@ func TestMinorDigits(t *testing.T) {
 			t.Errorf("%s is known", code)
 		}
 	}
+	for code, want := range map[string]int{"JPY": 0, "USD": 2, "KWD": 3, "ANG": 2} {
+		if got := Digits(code); got != want {
+			t.Errorf("%s has %d decimals, want %d", code, got, want)
+		}
+	}
 	for code := range minorDigits {
 		if len(code) != 3 || strings.ToUpper(code) != code {
 			t.Errorf("%q is no code", code)

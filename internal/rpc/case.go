@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/policy"
 	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/wire"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -201,13 +202,12 @@ func (a *answer) duration(n protowire.Number, d time.Duration) {
 	a.Close(start)
 }
 
-// money writes an amount in a currency that the policy lists, as a
-// google.type.Money; nothing without a currency.
+// money writes an amount as a google.type.Money; nothing without a currency.
 func (a *answer) money(n protowire.Number, minor int64, currency string) {
 	if currency == "" {
 		return
 	}
-	units, nanos := split(minor, a.policy.Currencies[currency].Digits)
+	units, nanos := split(minor, policy.Digits(currency))
 	start := a.Open(n)
 	a.Text(1, currency)
 	a.Number(2, uint64(units))

@@ -52,7 +52,7 @@ func assessCustomer(at origin, c recovery.Customer, rules recovery.Rules, now ti
 		Orders:              c.Orders,
 		Claims:              c.Claims,
 		Apologies_90D:       int64(len(c.Apologies)),
-		GoodwillGranted_90D: granted(c.Grants, rules),
+		GoodwillGranted_90D: granted(c.Grants),
 		LastActivityAt:      timestamp(c.LastActivity),
 		LastContactAt:       timestamp(c.LastContact),
 		Relationship:        recoveryv1.Relationship(known.Relationship),
@@ -68,15 +68,15 @@ func unresolved(cases []recovery.Case) []recovery.Case {
 	return slices.DeleteFunc(slices.Clone(cases), func(k recovery.Case) bool { return k.State >= recovery.Resolved })
 }
 
-// granted sums the goodwill of each currency, in the order of their codes.
-func granted(grants []recovery.Grant, rules recovery.Rules) []*money.Money {
+// granted sums the goodwill of each currency, in the order of their codes. No
+// policy in hand may list it any more.
+func granted(grants []recovery.Grant) []*money.Money {
 	byCurrency := make(map[string]int64, 1)
 	for _, g := range grants {
 		byCurrency[g.Currency] += g.Minor
 	}
 	codes := slices.Sorted(maps.Keys(byCurrency))
 	return list(codes, func(code *string) *money.Money {
-		currency, _ := rules.Currency(*code)
-		return amount(byCurrency[*code], *code, currency.Digits)
+		return amount(byCurrency[*code], *code)
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/genproto/googleapis/type/money"
 
+	"github.com/makeamends/amends/internal/policy"
 	"github.com/makeamends/amends/internal/recovery"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -32,8 +33,8 @@ func split(minor int64, digits int) (units, nanos int64) {
 }
 
 // amount converts minor units into an amount.
-func amount(minor int64, currency string, digits int) *money.Money {
-	units, nanos := split(minor, digits)
+func amount(minor int64, currency string) *money.Money {
+	units, nanos := split(minor, policy.Digits(currency))
 	return &money.Money{CurrencyCode: currency, Units: units, Nanos: int32(nanos)}
 }
 

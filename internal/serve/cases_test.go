@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/makeamends/amends/internal/redistest"
 	"github.com/makeamends/amends/internal/serve"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -153,5 +155,27 @@ func TestAssessCustomer(t *testing.T) {
 	}
 	if a.GetServiceLevel() != recoveryv1.ServiceLevel_SERVICE_LEVEL_SURVIVAL {
 		t.Errorf("level %s, want SURVIVAL: the customer had to complain", a.GetServiceLevel())
+	}
+}
+
+// What was granted is told with the decimals of its currency, though no policy
+// in hand lists it any more.
+func TestGrantedInACurrencyOfBefore(t *testing.T) {
+	store := redistest.Shared(t).URL()
+	before := start(t, serve.Config{Redis: store})
+	e := event("e", "c")
+	e.SetOrderId("o")
+	e.SetOrderValue(&money.Money{CurrencyCode: "EUR", Units: 18})
+	e.SetAcceptance(recoveryv1.Acceptance_ACCEPTANCE_REJECTED)
+	k := before.mustReport(t, e)
+	want := before.assess(t, "c").GetGoodwillGranted_90D()
+	must[*recoveryv1.ResolveCaseResponse](t)(before.recovery.ResolveCase(t.Context(), recoveryv1.ResolveCaseRequest_builder{
+		CaseId: k.GetCaseId(), RequestId: "r", Outcome: recoveryv1.Outcome_OUTCOME_SATISFIED}.Build()))
+	must[*recoveryv1.RecordFollowUpResponse](t)(before.recovery.RecordFollowUp(t.Context(), recoveryv1.RecordFollowUpRequest_builder{
+		CaseId: k.GetCaseId(), RequestId: "f"}.Build()))
+	after := start(t, serve.Config{Redis: store, Policy: policyWith(t, "    EUR: {scale: 1, round_to: 0.50, daily_budget: 10000}\n", "")})
+	got := after.assess(t, "c").GetGoodwillGranted_90D()
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" || len(got) == 0 {
+		t.Errorf("granted (-by the policy that lists the euro +by one that does not):\n%s", diff)
 	}
 }
