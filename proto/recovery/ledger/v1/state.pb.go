@@ -13,6 +13,13 @@
 // units of the currency beside it; an enumeration is the number that package
 // internal/recovery gives it, zero when not stated. No record holds an id that
 // a caller chose, or a text that a customer wrote.
+//
+// In a store of layout 2 a State with an open case and a closed Case are in the
+// brief form: two bytes, zero and one, and then the message, in which the moments
+// of a case after its opened_at are varints, each by itself or packed, where the
+// schema says sfixed64: how far the moment is from opened_at, as twice a zigzag
+// number of nanoseconds, or 1 more than twice one of seconds. A moment without room
+// for that is an sfixed64 as ever, not packed.
 
 package ledgerv1
 
