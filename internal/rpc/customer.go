@@ -57,15 +57,22 @@ func assessCustomer(at origin, c recovery.Customer, rules recovery.Rules, now ti
 		LastContactAt:       timestamp(c.LastContact),
 		Relationship:        recoveryv1.Relationship(known.Relationship),
 		ServiceLevel:        recoveryv1.ServiceLevel(known.Level),
-		OpenCases:           list(unresolved(c.Open), func(k *recovery.Case) *recoveryv1.Case { return encode(at, k, rules) }),
+		OpenCases:           unresolved(at, c.Open, rules),
 		FailuresRemembered:  int64(len(c.Failures)),
 		AssessedAt:          timestamp(now),
 	}.Build()
 }
 
-// unresolved leaves out the cases that only await their follow-up.
-func unresolved(cases []recovery.Case) []recovery.Case {
-	return slices.DeleteFunc(slices.Clone(cases), func(k recovery.Case) bool { return k.State >= recovery.Resolved })
+// unresolved leaves out the cases that only await their follow-up, and those that
+// an answer has no room for.
+func unresolved(at origin, cases []recovery.Case, rules recovery.Rules) []*recoveryv1.Case {
+	var found bundle
+	for i := range cases {
+		if cases[i].State < recovery.Resolved && !found.isFull(len(cases)) {
+			found.add(encode(at, &cases[i], rules))
+		}
+	}
+	return found.cases
 }
 
 // granted sums the goodwill of each currency, in the order of their codes. No

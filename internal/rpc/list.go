@@ -27,7 +27,7 @@ const (
 	mostLooked = 2000
 	// lookBatch is how many it looks at together when a filter may refuse many.
 	lookBatch = 250
-	// mostListBytes is when a page is full however few cases it has: clients
+	// mostListBytes is when an answer is full however few cases it has: clients
 	// take 4 MiB unless told otherwise.
 	mostListBytes = 3 << 20
 )
@@ -63,7 +63,7 @@ func (s *Service) ListCases(ctx context.Context, req *recoveryv1.ListCasesReques
 // tenantCases lists the cases of all customers of a tenant that are not closed.
 // They come in the order in which they are stored, which is by what is due next
 // as of the last change.
-func (s *Service) tenantCases(ctx context.Context, req *recoveryv1.ListCasesRequest, after string) (cases []*recoveryv1.Case, next string, err error) {
+func (s *Service) tenantCases(ctx context.Context, req *recoveryv1.ListCasesRequest, after string) (_ []*recoveryv1.Case, next string, err error) {
 	q := ledger.Query{Tenant: req.GetTenant()}
 	if q.After, err = s.ledger.ParseCursor(after); err != nil {
 		return nil, "", errPageToken
@@ -71,9 +71,10 @@ func (s *Service) tenantCases(ctx context.Context, req *recoveryv1.ListCasesRequ
 	if req.HasDueBefore() {
 		q.Before = moment(req.GetDueBefore())
 	}
-	size, bytes := pageSize(req.GetPageSize()), 0
+	var found bundle
+	size := pageSize(req.GetPageSize())
 	for left := mostLooked; left > 0; left -= q.Most {
-		q.Most = min(left, size-len(cases))
+		q.Most = min(left, size-len(found.cases))
 		if len(req.GetStates())+len(req.GetBands()) > 0 {
 			q.Most = min(left, max(q.Most, lookBatch))
 		}
@@ -90,19 +91,33 @@ func (s *Service) tenantCases(ctx context.Context, req *recoveryv1.ListCasesRequ
 				continue
 			}
 			at := page.Cases[i].Snapshot
-			cases = append(cases, seen[i].encode(origin{at.Tenant, at.Key}))
-			bytes += proto.Size(cases[len(cases)-1])
-			if full := len(cases) == size || bytes >= mostListBytes; full && (page.More || i < len(seen)-1) {
-				return cases, page.Cases[i].Cursor.String(), nil
+			found.add(seen[i].encode(origin{at.Tenant, at.Key}))
+			if found.isFull(size) && (page.More || i < len(seen)-1) {
+				return found.cases, page.Cases[i].Cursor.String(), nil
 			}
 		}
 		if !page.More {
-			return cases, "", nil
+			return found.cases, "", nil
 		}
 		q.After = page.Next
 	}
-	return cases, q.After.String(), nil
+	return found.cases, q.After.String(), nil
 }
+
+// bundle is cases on their way into one answer.
+type bundle struct {
+	cases []*recoveryv1.Case
+	bytes int
+}
+
+func (b *bundle) add(k *recoveryv1.Case) {
+	b.cases = append(b.cases, k)
+	b.bytes += proto.Size(k)
+}
+
+// isFull reports whether the answer takes no more: it has that many cases, or as
+// many bytes as it may.
+func (b *bundle) isFull(size int) bool { return len(b.cases) >= size || b.bytes >= mostListBytes }
 
 // seenPage gives listed cases as of now, in the same order. Each customer is
 // judged once.
@@ -130,7 +145,7 @@ func (s *Service) seenPage(ctx context.Context, listed []ledger.Listed) ([]sight
 }
 
 // customerCases lists all cases of one customer that are kept.
-func (s *Service) customerCases(ctx context.Context, req *recoveryv1.ListCasesRequest, after string) (cases []*recoveryv1.Case, next string, err error) {
+func (s *Service) customerCases(ctx context.Context, req *recoveryv1.ListCasesRequest, after string) (_ []*recoveryv1.Case, next string, err error) {
 	begin, err := parsePlace(after)
 	if err != nil {
 		return nil, "", err
@@ -145,15 +160,16 @@ func (s *Service) customerCases(ctx context.Context, req *recoveryv1.ListCasesRe
 	}
 	seen = slices.DeleteFunc(seen, func(k sight) bool { return k.place().compare(begin) <= 0 || !selected(&k.Case, req) })
 	slices.SortFunc(seen, func(a, b sight) int { return a.place().compare(b.place()) })
-	if size := pageSize(req.GetPageSize()); len(seen) > size {
-		seen = seen[:size]
-		next = seen[size-1].place().String()
-	}
-	return list(seen, func(k *sight) *recoveryv1.Case {
-		kase := k.encode(origin{req.GetTenant(), at.Key})
+	var found bundle
+	size := pageSize(req.GetPageSize())
+	for i := range seen {
+		kase := seen[i].encode(origin{req.GetTenant(), at.Key})
 		kase.SetCustomerId(req.GetCustomerId())
-		return kase
-	}), next, nil
+		if found.add(kase); found.isFull(size) && i < len(seen)-1 {
+			return found.cases, seen[i].place().String(), nil
+		}
+	}
+	return found.cases, "", nil
 }
 
 // selected reports whether every filter holds.

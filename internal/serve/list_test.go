@@ -242,6 +242,38 @@ func TestAListLooksAtSoMuch(t *testing.T) {
 	}
 }
 
+// A customer with more open cases than one answer holds: all are listed, page by
+// page, and the assessment has the oldest of them.
+func TestCasesOfOneCustomerInPages(t *testing.T) {
+	store := redistest.Shared(t).URL()
+	s := start(t, serve.Config{Redis: store})
+	l, err := ledger.Open(t.Context(), ledger.Options{URL: store, Secret: secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	const all = 100
+	large := strings.Repeat("x", 50_000)
+	write := ledger.Write{Key: l.Key("default", "c"), Tenant: "default"}
+	if _, err := l.Update(t.Context(), write, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
+		for n := range int64(all) {
+			k := recovery.Case{Number: n + 1, State: recovery.Open, OpenedAt: noon, TraceParent: large, Assessment: recovery.Assessment{Risk: recovery.Risk{Band: 1}}}
+			c.Cases, c.Open = n+1, append(c.Open, k)
+		}
+		return ledger.Judgement{Customer: c}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	request := recoveryv1.ListCasesRequest_builder{CustomerId: "c", PageSize: 1000}.Build()
+	if got := s.list(t, request); len(got) != all {
+		t.Errorf("%d of %d cases are listed", len(got), all)
+	}
+	open := s.assess(t, "c").GetOpenCases()
+	if n := len(open); n == 0 || n == all || open[0].GetCaseId() != ledger.CaseID(write.Key, 1) {
+		t.Errorf("the assessment has %d cases", n)
+	}
+}
+
 // TestAMissedFollowUpIsSeen: nobody asked after the customer of a resolved
 // case; a reader sees it before anything is written.
 func TestAMissedFollowUpIsSeen(t *testing.T) {

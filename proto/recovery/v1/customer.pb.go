@@ -355,7 +355,7 @@ type CustomerAssessment_builder struct {
 	Relationship Relationship
 	// How far the business has come with this customer.
 	ServiceLevel ServiceLevel
-	// The open cases, oldest first, each re-assessed now.
+	// The open cases, oldest first, each re-assessed now: as many as 3 MiB hold. ListCases with customer_id gives all of them, page by page.
 	OpenCases []*Case
 	// How many failures are remembered, 0 to 16: the newest ones.
 	FailuresRemembered int64
