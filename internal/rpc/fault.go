@@ -58,13 +58,27 @@ func invalid(faults []fault) error {
 	return &InvalidError{faults}
 }
 
-// breaches turns what the rules of the contract say into faults.
-func breaches(violations []*protovalidate.Violation) []fault {
+// breaches turns what the rules of the contract say of a message into faults.
+func breaches(message protoreflect.MessageDescriptor, violations []*protovalidate.Violation) []fault {
 	faults := make([]fault, len(violations))
 	for i, v := range violations {
-		faults[i] = fault{field: protovalidate.FieldPathString(v.Proto.GetField()), allowed: allowed(v)}
+		faults[i] = fault{field: protovalidate.FieldPathString(v.Proto.GetField()), allowed: allowed(message, v)}
 	}
 	return faults
+}
+
+// placeOf is the field that a violation is about, or the oneof; nil: the message
+// as a whole.
+func placeOf(message protoreflect.MessageDescriptor, v *protovalidate.Violation) (field protoreflect.FieldDescriptor, oneof protoreflect.OneofDescriptor) {
+	for _, step := range v.Proto.GetField().GetElements() {
+		name := protoreflect.Name(step.GetFieldName())
+		field, oneof = message.Fields().ByName(name), message.Oneofs().ByName(name)
+		if field == nil {
+			break
+		}
+		message = field.Message()
+	}
+	return field, oneof
 }
 
 // patterns says in words what the patterns of the contract allow.
@@ -75,15 +89,18 @@ var patterns = map[string]string{
 }
 
 // allowed says what a rule allows. The stock texts of the rules do for numbers
-// and lengths; patterns and enumerations are put in words of their own.
-func allowed(v *protovalidate.Violation) string {
+// and lengths; patterns, enumerations and oneofs are put in words of their own.
+func allowed(message protoreflect.MessageDescriptor, v *protovalidate.Violation) string {
+	field, oneof := placeOf(message, v)
 	switch id := v.Proto.GetRuleId(); {
 	case id == "string.pattern" && patterns[v.RuleValue.String()] != "":
 		return patterns[v.RuleValue.String()]
 	case id == "repeated.unique":
 		return "must not name anything twice"
-	case strings.HasPrefix(id, "enum.") && v.FieldDescriptor != nil && v.FieldDescriptor.Enum() != nil:
-		return "must be one of " + strings.Join(choices(v.FieldDescriptor.Enum()), ", ")
+	case strings.HasPrefix(id, "enum.") && field != nil && field.Enum() != nil:
+		return "must be one of " + strings.Join(choices(field.Enum()), ", ")
+	case oneof != nil:
+		return "set one of " + strings.Join(members(oneof), ", ")
 	default:
 		return v.Proto.GetMessage()
 	}
@@ -96,6 +113,15 @@ func choices(enum protoreflect.EnumDescriptor) []string {
 		if value := enum.Values().Get(i); value.Number() != 0 {
 			names = append(names, string(value.Name()))
 		}
+	}
+	return names
+}
+
+// members are the names of the fields of which one is to be set.
+func members(oneof protoreflect.OneofDescriptor) []string {
+	names := make([]string, oneof.Fields().Len())
+	for i := range names {
+		names[i] = string(oneof.Fields().Get(i).Name())
 	}
 	return names
 }

@@ -102,7 +102,7 @@ func (i *inspector) breaches(req proto.Message) ([]fault, error) {
 	if !errors.As(err, &broken) {
 		return nil, fmt.Errorf("check the rules of the contract: %w", err)
 	}
-	return breaches(broken.Violations), nil
+	return breaches(req.ProtoReflect().Descriptor(), broken.Violations), nil
 }
 
 // eventOf gives the failure event of a request that has one.

@@ -111,6 +111,43 @@ func untouched(t *testing.T, s *running, customer string) {
 	}
 }
 
+// What is wrong in a list, or not set at all, is told in the words of the contract.
+func TestFaultsInWords(t *testing.T) {
+	s := start(t, serve.Config{})
+	ctx := t.Context()
+	bad := event("e", "c")
+	bad.SetKinds([]recoveryv1.FailureKind{0, 99})
+	const kind = "must be one of FAILURE_KIND_LATE, "
+	for name, test := range map[string]struct {
+		call func() error
+		want map[string]string
+	}{
+		"kinds": {func() error {
+			_, err := s.report(ctx, bad)
+			return err
+		}, map[string]string{"event.kinds[0]": kind, "event.kinds[1]": kind}},
+		"states and bands": {func() error {
+			_, err := s.recovery.ListCases(ctx, recoveryv1.ListCasesRequest_builder{
+				States: []recoveryv1.CaseState{99}, Bands: []recoveryv1.Band{1, 0}}.Build())
+			return err
+		}, map[string]string{"states[0]": "must be one of CASE_STATE_OPEN, ", "bands[1]": "must be one of BAND_LOW, "}},
+		"an offer for nothing": {func() error {
+			_, err := s.recovery.RequestOffer(ctx, recoveryv1.RequestOfferRequest_builder{RequestId: "r"}.Build())
+			return err
+		}, map[string]string{"subject": "set one of case_id, event"}},
+		"no candidate": {func() error {
+			_, err := s.policies.SimulatePolicy(ctx, recoveryv1.SimulatePolicyRequest_builder{Event: event("e", "c")}.Build())
+			return err
+		}, map[string]string{"candidate": "set one of version, yaml"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := test.call()
+			_, _, faults := refused(t, err)
+			sameFields(t, test.want, faults)
+		})
+	}
+}
+
 func TestBadReads(t *testing.T) {
 	s := start(t, serve.Config{})
 	ctx := t.Context()
