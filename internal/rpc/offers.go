@@ -222,6 +222,12 @@ func (o *offering) suppose(ctx context.Context, at origin, c recovery.Customer, 
 		return nil, err
 	}
 	answer := offerAnswer(encode(at, &k, rules))
+	name := answer.GetOffer().GetOfferId() // of an offer that is not kept: nothing may name it
+	for _, t := range answer.GetCase().GetHistory() {
+		if t.GetOfferId() == name {
+			t.SetOfferId("")
+		}
+	}
 	answer.GetOffer().SetOfferId("")
 	return answer, nil
 }

@@ -212,6 +212,11 @@ func TestRequestOfferDryRun(t *testing.T) {
 	if err != nil || answer.GetCase().GetCaseId() != "" || answer.GetOffer().GetState() != recoveryv1.OfferState_OFFER_STATE_PROPOSED {
 		t.Errorf("%v, %v", answer, err)
 	}
+	for _, step := range append(dry.GetCase().GetHistory(), answer.GetCase().GetHistory()...) {
+		if step.GetOfferId() != "" {
+			t.Errorf("the history names an offer that is not kept: %v", step)
+		}
+	}
 	if a := r.assess(t, "stranger"); a.GetFailuresRemembered() != 0 {
 		t.Error("the dry run was remembered")
 	}
