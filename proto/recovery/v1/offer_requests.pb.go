@@ -230,7 +230,8 @@ type RequestOfferRequest_builder struct {
 	// -- end of xxx_hidden_Subject
 	// Set by the caller, unique within the tenant; compared with the ids of the same customer: the same request sent twice draws up one offer.
 	RequestId string
-	// Set by the caller: true for a dry run that reserves and stores nothing.
+	// Set by the caller: true for a dry run that reserves and stores nothing. It looks neither request_id nor event.event_id up: ids that were
+	// used before are answered as if they were new.
 	ValidateOnly bool
 	// Set by the caller who wants to change only what it has seen: the revision that the case must have, 1 or more.
 	// Not given means whatever it is.

@@ -96,7 +96,8 @@ type ReportFailureRequest_builder struct {
 
 	// Set by the caller: the failure.
 	Event *FailureEvent
-	// Set by the caller: true for a dry run that answers as if and stores nothing.
+	// Set by the caller: true for a dry run that answers as if and stores nothing. It does not look the event_id up: one that was used before
+	// is judged as a new failure.
 	ValidateOnly bool
 }
 
