@@ -42,6 +42,9 @@ var (
 	errPolicyUnknown = errors.New("no such policy")
 	errPolicyInvalid = errors.New("the candidate policy has faults")
 	errPageToken     = errors.New("page token of another query")
+
+	errCandidateCurrency = errors.New("the candidate policy does not list the currency of the case")
+	errActiveCurrency    = errors.New("the active policy does not list the currency of the case")
 )
 
 // refusal is what the caller learns of an error.
@@ -75,6 +78,10 @@ var refusals = []struct {
 		"no policy of that version is kept; ListPolicies names those that are", 0}},
 	{errPolicyInvalid, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_POLICY_INVALID,
 		"the candidate policy has faults; CheckPolicy lists them", 0}},
+	{errCandidateCurrency, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_CURRENCY_NOT_LISTED,
+		"the candidate policy does not list the currency of the case that the failure joins; add it to the candidate", 0}},
+	{errActiveCurrency, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_CURRENCY_NOT_LISTED,
+		"the active policy does not list the currency of the case that the failure joins; simulate with another customer", 0}},
 	{ledger.ErrReused, refusal{codes.AlreadyExists, recoveryv1.ErrorReason_ERROR_REASON_ID_REUSED,
 		"the id was used before with another content, which stands; give this one an id of its own", 0}},
 	{ledger.ErrErased, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_ERASED,

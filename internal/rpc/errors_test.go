@@ -52,6 +52,8 @@ func TestErrors(t *testing.T) {
 		"too much of one":    {&ledger.LimitError{RetryAfter: time.Hour}, codes.ResourceExhausted, "CUSTOMER_LIMIT", "5000 requests within 9 days", true},
 		"too often":          {&auth.LimitError{Limit: "3 calls a second", RetryAfter: time.Second}, codes.ResourceExhausted, "RATE_LIMITED", "3 calls a second", true},
 		"currency unlisted":  {recovery.ErrUnlisted, codes.FailedPrecondition, "CURRENCY_NOT_LISTED", "currency", false},
+		"not a candidate's":  {errCandidateCurrency, codes.FailedPrecondition, "CURRENCY_NOT_LISTED", "the candidate policy", false},
+		"not an active's":    {errActiveCurrency, codes.FailedPrecondition, "CURRENCY_NOT_LISTED", "the active policy", false},
 		"currency differs":   {recovery.ErrCurrency, codes.FailedPrecondition, "CURRENCY_MISMATCH", "another currency", false},
 		"conflict":           {ledger.ErrConflict, codes.Aborted, "CONFLICT", "repeat with the same id", true},
 		"overloaded":         {ledger.ErrOverloaded, codes.ResourceExhausted, "OVERLOADED", "nothing changed", true},

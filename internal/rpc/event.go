@@ -17,7 +17,7 @@ import (
 // The faults that it can find are those of the money under the policy; all
 // others were found by the inspector.
 func decode(names Names, e *recoveryv1.FailureEvent, rules recovery.Rules) (recovery.Event, error) {
-	if err := invalid(moneyFaults(e, rules)); err != nil {
+	if err := invalid(moneyFaults(e, rules, "the policy")); err != nil {
 		return recovery.Event{}, err
 	}
 	tenant := cmp.Or(e.GetTenant(), DefaultTenant)

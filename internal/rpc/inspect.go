@@ -77,7 +77,7 @@ func (i *inspector) request(ctx context.Context, req proto.Message) error {
 	// already. A sound one may be the repetition of one that was accepted under
 	// another policy, and is answered as it was then.
 	if rules, err := i.policy.Rules(ctx); err == nil && event != nil {
-		faults = append(faults, moneyFaults(event, rules)...)
+		faults = append(faults, moneyFaults(event, rules, activePolicy)...)
 	}
 	return invalid(faults)
 }

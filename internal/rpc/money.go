@@ -64,7 +64,8 @@ func currencyOf(e *recoveryv1.FailureEvent) string {
 }
 
 // moneyFaults finds what every policy at hand has against the money of an event.
-func moneyFaults(e *recoveryv1.FailureEvent, rules recovery.Rules) (faults []fault) {
+// Callers know them by that name.
+func moneyFaults(e *recoveryv1.FailureEvent, rules recovery.Rules, name string) (faults []fault) {
 	for _, s := range sums(e) {
 		code := s.money.GetCurrencyCode()
 		if len(code) != 3 {
@@ -73,7 +74,7 @@ func moneyFaults(e *recoveryv1.FailureEvent, rules recovery.Rules) (faults []fau
 		currency, listed := rules.Currency(code)
 		if !listed {
 			faults = append(faults, fault{field: s.field, currency: true,
-				allowed: "the policy lists no such currency, but " + strings.Join(slices.Sorted(maps.Keys(rules.Active.Currencies)), ", ")})
+				allowed: name + " lists no such currency, but " + strings.Join(slices.Sorted(maps.Keys(rules.Active.Currencies)), ", ")})
 			continue
 		}
 		if _, whole := minor(s.money, currency.Digits); !whole {

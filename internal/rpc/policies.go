@@ -143,15 +143,31 @@ func (s *Service) SimulatePolicy(ctx context.Context, req *recoveryv1.SimulatePo
 	if err != nil {
 		return nil, err
 	}
-	kase, err := r.imagine(ctx, under(candidate, was.Customer), recovery.Rules{Active: candidate})
-	if err != nil {
+	tried, active := recovery.Rules{Active: candidate}, recovery.Rules{Active: rules.Active}
+	if err := invalid(append(moneyFaults(event, tried, "the candidate policy"), moneyFaults(event, active, activePolicy)...)); err != nil {
 		return nil, err
 	}
-	baseline, err := r.imagine(ctx, under(rules.Active, was.Customer), recovery.Rules{Active: rules.Active})
+	kase, err := r.imagine(ctx, under(candidate, was.Customer), tried)
 	if err != nil {
-		return nil, err
+		return nil, naming(err, errCandidateCurrency)
+	}
+	baseline, err := r.imagine(ctx, under(rules.Active, was.Customer), active)
+	if err != nil {
+		return nil, naming(err, errActiveCurrency)
 	}
 	return recoveryv1.SimulatePolicyResponse_builder{Case: kase, Baseline: baseline}.Build(), nil
+}
+
+// activePolicy is what callers know the active policy by.
+const activePolicy = "the active policy"
+
+// naming says which of the two policies does not list the currency of the case
+// that the failure joins.
+func naming(err, unlisted error) error {
+	if errors.Is(err, recovery.ErrUnlisted) {
+		return unlisted
+	}
+	return err
 }
 
 // under is the customer as if all of the open cases were of that policy.

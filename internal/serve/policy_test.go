@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -194,8 +195,33 @@ func TestSimulatePolicyJoins(t *testing.T) {
 	if err == nil {
 		t.Fatalf("%v is to be given by a policy that does not list the euro", answer.GetCase().GetRecommendation().GetTotal())
 	}
-	if code, reason, _ := refused(t, err); code != codes.FailedPrecondition || reason != "CURRENCY_NOT_LISTED" {
+	if code, reason, _ := refused(t, err); code != codes.FailedPrecondition || reason != "CURRENCY_NOT_LISTED" ||
+		!strings.Contains(err.Error(), "the candidate policy") {
 		t.Errorf("by a policy that does not list the euro: %v", err)
+	}
+}
+
+// A currency that is not listed is told with the policy that lacks it, of both at
+// once.
+func TestSimulatePolicyNamesThePolicyThatLacks(t *testing.T) {
+	const pound, euro = "    GBP: {scale: 0.8, round_to: 0.50, daily_budget: 8000}\n", "    EUR: {scale: 1, round_to: 0.50, daily_budget: 10000}\n"
+	s := start(t, serve.Config{Policy: policyWith(t, euro, "")})
+	candidate := strings.Replace(string(policy.DefaultYAML()), pound, "", 1)
+	for code, want := range map[string][]string{
+		"GBP": {"the candidate policy"}, "EUR": {"the active policy"}, "XXX": {"the candidate policy", "the active policy"},
+	} {
+		e := event("e", "c")
+		e.SetOrderValue(&money.Money{CurrencyCode: code, Units: 18})
+		_, err := s.policies.SimulatePolicy(t.Context(), recoveryv1.SimulatePolicyRequest_builder{Yaml: &candidate, Event: e}.Build())
+		_, reason, faults := refused(t, err)
+		if reason != "CURRENCY_NOT_LISTED" {
+			t.Fatalf("%s: %v", code, err)
+		}
+		for _, name := range []string{"the candidate policy", "the active policy"} {
+			if strings.Contains(faults["event.order_value"], name) != slices.Contains(want, name) {
+				t.Errorf("%s: %s; want it of %v", code, faults["event.order_value"], want)
+			}
+		}
 	}
 }
 
