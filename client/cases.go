@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -18,7 +19,7 @@ var errStuck = errors.New("the list of cases does not go on: the service answere
 // given.
 func (c *Client) Cases(ctx context.Context, request *recoveryv1.ListCasesRequest) iter.Seq2[*recoveryv1.Case, error] {
 	return func(yield func(*recoveryv1.Case, error) bool) {
-		page := proto.CloneOf(request)
+		page := proto.CloneOf(cmp.Or(request, &recoveryv1.ListCasesRequest{}))
 		for {
 			answer, err := c.ListCases(ctx, page)
 			if err != nil {
