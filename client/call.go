@@ -37,7 +37,7 @@ func (c *calls) unary(ctx context.Context, method string, request, reply any, co
 			c.budget.succeed()
 			return nil
 		}
-		refused := last.error(err)
+		refused := callError(conn, request, last.error(err))
 		pause := last.pause(refused)
 		if pause == 0 || !c.budget.fail() || n == mostRepeats || !wait(ctx, pause<<n) {
 			return refused
@@ -129,23 +129,26 @@ func (tries) HandleConn(context.Context, stats.ConnStats) {}
 func callStream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
 	stream, err := open(ctx, desc, conn, method, options...)
 	if err != nil {
-		return nil, toError(err)
+		return nil, callError(conn, nil, err)
 	}
-	return typedStream{stream}, nil
+	return typedStream{stream, conn}, nil
 }
 
 // typedStream is a stream of which the errors are of type *Error; io.EOF stays.
-type typedStream struct{ grpc.ClientStream }
+type typedStream struct {
+	grpc.ClientStream
+	conn *grpc.ClientConn
+}
 
 // SendMsg sends one message.
-func (s typedStream) SendMsg(m any) error { return streamError(s.ClientStream.SendMsg(m)) }
+func (s typedStream) SendMsg(m any) error { return s.error(m, s.ClientStream.SendMsg(m)) }
 
 // RecvMsg takes one message.
-func (s typedStream) RecvMsg(m any) error { return streamError(s.ClientStream.RecvMsg(m)) }
+func (s typedStream) RecvMsg(m any) error { return s.error(nil, s.ClientStream.RecvMsg(m)) }
 
-func streamError(err error) error {
+func (s typedStream) error(sent any, err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err
 	}
-	return toError(err)
+	return callError(s.conn, sent, err)
 }

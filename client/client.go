@@ -122,7 +122,8 @@ func New(c Config) (*Client, error) {
 // more than the service takes.
 const mostRepeated = 2 << 20
 
-// Close ends the connection and every call under way.
+// Close ends the connection and every call under way: those fail with ErrClosed,
+// and so does every later one.
 func (c *Client) Close() error { return c.conn.Close() }
 
 // Conn is the connection, for other services on the same server such as its

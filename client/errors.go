@@ -7,8 +7,11 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	spb "google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -42,6 +45,9 @@ type Violation struct {
 	Description string // what is allowed
 }
 
+// ErrClosed is what the error of a call wraps when the client was closed.
+var ErrClosed = errors.New("the client is closed")
+
 // Reason is the reason of an error of a call, however it is wrapped. It is
 // unspecified of nil and of errors that are not the service's.
 func Reason(err error) recoveryv1.ErrorReason {
@@ -70,11 +76,16 @@ func (e *Error) Error() string {
 	return name + ": " + e.Message
 }
 
-// Temporary tells what may go away by itself from refusals.
+// Temporary tells what may go away by itself, and soon, from refusals.
 func (e *Error) Temporary() bool {
+	switch e.Reason {
+	case recoveryv1.ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE, recoveryv1.ErrorReason_ERROR_REASON_REVISION_MISMATCH,
+		recoveryv1.ErrorReason_ERROR_REASON_CUSTOMER_LIMIT: // which is about days
+		return false
+	}
 	switch e.Code {
 	case codes.Unavailable, codes.ResourceExhausted, codes.Aborted, codes.DeadlineExceeded, codes.Canceled, codes.Internal, codes.Unknown:
-		return true
+		return !errors.Is(e, ErrClosed)
 	default:
 		return false
 	}
@@ -106,6 +117,40 @@ func toError(err error) *Error {
 	default:
 		return newError(status.FromContextError(err), err)
 	}
+}
+
+// callError is why a call failed. gRPC takes a message that cannot be sent for a
+// fault of its own, and a client that was closed for a caller that gave up.
+func callError(conn *grpc.ClientConn, sent any, err error) *Error {
+	e := toError(err)
+	switch {
+	case (e.Code == codes.Canceled || e.Code == codes.Unavailable) && conn.GetState() == connectivity.Shutdown:
+		return newError(status.New(codes.Canceled, ErrClosed.Error()), ErrClosed)
+	case e.Code == codes.Internal && !isSendable(sent):
+		return newError(malformed, err)
+	default:
+		return e
+	}
+}
+
+func isSendable(sent any) bool {
+	message, ok := sent.(proto.Message)
+	if !ok {
+		return true
+	}
+	_, err := proto.Marshal(message)
+	return err == nil
+}
+
+// malformed is what the service would say of a message that cannot be sent.
+var malformed = refusedHere(codes.InvalidArgument, recoveryv1.ErrorReason_ERROR_REASON_MALFORMED_MESSAGE,
+	"the message cannot be sent: every text must be UTF-8")
+
+// refusedHere is a refusal in the words of the service.
+func refusedHere(code codes.Code, reason recoveryv1.ErrorReason, text string) *status.Status {
+	s, err := status.New(code, text).WithDetails(&errdetails.ErrorInfo{Reason: reason.String()[len(reasonPrefix):], Domain: domain})
+	must(err)
+	return s
 }
 
 func newError(s *status.Status, cause error) *Error {

@@ -129,3 +129,95 @@ func TestDetailsOfErrors(t *testing.T) {
 		}
 	}
 }
+
+// What cannot pass by itself is told from what may.
+func TestTemporary(t *testing.T) {
+	for reason, code := range map[string]codes.Code{
+		"MESSAGE_TOO_LARGE": codes.ResourceExhausted, "CUSTOMER_LIMIT": codes.ResourceExhausted, "REVISION_MISMATCH": codes.Aborted,
+		"MALFORMED_MESSAGE": codes.InvalidArgument,
+	} {
+		if e := client.FromStatus(status.Convert(refusal(code, reason, after(time.Second))).Proto()); e.Temporary() {
+			t.Errorf("%v is taken for temporary", e)
+		}
+	}
+	for reason, code := range map[string]codes.Code{
+		"OVERLOADED": codes.ResourceExhausted, "RATE_LIMITED": codes.ResourceExhausted, "CONFLICT": codes.Aborted,
+		"STORE_UNAVAILABLE": codes.Unavailable, "INTERNAL": codes.Internal,
+	} {
+		if e := client.FromStatus(status.Convert(refusal(code, reason, after(time.Second))).Proto()); !e.Temporary() {
+			t.Errorf("%v is taken for a refusal", e)
+		}
+	}
+}
+
+// A request that cannot be sent is told as the fault that it is, of every call.
+func TestRequestsThatAreNotUTF8(t *testing.T) {
+	c := open(t, client.Config{Target: address})
+	check := func(name string, err error) {
+		t.Helper()
+		var e *client.Error
+		if !errors.As(err, &e) || e.Code != codes.InvalidArgument || e.Reason != recoveryv1.ErrorReason_ERROR_REASON_MALFORMED_MESSAGE || e.Temporary() {
+			t.Errorf("%s: %#v", name, err)
+		}
+	}
+	_, err := c.AssessCustomer(t.Context(), recoveryv1.AssessCustomerRequest_builder{CustomerId: "\xff"}.Build())
+	check("assess", err)
+	bad := recoveryv1.WatchCasesRequest_builder{CustomerId: "\xff"}.Build()
+	_, err = c.WatchCases(t.Context(), bad)
+	check("watch", err)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	for _, err = range c.Watch(ctx, bad, func(e *client.Error) { t.Errorf("tried again after %v", e) }) {
+		continue
+	}
+	check("watch on", err)
+}
+
+// Every call of a closed client says so and ends.
+func TestClosedClient(t *testing.T) {
+	c, err := client.New(client.Config{Target: address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	check := func(name string, err error) {
+		t.Helper()
+		var e *client.Error
+		if !errors.Is(err, client.ErrClosed) || !errors.As(err, &e) || e.Temporary() || e.Code != codes.Canceled {
+			t.Errorf("%s: %#v", name, err)
+		}
+	}
+	watched := func() (last error) {
+		for _, last = range c.Watch(ctx, &recoveryv1.WatchCasesRequest{}) {
+			if last == nil {
+				last = c.Close()
+			}
+		}
+		return last
+	}
+	check("a watch under way", watched())
+	check("a watch", watched())
+	for _, err = range c.IngestAll(ctx, numbered(3)) {
+		continue
+	}
+	check("a load", err)
+	_, err = c.GetCase(ctx, getCase("c"))
+	check("a call", err)
+}
+
+// No request is an empty one.
+func TestNoRequest(t *testing.T) {
+	c := open(t, client.Config{Target: address})
+	for _, err := range c.Watch(t.Context(), nil) {
+		if err != nil {
+			t.Error(err)
+		}
+		break
+	}
+	for _, err := range c.Cases(t.Context(), nil) {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}

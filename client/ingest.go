@@ -33,8 +33,9 @@ type Ingested struct {
 // lasts while none is. Up to 512 items are under way at once; behind one that is sent
 // again, up to about 1024 are taken before it has its answer.
 //
-// It ends with items, with ctx, or with the first error that does not pass by
-// itself, which is the last that is given; a faulty item is no such error. Each
+// It ends with items, with ctx, when the client is closed, or with the first error
+// that does not pass by itself, which is the last that is given; a faulty item is
+// no such error. Each
 // of lost is told of every error that passes, before the load goes on. Items are
 // taken in a goroutine of their own, one ahead, which has ended when IngestAll
 // ends: a sequence that may have none for long should end with ctx.

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -139,7 +138,7 @@ func passes(e *Error) bool {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		return true
 	case codes.ResourceExhausted, codes.Aborted:
-		return e.RetryAfter > 0 && e.Reason != recoveryv1.ErrorReason_ERROR_REASON_CUSTOMER_LIMIT // which is about days
+		return e.RetryAfter > 0 && e.Temporary()
 	default:
 		return false
 	}
@@ -229,20 +228,11 @@ func (s *sender) send(e *underWay) bool {
 	}
 	s.sent <- e
 	err := s.stream.Send(e.item)
-	if status.Code(err) == codes.Internal { // what the stream fails with, Recv tells
+	if Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_MALFORMED_MESSAGE { // what the stream fails with, Recv tells
 		s.faulty, s.fault = e, malformed
 	}
 	return err == nil
 }
 
-var (
-	tooLarge  = refusedHere(codes.ResourceExhausted, recoveryv1.ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE, "the item is larger than 1 MiB, the most that the service takes")
-	malformed = refusedHere(codes.InvalidArgument, recoveryv1.ErrorReason_ERROR_REASON_MALFORMED_MESSAGE, "the item cannot be sent: every text must be UTF-8")
-)
-
-// refusedHere is what the service would say of an item that cannot be sent.
-func refusedHere(code codes.Code, reason recoveryv1.ErrorReason, text string) *status.Status {
-	s, err := status.New(code, text).WithDetails(&errdetails.ErrorInfo{Reason: reason.String()[len(reasonPrefix):], Domain: domain})
-	must(err)
-	return s
-}
+var tooLarge = refusedHere(codes.ResourceExhausted, recoveryv1.ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE,
+	"the item is larger than 1 MiB, the most that the service takes")
