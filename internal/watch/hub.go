@@ -42,7 +42,7 @@ type Config struct {
 	Hash func(domain, value string) string
 	// Silence is how long a watch says nothing at most; 0: 10 seconds.
 	Silence time.Duration
-	// Buffer is how many events may wait for one watcher; 0: 4096.
+	// Buffer is how many events may wait for one watcher, 2 or more; 0: 4096.
 	Buffer int
 	// Watching is told when a watcher comes (1) and goes (-1).
 	Watching func(int)

@@ -428,3 +428,80 @@ func TestJoinedMeanwhile(t *testing.T) {
 		t.Errorf("%+v, want it named", e)
 	}
 }
+
+// valve is the store's own stream, which can be shut: nothing is read meanwhile.
+type valve struct {
+	Stream
+	shut sync.RWMutex
+}
+
+func (v *valve) After(ctx context.Context, from []ledger.Mark, most int) (ledger.News, error) {
+	v.shut.RLock()
+	defer v.shut.RUnlock()
+	return v.Stream.After(ctx, from, most)
+}
+
+// Who reads all the while is not dropped when many buckets have much at once,
+// although the reading has gone fast for one of them.
+func TestManyBucketsAtOnce(t *testing.T) {
+	o := openOffice(t, redistest.Shared(t).URL(), 256)
+	v := &valve{Stream: o.tail}
+	h := o.hub(t, func(c *Config) { c.Stream = v })
+	w := watchFrom(t, h, "", everything)
+	defer w.Close()
+	seen := newRecord()
+	until := func(events int) {
+		t.Helper()
+		for len(seen.ids) < events {
+			e, err := w.Next(t.Context())
+			if err != nil {
+				t.Fatalf("after %d events: %v", len(seen.ids), err)
+			}
+			if e != nil {
+				seen.take(t, e)
+			}
+		}
+	}
+	const hot, others, each = 4000, 200, 60
+	o.opens(t, "hot", 1)
+	until(1) // it follows the common reading
+	v.shut.Lock()
+	for range 10 {
+		o.opens(t, "hot", hot/10)
+	}
+	v.shut.Unlock()
+	until(1000)
+	v.shut.Lock()
+	for n := range others {
+		o.opens(t, fmt.Sprint("c", n), each)
+	}
+	v.shut.Unlock()
+	until(1 + hot + others*each)
+}
+
+// Whoever pauses for a moment is not dropped for what happened before: the rest is
+// read when the queue was emptied.
+func TestQueuesAreEmptiedInBetween(t *testing.T) {
+	o := openOffice(t, redistest.Shared(t).URL())
+	v := &valve{Stream: o.tail}
+	w := watchFrom(t, o.hub(t, func(c *Config) { c.Stream, c.Buffer = v, 200 }), "", everything)
+	defer w.Close()
+	const customers, each = 20, 30
+	v.shut.Lock()
+	for n := range customers {
+		o.opens(t, fmt.Sprint("c", n), each)
+	}
+	time.AfterFunc(2*pollEvery, v.shut.Unlock)
+	for seen := newRecord(); len(seen.ids) < customers*each; {
+		e, err := w.Next(t.Context())
+		if err != nil {
+			t.Fatalf("after %d events: %v", len(seen.ids), err)
+		}
+		if e == nil {
+			continue
+		}
+		if seen.take(t, e); len(seen.ids) == 1 {
+			time.Sleep(pollEvery / 3)
+		}
+	}
+}

@@ -27,13 +27,19 @@ func (r *run) loop(ctx context.Context) {
 	pause := time.NewTimer(0)
 	defer pause.Stop()
 	checked := time.Now()
+	var last time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-pause.C:
 		}
+		if time.Since(last) < pollEvery && r.isCrowded() {
+			pause.Reset(restTime)
+			continue
+		}
 		more, err := r.read(ctx)
+		last = time.Now()
 		if ending(err) == nil && time.Since(checked) >= r.hub.checkEvery {
 			if _, missing := r.hub.config.Stream.Check(ctx, r.epoch, r.marks); missing != nil {
 				err = missing
@@ -59,7 +65,7 @@ func (r *run) loop(ctx context.Context) {
 
 // pace is how many events of one bucket are read at once. It grows while few
 // buckets have many, so that a bucket alone is read fast, and stays small while
-// many have: what is read at once must find room in every queue.
+// many have: most of what is read at once should be given at once.
 type pace int
 
 const (
@@ -77,8 +83,34 @@ func (p *pace) adapt(found int, more bool) {
 	case found < mostRead:
 		*p = pace(min(2*p.most(), mostPace))
 	default:
-		*p = pace(p.most() / 2)
+		*p = pace(p.most() * mostRead / found)
 	}
+}
+
+// after reads on at a pace. When many buckets suddenly have much, some of it is
+// left for later: what is read at once must find room in every queue, beside as
+// much that was not taken yet.
+func (h *Hub) after(ctx context.Context, from []ledger.Mark, p *pace) (ledger.News, error) {
+	news, err := h.config.Stream.After(ctx, from, p.most())
+	p.adapt(len(news.Events), news.More)
+	if most := h.config.Buffer / 2; len(news.Events) > most {
+		news.Events, news.More = news.Events[:most], true
+	}
+	return news, err
+}
+
+// isCrowded reports whether some queue may have no room for what is read next.
+// Its watcher gets as long to empty it as passes between two looks at streams
+// that are still, so that nobody waits longer for another.
+func (r *run) isCrowded() bool {
+	r.hub.mu.Lock()
+	defer r.hub.mu.Unlock()
+	for w := range r.watchers {
+		if w.isCrowded() {
+			return true
+		}
+	}
+	return false
 }
 
 // ending tells which errors end all watches: while a store is only away, those
@@ -108,8 +140,7 @@ func (r *run) report(err error) {
 // although others did not. A panic ends all watches.
 func (r *run) read(ctx context.Context) (more bool, err error) {
 	defer panics.Catch(&err)
-	news, err := r.hub.config.Stream.After(ctx, r.marks, r.pace.most())
-	r.pace.adapt(len(news.Events), news.More)
+	news, err := r.hub.after(ctx, r.marks, &r.pace)
 	if len(news.Events)+len(news.Begun) == 0 {
 		return false, err
 	}

@@ -194,12 +194,11 @@ func (w *Watcher) readOn(ctx context.Context) error {
 		return ctx.Err()
 	}
 	defer func() { <-w.hub.catchUps }()
-	news, err := w.hub.config.Stream.After(ctx, w.marks, w.pace.most())
+	news, err := w.hub.after(ctx, w.marks, &w.pace)
 	if reason := ending(err); reason != nil {
 		return reason
 	}
 	w.held = err != nil
-	w.pace.adapt(len(news.Events), news.More)
 	events, err := w.hub.events(ctx, w.epoch, news.Events, w.wants)
 	if err != nil {
 		return err
@@ -234,6 +233,13 @@ func (w *Watcher) push(events []*Event) bool {
 	default:
 	}
 	return true
+}
+
+// isCrowded reports whether more than half of the queue is taken.
+func (w *Watcher) isCrowded() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.queue) > w.hub.config.Buffer/2
 }
 
 // take empties the queue.
