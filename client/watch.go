@@ -35,9 +35,10 @@ const mostSilence = time.Minute
 // was dealt with. To know the cases as well, list them after the first message.
 //
 // It ends with ctx, when the client is closed, or with the first error that does
-// not pass by itself, which is the last that is given. RESYNC_REQUIRED is the one to expect: what followed
-// the token is no longer kept. List the cases then, and watch without a token.
-// Each of lost is told of every error that passes, before the watch goes on.
+// not pass by itself, which is the last that is given. RESYNC_REQUIRED is the one
+// to expect: what followed the token is no longer kept. List the cases then, and
+// watch without a token. Each of lost is told of every error that passes, before
+// the watch goes on.
 func (c *Client) Watch(ctx context.Context, request *recoveryv1.WatchCasesRequest, lost ...func(*Error)) iter.Seq2[*recoveryv1.WatchCasesResponse, error] {
 	return func(yield func(*recoveryv1.WatchCasesResponse, error) bool) {
 		f := &following{client: c, request: proto.CloneOf(cmp.Or(request, &recoveryv1.WatchCasesRequest{})), yield: yield}

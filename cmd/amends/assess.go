@@ -19,7 +19,8 @@ func assessCommand(app *app) *cobra.Command {
 		Short:      "Show what is remembered of a customer, and the risk now",
 		Long: `Show the risk that a customer leaves, as of now: what is remembered of good and bad, what
 was given lately, every open case, re-assessed, and the commands that take the most
-urgent one on. Changes nothing. A customer that was never seen is assessed as a new one.`,
+urgent one on. Of more cases than 3 MiB hold it has the oldest; "amends cases --customer"
+lists all. Changes nothing. A customer that was never seen is assessed as a new one.`,
 		Example: `  amends assess c-1042
 
   # the customers of a list, the riskiest first
