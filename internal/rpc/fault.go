@@ -58,13 +58,26 @@ func invalid(faults []fault) error {
 	return &InvalidError{faults}
 }
 
-// breaches turns what the rules of the contract say of a message into faults.
+// breaches turns what the rules of the contract say of a message into faults. What
+// is allowed in a list is said once: the names of an enumeration are long.
 func breaches(message protoreflect.MessageDescriptor, violations []*protovalidate.Violation) []fault {
-	faults := make([]fault, len(violations))
+	faults, said := make([]fault, len(violations)), map[string]string{}
 	for i, v := range violations {
-		faults[i] = fault{field: protovalidate.FieldPathString(v.Proto.GetField()), allowed: allowed(message, v)}
+		f := fault{field: protovalidate.FieldPathString(v.Proto.GetField()), allowed: allowed(message, v)}
+		if first, again := said[f.allowed]; again {
+			f.allowed = "the same as " + first
+		} else if isItem(v) {
+			said[f.allowed] = f.field
+		}
+		faults[i] = f
 	}
 	return faults
+}
+
+// isItem reports whether a violation is about one item of a list.
+func isItem(v *protovalidate.Violation) bool {
+	path := v.Proto.GetField().GetElements()
+	return len(path) > 0 && path[len(path)-1].HasIndex()
 }
 
 // placeOf is the field that a violation is about, or the oneof; nil: the message

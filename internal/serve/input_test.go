@@ -32,7 +32,7 @@ func TestBadReports(t *testing.T) {
 		want   map[string]string // field → part of what is allowed
 	}{
 		"kind unknown": {func(e fe) { e.SetKinds([]recoveryv1.FailureKind{99}) },
-			codes.InvalidArgument, "INVALID_REQUEST", map[string]string{"event.kinds[0]": "defined"}},
+			codes.InvalidArgument, "INVALID_REQUEST", map[string]string{"event.kinds[0]": "must be one of FAILURE_KIND_LATE, "}},
 		"ids missing": {func(e fe) { e.SetEventId(""); e.SetCustomerId("") },
 			codes.InvalidArgument, "INVALID_REQUEST", map[string]string{"event.event_id": "at least 1", "event.customer_id": "at least 1"}},
 		"ids oversized": {func(e fe) { e.SetEventId(strings.Repeat("x", 129)); e.SetOrderId(strings.Repeat("x", 129)) },
@@ -125,7 +125,7 @@ func TestFaultsInWords(t *testing.T) {
 		"kinds": {func() error {
 			_, err := s.report(ctx, bad)
 			return err
-		}, map[string]string{"event.kinds[0]": kind, "event.kinds[1]": kind}},
+		}, map[string]string{"event.kinds[0]": kind, "event.kinds[1]": "the same as event.kinds[0]"}},
 		"states and bands": {func() error {
 			_, err := s.recovery.ListCases(ctx, recoveryv1.ListCasesRequest_builder{
 				States: []recoveryv1.CaseState{99}, Bands: []recoveryv1.Band{1, 0}}.Build())
