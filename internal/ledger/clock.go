@@ -115,7 +115,7 @@ func (l *Ledger) Ping(ctx context.Context) error {
 
 // hear asks the store for the time, or at least whether it is there.
 func (l *Ledger) hear(ctx context.Context) error {
-	return l.persist(ctx, func(ctx context.Context) error {
+	return l.insist(ctx, func(ctx context.Context) error {
 		// Of a cluster's servers always the same, since each has its own clock.
 		if server, err := l.owner(ctx, metaKey); err == nil {
 			if t, err := server.Time(ctx).Result(); err == nil {

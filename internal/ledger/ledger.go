@@ -61,11 +61,12 @@ type Ledger struct {
 	crew     *crew
 	bulk     *processors // for [Ledger.Together]
 	trouble  trouble
-	warnOnce sync.Once              // about a store that is not durable
-	agreed   atomic.Bool            // the record of the ledger was read and found right
-	epoch    atomic.Pointer[string] // of the store when it was last found sound
-	durable  atomic.Bool            // as last seen: see Durable
-	brief    atomic.Bool            // the layout of the store has the brief form
+	warnOnce sync.Once                   // about a store that is not durable
+	agreed   atomic.Bool                 // the record of the ledger was read and found right
+	foreign  atomic.Pointer[Unavailable] // it was read and found to be of another ledger
+	epoch    atomic.Pointer[string]      // of the store when it was last found sound
+	durable  atomic.Bool                 // as last seen: see Durable
+	brief    atomic.Bool                 // the layout of the store has the brief form
 	time     storeClock
 	clock    func() time.Time // of this machine, compared with that of Redis
 }

@@ -107,6 +107,9 @@ func (l *Ledger) closedCases(ctx context.Context, key Key, numbers []int64) ([]r
 // load reads state and further fields in one round trip, again while the store
 // is not available.
 func (l *Ledger) load(ctx context.Context, key Key, fields []string) (loaded, error) {
+	if err := l.familiar(); err != nil {
+		return loaded{}, err
+	}
 	n, err := l.buckets.of(key)
 	if err != nil {
 		return loaded{}, &fault{kind: ErrNotFound, cause: err}

@@ -45,16 +45,30 @@ func (l *Ledger) checkMeta(ctx context.Context, sound bool) error {
 		faults = append(faults, fmt.Errorf("this ledger has layout %s, and this program knows layouts %s and %s; run the version of the program that wrote it",
 			have["layout"], layoutPlain, layoutBrief))
 	}
-	l.brief.Store(have["layout"] == layoutBrief)
 	if have["secret"] != want["secret"] {
 		faults = append(faults, fmt.Errorf("this ledger was born with another secret (fingerprint %s, not %s); "+
 			"give the key file that it was born with, or an empty Redis", have["secret"], want["secret"]))
 	}
 	l.agreed.Store(len(faults) == 0)
+	l.foreign.Store(nil)
+	if len(faults) > 0 {
+		l.foreign.Store(&Unavailable{RetryAfter: retryAfter, cause: errors.Join(faults...)})
+	}
 	if sound && len(faults) == 0 {
+		l.brief.Store(have["layout"] == layoutBrief)
 		l.recognise(have[epochField])
 	}
 	return errors.Join(faults...)
+}
+
+// familiar is an error while the store is known to be that of another ledger, in
+// which every customer would be a stranger, or unreadable: nothing is read or
+// changed there.
+func (l *Ledger) familiar() error {
+	if foreign := l.foreign.Load(); foreign != nil {
+		return foreign
+	}
+	return nil
 }
 
 // recognise tells, once, when the store came back as another one.
@@ -67,7 +81,7 @@ func (l *Ledger) recognise(epoch string) {
 // meta reads the record; what is missing in it is written, once for all, or
 // with sound unset only taken for agreed.
 func (l *Ledger) meta(ctx context.Context, want map[string]string, sound bool) (have map[string]string, err error) {
-	err = l.persist(ctx, func(ctx context.Context) (err error) {
+	err = l.insist(ctx, func(ctx context.Context) (err error) {
 		if have, err = l.client.HGetAll(ctx, metaKey).Result(); err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package ledger
 import (
 	"math"
 	"reflect"
-	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/makeamends/amends/internal/recovery"
-	"github.com/makeamends/amends/internal/redistest"
 )
 
 // In the brief form a customer is the same as ever.
@@ -75,54 +73,5 @@ func TestDamagedBriefRecordsAreRefused(t *testing.T) {
 		if s, err := decodeState(damaged); err == nil {
 			t.Errorf("%s: %+v", name, s)
 		}
-	}
-}
-
-// A store keeps the layout that it was born with, so that programs which know no other
-// can go on with it, until an operator says that none of them is left.
-func TestLayouts(t *testing.T) {
-	t.Parallel()
-	l := openAt(t, redistest.Server(t).URL())
-	admin := asAdmin(t, l).client
-	n := mustNames(t, l, l.Key("shop", "customer"))
-	layout := func(to string) error {
-		t.Helper()
-		if err := admin.HSet(t.Context(), metaKey, "layout", to).Err(); err != nil {
-			t.Fatal(err)
-		}
-		return l.Ready(t.Context())
-	}
-	stored := func(what, field string, brief bool) {
-		t.Helper()
-		if body := admin.HGet(t.Context(), n.customer, field).Val(); body == "" || strings.HasPrefix(body, briefMark) != brief {
-			t.Errorf("%s: stored as %q", what, body)
-		}
-		want := typical().Open[0]
-		if _, cases, err := l.Cases(t.Context(), n.key); err != nil || len(cases) == 0 || !cmp.Equal(cases[0].Failure, want.Failure) {
-			t.Errorf("%s: cases %+v, %v", what, cases, err)
-		}
-	}
-	open := func(id string) { mustUpdate(t, l, one(l, "customer", id), typically) }
-	end := func(id string) { mustUpdate(t, l, one(l, "customer", id), closes) }
-
-	open("1")
-	stored("a new store", "s", true)
-	if err := layout(layoutPlain); err != nil {
-		t.Error(err)
-	}
-	open("2")
-	stored("one of before", "s", false)
-	end("3")
-	stored("one of before, a closed case", caseField(1), false)
-	if err := layout(layoutBrief); err != nil {
-		t.Error(err)
-	}
-	open("4")
-	stored("the same, later", "s", true)
-	end("5")
-	stored("the same, a closed case", caseField(1), true)
-	if err := layout("3"); err == nil || !strings.Contains(err.Error(),
-		"has layout 3, and this program knows layouts 1 and 2; run the version of the program that wrote it") {
-		t.Errorf("one of later: %v", err)
 	}
 }

@@ -43,6 +43,14 @@ func (l *Ledger) Policies(ctx context.Context) (versions []string, err error) {
 
 // persist repeats an operation that may be repeated while the store is not available.
 func (l *Ledger) persist(ctx context.Context, operation func(context.Context) error) error {
+	if err := l.familiar(); err != nil {
+		return err
+	}
+	return l.insist(ctx, operation)
+}
+
+// insist is persist in a store that may be that of another ledger.
+func (l *Ledger) insist(ctx context.Context, operation func(context.Context) error) error {
 	FallBehind(ctx)
 	ctx, cancel := bounded(ctx)
 	defer cancel()
