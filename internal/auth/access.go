@@ -162,19 +162,36 @@ func (a *Access) ByToken() bool { return len(a.issuers) > 0 }
 // ByCertificate reports whether any caller is known by a certificate.
 func (a *Access) ByCertificate() bool { return len(a.certificates) > 0 }
 
-// entry is the caller of that name; nil when there is none.
-func (a *Access) entry(name string) *Entry {
-	if i := slices.IndexFunc(a.Entries, func(e *Entry) bool { return e.Name == name }); i >= 0 {
-		return a.Entries[i]
+// same gives the names of those who are in another file whom they are in this one,
+// and may do the same there. Since the first entry that fits counts, nothing may
+// stand before theirs that did not stand before it here.
+func (a *Access) same(other *Access) map[string]bool {
+	entries, places := map[string]*Entry{}, map[string]int{}
+	for _, e := range a.Entries {
+		entries[e.Name] = e
+		for _, by := range e.KnownBy {
+			places[by] = e.order
+		}
 	}
-	return nil
+	same, last := map[string]bool{}, -1 // the last place here of what stands before, there
+	for _, e := range other.Entries {
+		mine := entries[e.Name]
+		same[e.Name] = mine != nil && last < mine.order && a.alike(mine, e, other)
+		for _, by := range e.KnownBy {
+			place, here := places[by]
+			if !here {
+				place = len(a.Entries)
+			}
+			last = max(last, place)
+		}
+	}
+	return same
 }
 
-// same reports whether a caller is known by the same and may do the same in
-// another file.
-func (a *Access) same(name string, other *Access) bool {
-	mine, theirs := a.entry(name), other.entry(name)
-	if mine == nil || theirs == nil || !proto.Equal(mine.message, theirs.message) {
+// alike reports whether another file says the same of a caller, and of the issuers
+// of its tokens.
+func (a *Access) alike(mine, theirs *Entry, other *Access) bool {
+	if !proto.Equal(mine.message, theirs.message) {
 		return false
 	}
 	for _, t := range mine.message.GetTokens() {

@@ -67,7 +67,7 @@ func (g *Guard) Close() {
 
 // Adopt goes by another access file from now on. Keys, and what callers have used
 // up of their limits, stay. The passes of callers of whom it says something
-// else than before are void.
+// else than before are void, and of those who may be others by now.
 func (g *Guard) Adopt(a *Access) {
 	g.adopts.Lock()
 	defer g.adopts.Unlock()
@@ -80,8 +80,9 @@ func (g *Guard) Adopt(a *Access) {
 	for name, i := range a.issuers {
 		next.sources[name] = g.source(was.sources[name], i)
 	}
+	same := was.access.same(a)
 	for _, e := range a.Entries {
-		next.accounts[e.Name] = was.accounts[e.Name].renewed(e.Limits, was.access.same(e.Name, a))
+		next.accounts[e.Name] = was.accounts[e.Name].renewed(e.Limits, same[e.Name])
 	}
 	g.state.Store(next)
 	for name, s := range was.sources {

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -155,11 +156,11 @@ func TestPassesEnd(t *testing.T) {
 			}
 			defer a.WhenVoid(func() { ended[i].Store(true) })()
 		}
-		g.Adopt(readers(t, "burst: 5", "gone", "same", "other"))
+		g.Adopt(readers(t, "burst: 5", "same", "other", "gone", "new"))
 		synctest.Wait()
 		for i := range ended {
 			if ended[i].Load() {
-				t.Errorf("caller %d suffers from another order", i)
+				t.Errorf("caller %d suffers from one behind it", i)
 			}
 		}
 		g.Adopt(parse(t, `
@@ -177,6 +178,57 @@ callers:
 			t.Error("goes on with a certificate that has expired")
 		}
 	})
+}
+
+// A pass is void too when another caller may be meant by now, since the first one
+// that fits counts: what stands before its caller is not all that stood there. What
+// it has used up of its limits stays.
+func TestPassesEndBehindOthers(t *testing.T) {
+	const (
+		first   = "  - {name: first, roles: [reader], tenants: [default], certificates: [{uri: a}, {uri: b}]}\n"
+		less    = "  - {name: first, roles: [reader], tenants: [default], certificates: [{uri: a}]}\n"
+		another = "  - {name: first, roles: [reader], tenants: [default], certificates: [{uri: a}, {uri: x}]}\n"
+		may     = "  - {name: first, roles: [agent], tenants: [shop], certificates: [{uri: b}, {uri: a}]}\n"
+		desk    = "  - {name: desk, roles: [reader], tenants: [default], certificates: [{uri: desk}], limits: {calls_at_once: 1}}\n"
+		last    = "  - {name: last, roles: [reader], tenants: [default], certificates: [{uri: last}]}\n"
+		off     = "  - {name: off, roles: [privacy], tenants: [none], certificates: [{uri: mallory}]}\n"
+	)
+	for name, test := range map[string]struct {
+		next string
+		void bool
+	}{
+		"nothing new":                   {first + desk + last, false},
+		"one before it":                 {first + off + desk + last, true},
+		"one before all":                {off + first + desk + last, true},
+		"one behind it":                 {first + desk + off + last, false},
+		"before it, known by more":      {another + desk + last, true},
+		"before it, known by less":      {less + desk + last, false},
+		"before it, may something else": {may + desk + last, false},
+		"none before it":                {desk + last, false},
+		"what was before it is behind":  {desk + first + last, false},
+		"what was behind it is before":  {first + last + desk, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := NewGuard(t.Context(), parse(t, "callers:\n"+first+desk+last), nil)
+				defer g.Close()
+				shown := &x509.Certificate{NotAfter: time.Now().Add(time.Hour), URIs: []*url.URL{{Path: "desk"}}}
+				pass, err := g.Admit(t.Context(), getCase, Credentials{Certificate: shown})
+				if err != nil {
+					t.Fatal(err)
+				}
+				var ended atomic.Bool
+				defer pass.WhenVoid(func() { ended.Store(true) })()
+				g.Adopt(parse(t, "callers:\n"+test.next))
+				synctest.Wait()
+				if ended.Load() != test.void {
+					t.Errorf("ended: %v, want %v", ended.Load(), test.void)
+				}
+				_, err = g.Admit(t.Context(), getCase, Credentials{Certificate: shown})
+				refusedFor(t, err)
+			})
+		})
+	}
 }
 
 func TestCallsEndBeforeTheirPass(t *testing.T) {
