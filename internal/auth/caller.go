@@ -33,9 +33,12 @@ func (t Tenants) contain(name string) bool {
 	return t.all || found
 }
 
-// only leaves those that are named as well.
+// only leaves those that are named as well. The empty name is no tenant's: whoever
+// may act for it may for all.
 func (t Tenants) only(names []string) Tenants {
-	names = slices.DeleteFunc(slices.Sorted(slices.Values(names)), func(name string) bool { return name == everyTenant || !t.contain(name) })
+	names = slices.DeleteFunc(slices.Sorted(slices.Values(names)), func(name string) bool {
+		return name == "" || name == everyTenant || !t.contain(name)
+	})
 	return Tenants{names: names}
 }
 

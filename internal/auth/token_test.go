@@ -72,6 +72,7 @@ func TestTokensTellWhoCalls(t *testing.T) {
 		"one of all tenants":      {shops.Token(t, "any", map[string]any{"shop": "c"}), "any", []string{"c"}},
 		"no tenant at all":        {shops.Token(t, "any", nil), "any", nil},
 		"a tenant called all":     {shops.Token(t, "any", map[string]any{"shop": "*"}), "any", nil},
+		"a tenant without a name": {shops.Token(t, "any", map[string]any{"shop": []string{"", "c"}}), "any", []string{"c"}},
 		"a tenant that is none":   {shops.Token(t, "any", map[string]any{"shop": 7}), "any", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
