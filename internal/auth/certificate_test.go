@@ -17,11 +17,9 @@ callers:
   - {name: by-dns, roles: [reader], tenants: [a], certificates: [{dns: orders.example.com}, {dns: "*.example.com"}]}
   - {name: by-common-name, roles: [agent], tenants: [a], certificates: [{common_name: orders}]}
 `))
-	now := time.Now()
 	for name, test := range map[string]struct {
 		uris, dns []string
 		common    string
-		expired   bool
 		want      string
 		err       error
 	}{
@@ -39,9 +37,8 @@ callers:
 		"common name beside others":   {common: "orders", dns: []string{"x.example.com"}, err: ErrStranger},
 		"common name beside a URI":    {common: "orders", uris: []string{"spiffe://a/b"}, err: ErrStranger},
 		"without a name":              {err: ErrStranger},
-		"expired meanwhile":           {uris: []string{spiffe}, expired: true, err: ErrExpired},
 	} {
-		c := &x509.Certificate{DNSNames: test.dns, Subject: pkix.Name{CommonName: test.common}, NotAfter: now.Add(time.Hour)}
+		c := &x509.Certificate{DNSNames: test.dns, Subject: pkix.Name{CommonName: test.common}}
 		for _, u := range test.uris {
 			parsed, err := url.Parse(u)
 			if err != nil {
@@ -49,10 +46,7 @@ callers:
 			}
 			c.URIs = append(c.URIs, parsed)
 		}
-		if test.expired {
-			c.NotAfter = now.Add(-time.Second)
-		}
-		e, err := a.identify(c, now)
+		e, err := a.identify(c)
 		if !errors.Is(err, test.err) || err == nil && e.Name != test.want {
 			t.Errorf("%s: %v, %v; want %q, %v", name, e, err, test.want, test.err)
 		}
@@ -72,5 +66,33 @@ func TestTokenBesideACertificate(t *testing.T) {
 	c.Authorization = []string{"Bearer x"}
 	if _, err := g.Admit(t.Context(), "/recovery.v1.RecoveryService/GetCase", c); !errors.Is(err, ErrToken) {
 		t.Errorf("a bad token beside a certificate: %v", err)
+	}
+}
+
+// A certificate must be valid at each call and as long as it lasts, beside a token too.
+func TestCertificateExpires(t *testing.T) {
+	g, people, _ := guarded(t)
+	now := time.Now()
+	token := "Bearer " + people.Token(t, "u", map[string]any{"groups": "desk", "exp": now.Add(time.Hour).Unix()})
+	admit := func(notAfter time.Time, authorization ...string) (*Pass, error) {
+		return g.Admit(t.Context(), getCase, Credentials{Certificate: &x509.Certificate{NotAfter: notAfter}, Authorization: authorization})
+	}
+	if _, err := admit(now.Add(-time.Second)); !errors.Is(err, ErrExpired) {
+		t.Errorf("with a certificate that has expired: %v", err)
+	}
+	if _, err := admit(now.Add(-time.Second), token); !errors.Is(err, ErrExpired) {
+		t.Errorf("with a token beside it: %v", err)
+	}
+	for beside, want := range map[time.Duration]time.Duration{
+		time.Minute: time.Minute, 2 * time.Hour: time.Hour + 10*time.Second, // the leeway
+	} {
+		pass, err := admit(now.Add(beside), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := pass.until.Sub(now); (got - want).Abs() > time.Second {
+			t.Errorf("with a certificate for %v more, let in for %v, want %v", beside, got, want)
+		}
+		pass.Leave()
 	}
 }

@@ -178,23 +178,29 @@ func (g *Guard) Known(c Credentials) bool {
 	return err == nil
 }
 
-// identify finds the caller, and how long what it has shown is valid; verify tells
-// whose a token is.
+// identify finds the caller, and how long all that it has shown is valid; verify
+// tells whose a token is.
 func (s *state) identify(c Credentials, now time.Time, verify func(token string) (*verified, error)) (*Caller, proof, error) {
 	token, err := tokenIn(c.Authorization)
 	switch {
 	case err != nil:
 		return nil, proof{}, err
+	case c.Certificate != nil && now.After(c.Certificate.NotAfter): // since the connection began
+		return nil, proof{}, refuse(ErrExpired, "the certificate has expired")
 	case token != "":
 		v, err := verify(token)
 		if err != nil {
 			return nil, proof{}, err
 		}
-		return v.caller, proof{v.until, v.key.valid}, nil
+		until := v.until
+		if c.Certificate != nil && c.Certificate.NotAfter.Before(until) {
+			until = c.Certificate.NotAfter
+		}
+		return v.caller, proof{until, v.key.valid}, nil
 	case c.Certificate == nil:
 		return nil, proof{}, ErrNoCredential
 	}
-	e, err := s.access.identify(c.Certificate, now)
+	e, err := s.access.identify(c.Certificate)
 	if err != nil {
 		return nil, proof{}, err
 	}
