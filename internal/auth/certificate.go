@@ -2,6 +2,7 @@ package auth
 
 import (
 	"crypto/x509"
+	"net/url"
 
 	accessv1 "github.com/makeamends/amends/proto/recovery/access/v1"
 )
@@ -16,12 +17,21 @@ func (n name) String() string { return "certificate " + n.kind + " " + n.text }
 func nameIn(m *accessv1.Certificate) name {
 	switch {
 	case m.HasUri():
-		return name{"uri", m.GetUri()}
+		return name{"uri", normal(m.GetUri())}
 	case m.HasDns():
 		return name{"dns", m.GetDns()}
 	default:
 		return name{"common_name", m.GetCommonName()}
 	}
+}
+
+// normal is a URI as it reads once it is parsed, which those of certificates are.
+// What is no URI is in none of them.
+func normal(uri string) string {
+	if u, err := url.Parse(uri); err == nil {
+		return u.String()
+	}
+	return uri
 }
 
 // namesOf are those that count. Authorities take less care of the common name
@@ -41,7 +51,8 @@ func namesOf(c *x509.Certificate) []name {
 }
 
 // identify finds whose certificate it is, which has been verified against the
-// authorities that the server trusts. Names are compared letter by letter.
+// authorities that the server trusts. Names are compared letter by letter, URIs in
+// their normal form.
 func (a *Access) identify(c *x509.Certificate) (found *Entry, err error) {
 	for _, n := range namesOf(c) {
 		if e := a.certificates[n]; e != nil && (found == nil || e.order < found.order) {

@@ -14,6 +14,7 @@ func TestCertificatesTellWhoCalls(t *testing.T) {
 	a := load(t, fileOf(t, `
 callers:
   - {name: by-uri, roles: [reporter], tenants: [a], certificates: [{uri: "spiffe://example.com/orders"}, {uri: "spiffe://example.com/new"}]}
+  - {name: by-normal-uri, roles: [reader], tenants: [a], certificates: [{uri: "HTTPS://example.com/a b#"}]}
   - {name: by-dns, roles: [reader], tenants: [a], certificates: [{dns: orders.example.com}, {dns: "*.example.com"}]}
   - {name: by-common-name, roles: [agent], tenants: [a], certificates: [{common_name: orders}]}
 `))
@@ -29,7 +30,13 @@ callers:
 		"the first of the file":       {uris: []string{spiffe}, dns: []string{"orders.example.com"}, want: "by-uri"},
 		"the common name":             {common: "orders", want: "by-common-name"},
 		"another URI":                 {uris: []string{spiffe + "/"}, err: ErrStranger},
-		"the URI in capitals":         {uris: []string{"spiffe://EXAMPLE.com/orders"}, err: ErrStranger},
+		"the host in capitals":        {uris: []string{"spiffe://EXAMPLE.com/orders"}, err: ErrStranger},
+		"the scheme in capitals":      {uris: []string{"SPIFFE://example.com/orders"}, want: "by-uri"},
+		"an empty fragment":           {uris: []string{spiffe + "#"}, want: "by-uri"},
+		"a fragment":                  {uris: []string{spiffe + "#a"}, err: ErrStranger},
+		"an empty query":              {uris: []string{spiffe + "?"}, err: ErrStranger},
+		"written otherwise":           {uris: []string{"https://example.com/a%20b"}, want: "by-normal-uri"},
+		"as in the file":              {uris: []string{"HTTPS://example.com/a b#"}, want: "by-normal-uri"},
 		"a name below the wildcard":   {dns: []string{"x.example.com"}, err: ErrStranger},
 		"the wildcard itself":         {dns: []string{"*.example.com"}, want: "by-dns"},
 		"a URI as a DNS name":         {dns: []string{spiffe}, err: ErrStranger},

@@ -653,7 +653,8 @@ func (x *Certificate) ClearCommonName() {
 type Certificate_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
-	// A URI among its alternative names, such as the SPIFFE id spiffe://example.com/orders.
+	// A URI among its alternative names, such as the SPIFFE id spiffe://example.com/orders. Compared in its normal form: its scheme in small letters,
+	// escaped what must be, and no # at its end.
 	Uri *string
 	// A DNS name among its alternative names, such as orders.example.com. A wildcard stands for itself alone.
 	Dns *string
