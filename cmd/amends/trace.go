@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -61,8 +62,9 @@ as Jaeger has it, in one line.`,
 }
 
 func (t *tracing) run(cmd *cobra.Command, word string) error {
-	if u, err := url.Parse(t.jaeger); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return &usageError{err: fmt.Errorf("--jaeger %s: write a URL, such as %s", t.jaeger, defaultJaeger), command: cmd.CommandPath()}
+	at, err := url.Parse(t.jaeger)
+	if err != nil || at.Host == "" || at.Scheme != "http" && at.Scheme != "https" { // not quoted: it may hold a password
+		return &usageError{err: fmt.Errorf("--jaeger (or AMENDS_JAEGER) is no URL; write one, such as %s", defaultJaeger), command: cmd.CommandPath()}
 	}
 	w, err := t.which(cmd, word)
 	if err != nil {
@@ -72,7 +74,7 @@ func (t *tracing) run(cmd *cobra.Command, word string) error {
 	defer cancel()
 	trace, err := jaeger.Fetch(ctx, t.jaeger, w.id)
 	if err != nil {
-		return t.explain(err, w)
+		return explainFetch(err, at.Redacted(), w)
 	}
 	if *t.format == "json" {
 		_, err = fmt.Fprintf(t.stdout, "%s\n", trace.JSON)
@@ -133,20 +135,27 @@ func parseTrace(word string) (wanted, bool) {
 	return wanted{id: parts[1], notSampled: strings.Contains("02468ace", parts[2])}, true
 }
 
-// explain says why there is nothing to draw, and what to do next.
-func (t *tracing) explain(err error, w wanted) error {
+// explainFetch says why there is nothing to draw, and what to do next.
+func explainFetch(err error, at string, w wanted) error {
+	var refusal *jaeger.Refusal
 	switch {
 	case errors.Is(err, jaeger.ErrNotFound) && w.notSampled:
 		return status.Errorf(codes.NotFound, "trace %s was not sampled: neither the service nor Jaeger kept it; the log has its line, under this trace_id", w.id)
 	case errors.Is(err, jaeger.ErrNotFound):
-		return status.Errorf(codes.NotFound, "Jaeger at %s has no trace %s; spans arrive up to 10 s after the call, and %s", t.jaeger, w.id, startTraced)
+		return status.Errorf(codes.NotFound, "Jaeger at %s has no trace %s; spans arrive up to 10 s after the call, and %s", at, w.id, startTraced)
 	case errors.Is(err, jaeger.ErrOther):
-		return &usageError{err: fmt.Errorf("--jaeger %s: what answers there is no Jaeger; its JSON API is on port 16686 unless told otherwise", t.jaeger)}
+		return &usageError{err: fmt.Errorf("--jaeger %s: what answers there is no Jaeger; its JSON API is on port 16686 unless told otherwise", at)}
+	case errors.Is(err, jaeger.ErrLarge):
+		return fmt.Errorf("the Jaeger at %s answers with more than 64 MiB, too much to draw; look at trace %s in Jaeger itself", at, w.id)
+	case errors.As(err, &refusal) && (refusal.Code == http.StatusUnauthorized || refusal.Code == http.StatusForbidden):
+		return status.Errorf(codes.PermissionDenied, "the Jaeger at %s refuses: %s; name one that you may ask with --jaeger http://USER:PASSWORD@HOST:PORT", at, refusal.Says)
+	case errors.As(err, &refusal):
+		return fmt.Errorf("the Jaeger at %s refuses: %s; its log says more", at, refusal.Says)
 	default:
 		var fault *url.Error
 		if errors.As(err, &fault) {
 			err = fault.Err
 		}
-		return status.Errorf(codes.Unavailable, "no Jaeger answers at %s: %v; start one (`make jaeger`), or name another with --jaeger", t.jaeger, err)
+		return status.Errorf(codes.Unavailable, "no Jaeger answers at %s: %v; start one (`make jaeger`), or name another with --jaeger", at, err)
 	}
 }

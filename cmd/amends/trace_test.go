@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -76,13 +77,47 @@ func TestNoTrace(t *testing.T) {
 		{[]string{"00-" + unknownTrace + "-9db47f986aa4d0c0-00", "--jaeger", there}, exitNotFound, []string{"was not sampled"}},
 		{[]string{unknownTrace, "--jaeger", other.URL}, exitUsage, []string{"no Jaeger", "16686"}},
 		{[]string{unknownTrace, "--jaeger", nobody}, exitUnavailable, []string{"no Jaeger answers at " + nobody, "make jaeger"}},
-		{[]string{unknownTrace, "--jaeger", "127.0.0.1:16686"}, exitUsage, []string{"--jaeger 127.0.0.1:16686: write a URL"}},
+		{[]string{unknownTrace, "--jaeger", "127.0.0.1:16686"}, exitUsage, []string{"--jaeger (or AMENDS_JAEGER) is no URL", defaultJaeger}},
 		{[]string{"0af7", "--jaeger", there}, exitUsage, []string{`"0af7" is no trace`, "32 hexadecimal digits"}},
 		{nil, exitUsage, []string{"is missing"}},
 		{[]string{untraced.GetCase().GetCaseId(), "--jaeger", there, "--server", server}, exitNotFound, []string{"was not traced"}},
 		{[]string{"cU-1wAA1Yo6icDWPQEm-vbQ.1", "--jaeger", there, "--server", server}, exitNotFound, []string{"no such case", "amends cases"}},
 	} {
 		command{}.fails(t, row.code, row.want, append([]string{"trace"}, row.args...)...)
+	}
+}
+
+// What Jaeger refuses with is told, and is no reason to start another.
+func TestRefusedTrace(t *testing.T) {
+	for code, exit := range map[int]int{http.StatusUnauthorized: exitDenied, http.StatusForbidden: exitDenied, http.StatusInternalServerError: exitInternal} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(code)
+			_, _ = fmt.Fprintf(w, `{"data":null,"errors":[{"code":%d,"msg":"not\u001b[31m now"}]}`, code)
+		}))
+		said := command{}.fails(t, exit, []string{"Jaeger at " + server.URL + " refuses: not·[31m now"}, "trace", unknownTrace, "--jaeger", server.URL).stderr
+		for _, wrong := range []string{"no Jaeger answers", "Try again", "\x1b"} {
+			if strings.Contains(said, wrong) {
+				t.Errorf("%d: it says %q: %s", code, wrong, said)
+			}
+		}
+		server.Close()
+	}
+}
+
+// The password of a Jaeger is not told to who reads over a shoulder, or a log.
+func TestPasswordOfJaegerIsNotTold(t *testing.T) {
+	there, other := recorded(t), httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	for address, exit := range map[string]int{
+		strings.Replace(there, "//", "//u:hunter2@", 1):     exitNotFound,
+		strings.Replace(other.URL, "//", "//u:hunter2@", 1): exitUsage,
+		"http://u:hunter2@127.0.0.1:1":                      exitUnavailable,
+		"http://u:hunter2@127.0.0.1:port":                   exitUsage,
+		"u:hunter2@127.0.0.1:16686":                         exitUsage,
+	} {
+		if said := (command{}).fails(t, exit, nil, "trace", unknownTrace, "--jaeger", address).stderr; strings.Contains(said, "hunter2") {
+			t.Errorf("%s: the password is told: %s", address, said)
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -18,13 +17,24 @@ var (
 	ErrNotFound = errors.New("jaeger knows no such trace")
 	// ErrOther: what answers is no Jaeger, or one whose answers are not understood.
 	ErrOther = errors.New("what answers is no Jaeger")
+	// ErrLarge: the answer has more than 64 MiB.
+	ErrLarge = errors.New("jaeger answers with more than 64 MiB")
 )
+
+// Refusal is what Jaeger, or what stands before it, says in place of a trace.
+type Refusal struct {
+	Code int // of HTTP
+	Says string
+}
+
+func (r *Refusal) Error() string { return "jaeger refuses: " + r.Says }
 
 // mostBytes of one answer are read: far more than a trace of one call has.
 const mostBytes = 64 << 20
 
 // Fetch asks the Jaeger at an address, such as http://127.0.0.1:16686, for one
-// trace. Errors: ErrNotFound, ErrOther, and those of the network.
+// trace. Errors: ErrNotFound, ErrOther, ErrLarge, a Refusal, and those of the
+// network.
 func Fetch(ctx context.Context, address, id string) (Trace, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(address, "/")+"/api/traces/"+url.PathEscape(id), nil)
 	if err != nil {
@@ -37,16 +47,21 @@ func Fetch(ctx context.Context, address, id string) (Trace, error) {
 		return Trace{}, err
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, mostBytes))
+	body, err := io.ReadAll(io.LimitReader(answer.Body, mostBytes+1))
 	if err != nil {
 		return Trace{}, err
+	}
+	if len(body) > mostBytes {
+		return Trace{}, ErrLarge
 	}
 	traces, err := Read(body)
-	if err == nil && len(traces) == 0 {
-		err = ErrNotFound
-	}
-	if err != nil {
+	switch denied := answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden; {
+	case errors.Is(err, ErrOther) && denied: // by a proxy, which speaks in its own way
+		return Trace{}, &Refusal{answer.StatusCode, clean(answer.Status)}
+	case err != nil:
 		return Trace{}, err
+	case len(traces) == 0:
+		return Trace{}, ErrNotFound
 	}
 	return traces[0], nil
 }
@@ -67,7 +82,7 @@ func Read(body []byte) ([]Trace, error) {
 	case len(a.Errors) > 0 && a.Errors[0].Code == http.StatusNotFound:
 		return nil, ErrNotFound
 	case len(a.Errors) > 0:
-		return nil, fmt.Errorf("jaeger answers: %s", a.Errors[0].Msg)
+		return nil, &Refusal{a.Errors[0].Code, clean(a.Errors[0].Msg)}
 	case a.Data == nil:
 		return nil, ErrOther
 	}
