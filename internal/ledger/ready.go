@@ -43,8 +43,7 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	defer cancel()
 	if err := l.hear(ctx); err != nil {
 		if classify(Cause(err)) == classBroken {
-			return fmt.Errorf("the Redis at %s refuses: %w; is it of the kind that the address says, and are user and password right?",
-				l.store.where(), Cause(err))
+			return l.store.refused(Cause(err))
 		}
 		return &noAnswer{l.store.where(), err}
 	}
@@ -54,6 +53,19 @@ func (l *Ledger) Ready(ctx context.Context) error {
 	}
 	sound := errors.Join(faults...) == nil // a store that is refused is not made a ledger of, either
 	return errors.Join(append(faults, l.checkMeta(ctx, sound))...)
+}
+
+// refused says what to look at when the store, or every sentinel before it, answers nothing but no.
+func (t target) refused(err error) error {
+	logins := ""
+	if t.mode == sentinel {
+		if errors.Is(err, redis.Nil) {
+			return fmt.Errorf("the sentinels at %s know no master of that name; write the name that `SENTINEL MASTERS` gives as /MASTER at the end of the address",
+				strings.Join(t.addrs, ","))
+		}
+		logins = " Sentinels with a login of their own get it from ?sentinel_user= and ?sentinel_password= at the end of the address."
+	}
+	return fmt.Errorf("the Redis at %s refuses: %w; is it of the kind that the address says, and are user and password right?%s", t.where(), err, logins)
 }
 
 // noAnswer is a store that is not there, for operators: what callers may conclude is no news to them.

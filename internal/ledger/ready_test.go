@@ -236,6 +236,14 @@ func TestReplicasAreChecked(t *testing.T) {
 	}
 }
 
+// What sentinels do not know, and whom they do not let in, is told as such.
+func TestSentinelsThatRefuse(t *testing.T) {
+	t.Parallel()
+	s := redistest.Sentinel(t)
+	refuses(t, Options{URL: strings.Replace(s.URL(), "/"+redistest.MasterName, "/other", 1)}, "know no master of that name", "/MASTER", "SENTINEL MASTERS")
+	refuses(t, Options{URL: strings.Split(s.URL(), "?")[0]}, "NOAUTH", "?sentinel_user= and ?sentinel_password=")
+}
+
 func TestTheEmbeddedStoreWarnsAndIsPrivate(t *testing.T) {
 	var log bytes.Buffer
 	l := openAt(t, Embedded, func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })

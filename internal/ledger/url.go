@@ -97,6 +97,8 @@ func (t *target) parse(rest string) error {
 	return t.parseQuery(query)
 }
 
+var errNotEncoded = errors.New("user and password must be percent-encoded")
+
 func (t *target) parseLogin(login string) error {
 	user, password, ok := strings.Cut(login, ":")
 	var err1, err2 error
@@ -104,7 +106,7 @@ func (t *target) parseLogin(login string) error {
 	t.password, err2 = url.PathUnescape(password)
 	switch {
 	case err1 != nil || err2 != nil || strings.ContainsAny(login, "@ "):
-		return errors.New("user and password must be percent-encoded")
+		return errNotEncoded
 	case !ok || password == "":
 		return errors.New("a user without a password; write USER:PASSWORD@, or :PASSWORD@ for the default user")
 	}
@@ -142,11 +144,14 @@ func (t *target) parseHosts(hosts string) error {
 
 func (t *target) parsePath(path string, has bool) (err error) {
 	switch {
+	case t.mode == sentinel && strings.Contains(path, "@"): // behind the slash of a password
+		return errNotEncoded
 	case t.mode == sentinel && (path == "" || strings.Contains(path, "/")):
 		return errors.New("the name of the master is missing; write /MASTER at the end, as `SENTINEL MASTERS` names it")
 	case t.mode == sentinel:
-		t.master, err = url.PathUnescape(path)
-		return err
+		if t.master, err = url.PathUnescape(path); err != nil {
+			return errors.New("the name of the master must be percent-encoded")
+		}
 	case t.mode == cluster && has:
 		return errors.New("a cluster has no numbered databases; leave the path out")
 	case has && path != "":

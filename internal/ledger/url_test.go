@@ -64,6 +64,9 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		"redis://u?hunter2@h":              "unknown parameter",
 		"redis://u:a,hunter2:b/@h":         "port of host 1",
 		"redis+sentinel://:hunter2@/m":     "host 1 is not HOST",
+		"redis+sentinel://u:12/hunter2@h":  "user and password must be percent-encoded",
+		"redis+sentinel://u:1/hunter2@h/m": "user and password must be percent-encoded",
+		"redis+sentinel://a/hunter2%zz":    "the name of the master must be percent-encoded",
 	} {
 		err := CheckURL(setting)
 		if err == nil || !strings.Contains(err.Error(), want) {
