@@ -15,8 +15,8 @@ import (
 var errStuck = errors.New("the list of cases does not go on: the service answered the same page token twice")
 
 // Cases lists cases over any number of pages. The request is that of ListCases;
-// its page_size is how many are asked for at once. An error is the last that is
-// given.
+// its page_size is how many are asked for at once. A case that changes meanwhile
+// may come twice or not at all. An error is the last that is given.
 func (c *Client) Cases(ctx context.Context, request *recoveryv1.ListCasesRequest) iter.Seq2[*recoveryv1.Case, error] {
 	return func(yield func(*recoveryv1.Case, error) bool) {
 		page := proto.CloneOf(cmp.Or(request, &recoveryv1.ListCasesRequest{}))

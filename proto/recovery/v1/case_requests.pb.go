@@ -424,7 +424,9 @@ func (x *ListCasesResponse) SetNextPageToken(v string) {
 type ListCasesResponse_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
-	// The cases by the due date of their next pending deadline, as of now. A page may hold fewer than page_size, even none, although more follow.
+	// The cases by the earliest deadline whose clock runs, or that was missed and nobody has made up for: of one customer as of now, of a whole
+	// tenant as of the last change of each. A page may hold fewer than page_size, even none, although more follow. A case that is opened, held
+	// or released between two pages, or whose deadlines change, may come twice or not at all.
 	Cases []*Case
 	// Where the next page begins; empty if this is the last one.
 	NextPageToken string
