@@ -82,7 +82,8 @@ func (s *Service) ListPolicies(ctx context.Context, req *recoveryv1.ListPolicies
 	begun = begun[:len(begun)-1]
 	rest := slices.DeleteFunc(versions, func(v string) bool { return v <= last || v == active.Version || slices.Contains(begun, v) })
 	slices.Sort(rest)
-	if !slices.Contains(begun, active.Version) {
+	if len(begun) == 0 || begun[len(begun)-1] != active.Version {
+		begun = slices.DeleteFunc(begun, func(v string) bool { return v == active.Version }) // active again
 		begun, rest = append(begun, active.Version), slices.Insert(rest, 0, active.Version)
 	}
 	size := min(pageSize(req.GetPageSize()), len(rest))

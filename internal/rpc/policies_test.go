@@ -71,3 +71,24 @@ func TestListPoliciesOverAReload(t *testing.T) {
 		}
 	}
 }
+
+// One that is active again begins the next page once more, and only that.
+func TestListPoliciesOverAReloadAndBack(t *testing.T) {
+	kept := &shelf{kept: []string{"p-1", "p-3", "p-5", "p-7"}}
+	s := &Service{ledger: sealing{}, shelf: kept}
+	var listed []string
+	token := ""
+	for _, kept.active = range []string{"p-5", "p-1", "p-5", "p-5", "p-5"} {
+		answer, err := s.ListPolicies(t.Context(), recoveryv1.ListPoliciesRequest_builder{PageSize: 1, PageToken: token}.Build())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range answer.GetPolicies() {
+			listed = append(listed, p.GetVersion())
+		}
+		token = answer.GetNextPageToken()
+	}
+	if want := []string{"p-5", "p-1", "p-5", "p-3", "p-7"}; !slices.Equal(listed, want) || token != "" {
+		t.Errorf("listed %v, want %v; then %q", listed, want, token)
+	}
+}

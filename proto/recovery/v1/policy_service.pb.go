@@ -481,7 +481,8 @@ type ListPoliciesResponse_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
 	// The active policy, then the others in the order of their versions, each once. A policy that becomes active between two pages begins
-	// the next one, even if it was answered before.
+	// the next one, even if it was answered before. One that is loaded after the first page, and active no more when the next is asked for,
+	// may be in none.
 	Policies []*PolicySummary
 	// Where the next page begins; empty if this is the last one.
 	NextPageToken string
