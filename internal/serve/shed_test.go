@@ -153,10 +153,12 @@ func TestMostStreams(t *testing.T) {
 	if code != codes.ResourceExhausted || reason != "OVERLOADED" {
 		t.Errorf("a watch too many: answered %s %s, want ResourceExhausted OVERLOADED", code, reason)
 	}
+	watches := func() bool { open, _, _ := s.UnderWay(); return open == 2 }
+	eventually(t, 5*time.Second, "the watch too many has ended", watches)
 	if _, err := s.report(t.Context(), event("e1", "c")); err != nil {
 		t.Errorf("a report beside the watches: %v", err)
 	}
-	eventually(t, 5*time.Second, "the watches alone are open", func() bool { open, _, _ := s.UnderWay(); return open == 2 })
+	eventually(t, 5*time.Second, "the watches alone are open", watches)
 	load, err := s.recovery.Ingest(t.Context())
 	if err != nil {
 		t.Fatal(err)
