@@ -148,9 +148,9 @@ func (l *Ledger) dueAt(ctx context.Context, server *redis.Client, group buckets,
 // is one who has an open case; whose entry is mended by [Ledger.Update] of a
 // Write with Reindex set. Errors are those of Load.
 func (l *Ledger) Undue(ctx context.Context, key Key) error {
-	n, err := l.buckets.of(key)
+	n, err := l.home(key)
 	if err != nil {
-		return &fault{kind: ErrNotFound, cause: err}
+		return err
 	}
 	at, err := l.load(ctx, key, nil)
 	if err != nil || len(at.state.customer.Open) > 0 {

@@ -46,12 +46,9 @@ type Erased struct {
 // be told the same. Errors are those of Update. After one that says that the
 // outcome is unknown, erase again.
 func (l *Ledger) Erase(ctx context.Context, tenant string, key Key, window time.Duration) (Erased, error) {
-	if err := l.familiar(); err != nil {
-		return Erased{}, err
-	}
-	n, err := l.buckets.of(key)
+	n, err := l.home(key)
 	if err != nil {
-		return Erased{}, &fault{kind: ErrNotFound, cause: err}
+		return Erased{}, err
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()

@@ -190,9 +190,9 @@ func (l *Ledger) loadBatch(ctx context.Context, batch []Key, r extent, into map[
 	pipe := l.client.Pipeline()
 	answers := make([]*redis.SliceCmd, len(batch))
 	for i, key := range batch {
-		n, err := l.buckets.of(key)
+		n, err := l.home(key)
 		if err != nil {
-			return &fault{kind: ErrNotFound, cause: err}
+			return err
 		}
 		answers[i] = pipe.HMGet(ctx, n.customer, r.fields...)
 	}

@@ -104,15 +104,25 @@ func (l *Ledger) closedCases(ctx context.Context, key Key, numbers []int64) ([]r
 	return cases, nil
 }
 
-// load reads state and further fields in one round trip, again while the store
-// is not available.
-func (l *Ledger) load(ctx context.Context, key Key, fields []string) (loaded, error) {
+// home gives the names of what is kept of a customer, unless the store is known to
+// be that of another ledger.
+func (l *Ledger) home(key Key) (names, error) {
 	if err := l.familiar(); err != nil {
-		return loaded{}, err
+		return names{}, err
 	}
 	n, err := l.buckets.of(key)
 	if err != nil {
-		return loaded{}, &fault{kind: ErrNotFound, cause: err}
+		return names{}, &fault{kind: ErrNotFound, cause: err}
+	}
+	return n, nil
+}
+
+// load reads state and further fields in one round trip, again while the store
+// is not available.
+func (l *Ledger) load(ctx context.Context, key Key, fields []string) (loaded, error) {
+	n, err := l.home(key)
+	if err != nil {
+		return loaded{}, err
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()

@@ -50,15 +50,17 @@ func (l *Ledger) checkMeta(ctx context.Context, sound bool) error {
 			"give the key file that it was born with, or an empty Redis", have["secret"], want["secret"]))
 	}
 	l.agreed.Store(len(faults) == 0)
-	l.foreign.Store(nil)
 	if len(faults) > 0 {
-		l.foreign.Store(&Unavailable{RetryAfter: retryAfter, cause: errors.Join(faults...)})
+		fault := errors.Join(faults...)
+		l.foreign.Store(&Unavailable{RetryAfter: retryAfter, cause: fault})
+		return fault
 	}
-	if sound && len(faults) == 0 {
+	l.foreign.Store(nil)
+	if sound {
 		l.brief.Store(have["layout"] == layoutBrief)
 		l.recognise(have[epochField])
 	}
-	return errors.Join(faults...)
+	return nil
 }
 
 // familiar is an error while the store is known to be that of another ledger, in

@@ -74,12 +74,9 @@ type Result struct {
 // Unavailable says that this is unknown or the context was cancelled. Without
 // a deadline in ctx it tries for 5 seconds.
 func (l *Ledger) Update(ctx context.Context, w Write, judge Judge) ([]Result, error) {
-	if err := l.familiar(); err != nil {
-		return nil, err
-	}
-	n, err := l.buckets.of(w.Key)
+	n, err := l.home(w.Key)
 	if err != nil {
-		return nil, &fault{kind: ErrNotFound, cause: err}
+		return nil, err
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
