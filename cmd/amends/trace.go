@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
@@ -147,7 +146,7 @@ func explainFetch(err error, at string, w wanted) error {
 		return &usageError{err: fmt.Errorf("--jaeger %s: what answers there is no Jaeger; its JSON API is on port 16686 unless told otherwise", at)}
 	case errors.Is(err, jaeger.ErrLarge):
 		return fmt.Errorf("the Jaeger at %s answers with more than 64 MiB, too much to draw; look at trace %s in Jaeger itself", at, w.id)
-	case errors.As(err, &refusal) && (refusal.Code == http.StatusUnauthorized || refusal.Code == http.StatusForbidden):
+	case errors.As(err, &refusal) && refusal.Denied():
 		return status.Errorf(codes.PermissionDenied, "the Jaeger at %s refuses: %s; name one that you may ask with --jaeger http://USER:PASSWORD@HOST:PORT", at, refusal.Says)
 	case errors.As(err, &refusal):
 		return fmt.Errorf("the Jaeger at %s refuses: %s; its log says more", at, refusal.Says)

@@ -29,6 +29,11 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return "jaeger refuses: " + r.Says }
 
+// Denied reports whether whoever asked may not, or is not known.
+func (r *Refusal) Denied() bool {
+	return r.Code == http.StatusUnauthorized || r.Code == http.StatusForbidden
+}
+
 // mostBytes of one answer are read: far more than a trace of one call has.
 const mostBytes = 64 << 20
 
@@ -55,9 +60,9 @@ func Fetch(ctx context.Context, address, id string) (Trace, error) {
 		return Trace{}, ErrLarge
 	}
 	traces, err := Read(body)
-	switch denied := answer.StatusCode == http.StatusUnauthorized || answer.StatusCode == http.StatusForbidden; {
-	case errors.Is(err, ErrOther) && denied: // by a proxy, which speaks in its own way
-		return Trace{}, &Refusal{answer.StatusCode, clean(answer.Status)}
+	switch refusal := (&Refusal{answer.StatusCode, clean(answer.Status)}); {
+	case errors.Is(err, ErrOther) && refusal.Denied(): // by a proxy, which speaks in its own way
+		return Trace{}, refusal
 	case err != nil:
 		return Trace{}, err
 	case len(traces) == 0:
