@@ -35,10 +35,9 @@ type Ingested struct {
 //
 // It ends with items, with ctx, when the client is closed, or with the first error
 // that does not pass by itself, which is the last that is given; a faulty item is
-// no such error. Each
-// of lost is told of every error that passes, before the load goes on. Items are
-// taken in a goroutine of their own, one ahead, which has ended when IngestAll
-// ends: a sequence that may have none for long should end with ctx.
+// no such error. Each of lost is told of every error that passes, before the load
+// goes on. Items are taken in a goroutine of their own, one ahead, which has ended
+// when IngestAll ends: a sequence that may have none for long should end with ctx.
 func (c *Client) IngestAll(ctx context.Context, items iter.Seq[*recoveryv1.IngestRequest], lost ...func(*Error)) iter.Seq2[Ingested, error] {
 	return func(yield func(Ingested, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)

@@ -1,7 +1,6 @@
 package serve_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -215,16 +214,7 @@ func TestAListLooksAtSoMuch(t *testing.T) {
 	const customers, each = 42, 50
 	large := strings.Repeat("x", 4_000)
 	for i := range customers {
-		key := l.Key("default", fmt.Sprint(i))
-		if _, err := l.Update(context.Background(), ledger.Write{Key: key, Tenant: "default"}, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
-			for n := range int64(each) {
-				k := recovery.Case{Number: n + 1, State: recovery.Open, OpenedAt: noon, TraceParent: large, Assessment: recovery.Assessment{Risk: recovery.Risk{Band: 1}}}
-				c.Cases, c.Open = n+1, append(c.Open, k)
-			}
-			return ledger.Judgement{Customer: c}, nil
-		}); err != nil {
-			t.Fatal(err)
-		}
+		openLarge(t, l, l.Key("default", fmt.Sprint(i)), each, large)
 	}
 	request := recoveryv1.ListCasesRequest_builder{States: []recoveryv1.CaseState{recoveryv1.CaseState_CASE_STATE_OFFERED}}.Build()
 	first, err := s.recovery.ListCases(t.Context(), request)
@@ -242,6 +232,21 @@ func TestAListLooksAtSoMuch(t *testing.T) {
 	}
 }
 
+// openLarge opens so many cases of a customer, each with that much text.
+func openLarge(t *testing.T, l *ledger.Ledger, key ledger.Key, cases int64, text string) {
+	t.Helper()
+	write := ledger.Write{Key: key, Tenant: "default"}
+	if _, err := l.Update(t.Context(), write, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
+		for n := range cases {
+			k := recovery.Case{Number: n + 1, State: recovery.Open, OpenedAt: noon, TraceParent: text, Assessment: recovery.Assessment{Risk: recovery.Risk{Band: 1}}}
+			c.Cases, c.Open = n+1, append(c.Open, k)
+		}
+		return ledger.Judgement{Customer: c}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A customer with more open cases than one answer holds: all are listed, page by
 // page, and the assessment has the oldest of them.
 func TestCasesOfOneCustomerInPages(t *testing.T) {
@@ -254,22 +259,14 @@ func TestCasesOfOneCustomerInPages(t *testing.T) {
 	defer l.Close()
 	const all = 100
 	large := strings.Repeat("x", 50_000)
-	write := ledger.Write{Key: l.Key("default", "c"), Tenant: "default"}
-	if _, err := l.Update(t.Context(), write, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
-		for n := range int64(all) {
-			k := recovery.Case{Number: n + 1, State: recovery.Open, OpenedAt: noon, TraceParent: large, Assessment: recovery.Assessment{Risk: recovery.Risk{Band: 1}}}
-			c.Cases, c.Open = n+1, append(c.Open, k)
-		}
-		return ledger.Judgement{Customer: c}, nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	key := l.Key("default", "c")
+	openLarge(t, l, key, all, large)
 	request := recoveryv1.ListCasesRequest_builder{CustomerId: "c", PageSize: 1000}.Build()
 	if got := s.list(t, request); len(got) != all {
 		t.Errorf("%d of %d cases are listed", len(got), all)
 	}
 	open := s.assess(t, "c").GetOpenCases()
-	if n := len(open); n == 0 || n == all || open[0].GetCaseId() != ledger.CaseID(write.Key, 1) {
+	if n := len(open); n == 0 || n == all || open[0].GetCaseId() != ledger.CaseID(key, 1) {
 		t.Errorf("the assessment has %d cases", n)
 	}
 }
