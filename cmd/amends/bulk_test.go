@@ -286,6 +286,41 @@ func TestAnswersThatCannotBeWritten(t *testing.T) {
 	}
 }
 
+// Who takes the first answers alone, as head does, has the rest kept too.
+func TestAnswersThatNobodyTakes(t *testing.T) {
+	fake := newImpostor(t, func(int) error { return nil })
+	var text strings.Builder
+	for i := range 500 {
+		text.WriteString(event(fmt.Sprintf("e-%d", i), fmt.Sprintf("c-%d", i)) + "\n")
+	}
+	failed := filepath.Join(t.TempDir(), "failed.ndjson")
+	var stderr strings.Builder
+	p := program("report", "--server", fake.address, "-f", written(t, text.String()), "--failed", failed, "-o", "json")
+	p.Stderr = &stderr
+	answers, err := p.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := answers.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	answers.Close()
+	err = p.Wait()
+	if p.ProcessState.ExitCode() != exitInternal || !strings.Contains(stderr.String(), "the answers cannot be written") {
+		t.Errorf("ended with %v: %s", err, &stderr)
+	}
+	kept, err := os.ReadFile(failed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := bytes.Count(kept, []byte("\n")); got+fake.count() != 500 || got == 0 {
+		t.Errorf("%d were sent and %d kept: together they must be 500\n%s", fake.count(), got, &stderr)
+	}
+}
+
 // When nobody answers any more the rest is not tried one by one, and is kept with what failed.
 func TestServiceGoesAway(t *testing.T) {
 	fake := newImpostor(t, func(n int) error {

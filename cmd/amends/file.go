@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -98,6 +100,9 @@ func (f *fileFlags) transfer(cmd *cobra.Command, app *app, b *bulk, write func(*
 		// What cannot be kept must not pass for kept.
 		defer func() { err = errors.Join(err, file.Close()) }()
 		rescue = file
+		// Who stops reading the answers, as head does, is not to end the program before the rest is kept.
+		signal.Ignore(syscall.SIGPIPE)
+		defer signal.Reset(syscall.SIGPIPE)
 	}
 	var counts tally
 	var unwritten error

@@ -17,12 +17,18 @@ import (
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
+// program is the program in a process of its own, not started yet.
+func program(args ...string) *exec.Cmd {
+	p := exec.Command(os.Args[0], args...)
+	p.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AMENDS_") }), programVariable+"=1")
+	return p
+}
+
 // spawn runs the program in a process of its own, which dies with the test at the latest.
 func spawn(t *testing.T, args ...string) (*exec.Cmd, *notes) {
 	t.Helper()
 	said := &notes{}
-	p := exec.Command(os.Args[0], args...)
-	p.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AMENDS_") }), programVariable+"=1")
+	p := program(args...)
 	p.Stdout, p.Stderr = said, said
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
