@@ -14,10 +14,12 @@ import (
 )
 
 // calls is how calls are made: how long each may take, and how much may be
-// repeated.
+// repeated, until the client is closed.
 type calls struct {
 	times  times
 	budget *budget
+	closed context.Context
+	end    context.CancelFunc
 }
 
 // mostRepeats is how often a call is repeated here.
@@ -39,15 +41,16 @@ func (c *calls) unary(ctx context.Context, method string, request, reply any, co
 		}
 		refused := callError(conn, request, last.error(err))
 		pause := last.pause(refused)
-		if pause == 0 || !c.budget.fail() || n == mostRepeats || !wait(ctx, pause<<n) {
+		if pause == 0 || !c.budget.fail() || n == mostRepeats || !c.wait(ctx, pause<<n) {
 			return refused
 		}
 	}
 }
 
 // wait is false if there is no time for it. It waits up to half as long again,
-// so that callers do not come back all at once.
-func wait(ctx context.Context, d time.Duration) bool {
+// so that callers do not come back all at once. It does not wait for a client that
+// is closed: the next try says so.
+func (c *calls) wait(ctx context.Context, d time.Duration) bool {
 	d += rand.N(d/2 + 1)
 	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < d {
 		return false
@@ -57,6 +60,8 @@ func wait(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
 		return false
+	case <-c.closed.Done():
+		return true
 	case <-timer.C:
 		return true
 	}

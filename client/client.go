@@ -62,9 +62,9 @@ type Client struct {
 	recoveryv1.RecoveryServiceClient
 	recoveryv1.PolicyServiceClient
 
-	conn  *grpc.ClientConn
-	first time.Duration // what a watch waits for its first word
-
+	conn     *grpc.ClientConn
+	calls    *calls
+	first    time.Duration // what a watch waits for its first word
 	patience time.Duration // with an item of a bulk load
 }
 
@@ -113,6 +113,7 @@ func New(c Config) (*Client, error) {
 		RecoveryServiceClient: recoveryv1.NewRecoveryServiceClient(conn),
 		PolicyServiceClient:   recoveryv1.NewPolicyServiceClient(conn),
 		conn:                  conn,
+		calls:                 calls,
 		first:                 calls.times.of(recoveryv1.RecoveryService_GetCase_FullMethodName),
 		patience:              cmp.Or(c.Patience, patience),
 	}, nil
@@ -124,7 +125,10 @@ const mostRepeated = 2 << 20
 
 // Close ends the connection and every call under way: those fail with ErrClosed,
 // and so does every later one.
-func (c *Client) Close() error { return c.conn.Close() }
+func (c *Client) Close() error {
+	defer c.calls.end()
+	return c.conn.Close()
+}
 
 // Conn is the connection, for other services on the same server such as its
 // health check.

@@ -206,6 +206,45 @@ func TestClosedClient(t *testing.T) {
 	check("a call", err)
 }
 
+// Who waits to try again does not wait on when the client is closed.
+func TestClosedBetweenTries(t *testing.T) {
+	later := refusal(codes.ResourceExhausted, "OVERLOADED", after(time.Hour))
+	d := newDesk(t, &desk{
+		fail:   func(int) error { return later },
+		watch:  func(int, *recoveryv1.WatchCasesRequest, func(string)) error { return later },
+		ingest: func(int, loading) error { return later },
+	})
+	for name, use := range map[string]func(*client.Client, func(*client.Error)) error{
+		"a watch": func(c *client.Client, lost func(*client.Error)) (last error) {
+			for _, last = range c.Watch(t.Context(), nil, lost) {
+				continue
+			}
+			return last
+		},
+		"a load": func(c *client.Client, lost func(*client.Error)) (last error) {
+			for _, last = range c.IngestAll(t.Context(), numbered(3), lost) {
+				continue
+			}
+			return last
+		},
+	} {
+		c, err := client.New(client.Config{Target: d.address})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- use(c, func(*client.Error) { _ = c.Close() }) }()
+		select {
+		case err := <-ended:
+			if !errors.Is(err, client.ErrClosed) {
+				t.Errorf("%s ends with %v", name, err)
+			}
+		case <-time.After(5 * time.Second):
+			t.Fatalf("%s goes on", name)
+		}
+	}
+}
+
 // No request is an empty one.
 func TestNoRequest(t *testing.T) {
 	c := open(t, client.Config{Target: address})

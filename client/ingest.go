@@ -110,7 +110,7 @@ func (l *load) run(ctx context.Context, lost []func(*Error)) error {
 		if l.settled > before {
 			pause = firstPause
 		}
-		if !wait(ctx, max(pause, err.RetryAfter)) {
+		if !l.client.calls.wait(ctx, max(pause, err.RetryAfter)) {
 			return toError(cmp.Or(ctx.Err(), context.DeadlineExceeded))
 		}
 		pause = min(2*pause, longestPause)

@@ -60,7 +60,8 @@ func (c Config) settings(f *faults) (string, *calls) {
 	}
 	out, err := json.Marshal(s)
 	must(err)
-	return string(out), &calls{t, s.Throttling}
+	closed, end := context.WithCancel(context.Background())
+	return string(out), &calls{t, s.Throttling, closed, end}
 }
 
 // must ends the process for what no caller can bring about.

@@ -61,7 +61,7 @@ func (c *Client) Watch(ctx context.Context, request *recoveryv1.WatchCasesReques
 			if f.isHeard {
 				pause = firstPause
 			}
-			if !wait(ctx, max(pause, err.RetryAfter)) {
+			if !c.calls.wait(ctx, max(pause, err.RetryAfter)) {
 				yield(nil, toError(cmp.Or(ctx.Err(), context.DeadlineExceeded)))
 				return
 			}
