@@ -31,11 +31,12 @@ type Report struct {
 	Case      Held    // customers with one open case and nothing else
 	Friend    Held    // customers with an open case and some good experiences long ago
 	Growth    []Grown // what more events make of one customer
+	Closed    []Closed
 	Load      Latency
 	Commit    Latency
 	Lists     []Setting // hash-max-listpack-value
 	Entries   []Busy    // hash-max-listpack-entries
-	Sync      []Setting // appendfsync
+	Sync      []Setting // appendfsync, the first without a file
 }
 
 // Held is what customers take.
@@ -50,7 +51,7 @@ type Held struct {
 // million customers.
 func Measure(ctx context.Context, o Options, progress func(format string, args ...any)) (Report, error) {
 	m := &measurement{Options: o, progress: progress, report: Report{Customers: o.Customers}}
-	for _, step := range []func(context.Context) error{m.positives, m.cases, m.friends, m.growth, m.lists, m.entries, m.sync} {
+	for _, step := range []func(context.Context) error{m.positives, m.cases, m.friends, m.growth, m.closed, m.lists, m.entries, m.sync} {
 		if err := step(ctx); err != nil {
 			return m.report, err
 		}

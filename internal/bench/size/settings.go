@@ -16,7 +16,12 @@ type Setting struct {
 
 // lists compares from which size of a field on Redis makes a table of a customer.
 func (m *measurement) lists(ctx context.Context) (err error) {
-	m.report.Lists, err = m.vary(ctx, "hash-max-listpack-value", []string{"64", "512", "1024", "2048", "4096"})
+	const name = "hash-max-listpack-value"
+	var all []variant
+	for _, value := range []string{"64", "512", "1024", "2048", "4096"} {
+		all = append(all, variant{value, []string{name, value}})
+	}
+	m.report.Lists, err = m.vary(ctx, name, all)
 	return err
 }
 
@@ -92,29 +97,40 @@ func (s *store) praised(ctx context.Context, who, round string) (time.Duration, 
 	return (after - before) / busyCustomers, err
 }
 
-// sync compares how often Redis writes its file to the disk.
+// NoFile is the value of [Report.Sync] for a Redis without an append-only file.
+const NoFile = "no file"
+
+// sync compares how often Redis writes its file to the disk, and having none.
 func (m *measurement) sync(ctx context.Context) (err error) {
-	m.report.Sync, err = m.vary(ctx, "appendfsync", []string{"always", "everysec", "no"}, "appendonly", "yes")
-	if err != nil {
-		return err
+	const name = "appendfsync"
+	all := []variant{{NoFile, []string{"appendonly", "no"}}}
+	for _, value := range []string{"always", "everysec", "no"} {
+		all = append(all, variant{value, []string{"appendonly", "yes", name, value}})
 	}
-	without, err := m.vary(ctx, "appendonly", []string{"no"})
-	if err != nil {
-		return err
-	}
-	without[0].Value = "no file"
-	m.report.Sync = append(m.report.Sync, without...)
-	return nil
+	m.report.Sync, err = m.vary(ctx, name, all)
+	return err
 }
 
-// vary reports failures to servers that differ in one setting, in turns: one for
-// each customer, and then a further one, which joins the case.
-func (m *measurement) vary(ctx context.Context, name string, values []string, settings ...string) ([]Setting, error) {
-	out := make([]Setting, len(values))
-	stores := make([]*store, len(values))
-	for i, value := range values {
-		out[i].Value = value
-		s, err := m.start(ctx, append([]string{name, value}, settings...)...)
+// variant is one of some settings that are compared.
+type variant struct {
+	value    string
+	settings []string // name, value, ...
+}
+
+const (
+	turnsOfRound = 4 // of each variant
+	turnPasses   = 2 // over the customers of a turn
+)
+
+// vary reports failures to servers that differ in their settings: one for each
+// customer, and then, in turns of which each begins with another server, further ones,
+// which join the case. A round is some such turns, that there be reports enough in it.
+func (m *measurement) vary(ctx context.Context, name string, variants []variant) ([]Setting, error) {
+	out := make([]Setting, len(variants))
+	stores := make([]*store, len(variants))
+	for i, v := range variants {
+		out[i].Value = v.value
+		s, err := m.start(ctx, v.settings...)
 		if err != nil {
 			return nil, err
 		}
@@ -126,26 +142,43 @@ func (m *measurement) vary(ctx context.Context, name string, values []string, se
 		}
 		out[i].Each = held.Each
 	}
+	n := m.Changes / m.Rounds
 	for round := range m.Rounds {
 		m.progress("%s: round %d of %d", name, round+1, m.Rounds)
-		for i, s := range stores {
-			before, err := s.redis.CPU(ctx)
-			if err != nil {
-				return nil, err
+		busy, took := make([]time.Duration, len(stores)), make([]time.Duration, len(stores))
+		for turn := range turnsOfRound {
+			for i := range stores {
+				i = (round*turnsOfRound + turn + i) % len(stores)
+				cpu, lasted, err := stores[i].reported(ctx, n, fmt.Sprintf("round %d, turn %d", round, turn))
+				if err != nil {
+					return nil, err
+				}
+				busy[i], took[i] = busy[i]+cpu, took[i]+lasted
 			}
-			begin := time.Now()
-			n := m.Changes / m.Rounds
-			if err := s.fail(ctx, "c", n, fmt.Sprint("round ", round)); err != nil {
-				return nil, err
-			}
-			took := time.Since(begin)
-			after, err := s.redis.CPU(ctx)
-			if err != nil {
-				return nil, err
-			}
-			out[i].CPU = append(out[i].CPU, (after-before)/time.Duration(n))
-			out[i].Second = append(out[i].Second, float64(n)/took.Seconds())
+		}
+		reports := turnsOfRound * turnPasses * n
+		for i := range stores {
+			out[i].CPU = append(out[i].CPU, busy[i]/time.Duration(reports))
+			out[i].Second = append(out[i].Second, float64(reports)/took[i].Seconds())
 		}
 	}
 	return out, nil
+}
+
+// reported is what further reports of n customers take, of the processor of Redis and
+// of time.
+func (s *store) reported(ctx context.Context, n int, turn string) (cpu, took time.Duration, err error) {
+	before, err := s.redis.CPU(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	begin := time.Now()
+	for pass := range turnPasses {
+		if err := s.fail(ctx, "c", n, fmt.Sprint(turn, ", ", pass)); err != nil {
+			return 0, 0, err
+		}
+	}
+	took = time.Since(begin)
+	after, err := s.redis.CPU(ctx)
+	return after - before, took, err
 }

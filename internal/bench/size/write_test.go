@@ -21,6 +21,11 @@ func (r Report) write(to io.Writer) {
 		p("  %6d  and one more %d B, and a failure %d B; with a case open all the while %d B, at 500 a day %d B, after reports that joined it %d B",
 			g.Events, g.Positive, g.Case, g.Open, g.Busy, g.Joined)
 	}
+	p("one customer, MEMORY USAGE after so many closed cases, ten days later")
+	for _, c := range r.Closed {
+		p("  %6d  and a good experience %d B, and a failure %d B", c.Cases, c.Positive, c.Case)
+	}
+	p("  each of some closed cases takes %.0f B", r.AClosedCase())
 	p("among %d customers : among few", r.Customers)
 	p("  read   %v : %v  ratio %.2f", median(r.Load.Many), median(r.Load.Few), r.Load.Ratio())
 	p("  change %v : %v  ratio %.2f", median(r.Commit.Many), median(r.Commit.Few), r.Commit.Ratio())
