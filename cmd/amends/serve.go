@@ -94,7 +94,7 @@ log level, to be changed while the service runs, profiles (/debug/pprof/) and ch
 		"`CALLS` under way at most, waiting ones too; how many are carried out at a time finds itself, and what is too\nmuch is refused with RESOURCE_EXHAUSTED")
 	remember := uint(serve.DefaultRemember)
 	flags.UintVar(&remember, "remember", remember,
-		"`MIB` of customers to remember, each of some 1,500 with an open case or 9,000 without: who is remembered is\nchanged in one round trip to Redis instead of two; taken as it fills, beside what GOMEMLIMIT counts; 0: none")
+		"`MIB` of customers to remember, each of some 1,700 with an open case or 9,000 without: who is remembered is\nchanged in one round trip to Redis instead of two; taken as it fills, beside what GOMEMLIMIT counts; 0: none")
 	flags.Var(spanValue{&settings.Drain}, "drain", "how long calls under way may take to end when the service is stopped")
 	_ = cmd.MarkFlagFilename("policy", "yaml", "yml")
 	_ = cmd.MarkFlagFilename("access", "yaml", "yml")
