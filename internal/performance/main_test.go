@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -72,29 +73,59 @@ func TestAPartOfARunMakesNoPage(t *testing.T) {
 
 // The arithmetic with numbers that can be checked by head.
 func TestCapacity(t *testing.T) {
-	lines := lines(map[string]float64{"service.cpu": 1000, "service.redis.cpu": 100, "batches.cpu": 100, "batches.redis.cpu": 10, memoryOfCase: 1 << 10})
-	const billion = 5 // the column
+	lines := lines(map[string]float64{
+		"service.cpu": 1000, "service.redis.cpu": 100, "batches.cpu": 100, "batches.redis.cpu": 10,
+		durable: 1.25, clusterRedis: 2, clusterService: 1.5, memoryOfCase: 1 << 10, memoryOfClosed: 1000,
+	})
+	const million, tenMillion, billion = 2, 3, 5 // the columns
+	is := func(name string, column int) string {
+		for _, row := range lines.Rows {
+			if row[0] == name {
+				return row[column]
+			}
+		}
+		return "missing"
+	}
 	for name, want := range map[string]float64{
 		"reports a second":          1e9 * 2 * 0.04 / 2.63e6 * 10, // 304
 		"steps a second":            1217,
 		"good experiences a second": 7605,
-		"processors of the service": 5, // (1521 × 1 ms + 7605 × 0.1 ms) ÷ 0.5 = 4.6
-		"processors of the service, if good experiences come one by one": 19, // 9126 × 1 ms ÷ 0.5 = 18.3
-		"processors of Redis, if good experiences come one by one":       3,  // 9126 × 0.1 ms × 1.5 ÷ 0.5 = 2.7
-		"processors of Redis":  1,    // (1521 × 0.1 ms + 7605 × 0.01 ms) × 1.5 ÷ 0.5 = 0.7
-		"memory of Redis, GiB": 1192, // 10⁹ KiB × 1.25
-		"buckets of a shard":   3,    // of 4.7 GiB each
-		"shards":               86,   // 256 ÷ 3
-		"replicas":             86,
+		"processors of the service": 8, // ((1521 × 1 ms + 7605 × 0.1 ms) × 1.5 + 0.25) ÷ 0.5 = 7.3
+		"processors of the service, if good experiences come one by one": 28, // (9126 × 1 ms × 1.5 + 0.25) ÷ 0.5 = 27.9
+		"processors of Redis, if good experiences come one by one":       5,  // 9126 × 0.1 ms × 1.25 × 2 ÷ 0.5 = 4.6
+		"processors of Redis":                2, // (1521 × 0.1 ms + 7605 × 0.01 ms) × 1.25 × 2 ÷ 0.5 = 1.1
+		"hours of a walk over all customers": 83.33,
+		"closed cases of a customer":         2.88,
+		"memory of a customer, B":            3904, // 1024 + 2.88 × 1000
+		"memory of Redis, GiB":               4545, // 10⁹ × 3904 × 1.25 ÷ 2³⁰
+		"buckets of a shard":                 1,    // of 17.8 GiB each
+		"shards":                             256,
+		"memory of the largest shard, GiB":   17.8,
+		"replicas":                           256,
 	} {
-		found := ""
-		for _, row := range lines.Rows {
-			if row[0] == name {
-				found = row[billion]
-			}
-		}
-		if found != bench.Number(want) {
+		if found := is(name, billion); found != bench.Number(want) {
 			t.Errorf("%s: %q, want %s", name, found, bench.Number(want))
+		}
+	}
+	for column, want := range map[int]string{million: "1", tenMillion: "3"} {
+		if found := is("shards", column); found != want {
+			t.Errorf("%s customers: %s shards, want %s", lines.Columns[column], found, want)
+		}
+	}
+}
+
+// A Redis Cluster has three masters at least, so two shards are never enough.
+func TestCapacityNeverHasTwoShards(t *testing.T) {
+	with := map[string]float64{
+		"service.cpu": 1, "service.redis.cpu": 1, "batches.cpu": 1, "batches.redis.cpu": 1,
+		durable: 1, clusterRedis: 1, clusterService: 1, memoryOfClosed: 1,
+	}
+	for _, bytes := range []float64{100, 1000, 2000, 3000, 4000, 20_000} {
+		with[memoryOfCase] = bytes
+		for _, row := range lines(with).Rows {
+			if row[0] == "shards" && slices.Contains(row, "2") {
+				t.Errorf("with customers of %g B: %q", bytes, row)
+			}
 		}
 	}
 }
@@ -108,8 +139,8 @@ func TestCapacityReckonsWithTheLargestCustomer(t *testing.T) {
 			{Figure: bench.Figure{Name: "size.friend", About: "many", Value: 2000, Unit: "B"}},
 		},
 	}}}
-	for _, name := range []string{"service.cpu", "service.redis.cpu", "batches.cpu", "batches.redis.cpu"} {
-		report.Sections[0].Figures = append(report.Sections[0].Figures, bench.Figure{Name: name, Value: 1})
+	for _, name := range append([]string{"cluster.wait.cpu", "cluster.single.cpu", "cluster.wait.redis.cpu", "cluster.single.redis.cpu"}, measured...) {
+		report.Sections[0].Figures = append(report.Sections[0].Figures, bench.NewFigure(name, "", "", 1))
 	}
 	c, err := plan(report)
 	if err != nil {
