@@ -88,7 +88,7 @@ func (r Report) AClosedCase() float64 {
 	return float64(some-none) / few
 }
 
-// complete reports a failure and takes the case to its end, half an hour a step.
+// complete reports a failure and takes the case to its end, in time for what is promised.
 func (s *shop) complete(ctx context.Context, who string, i, number int) error {
 	round := fmt.Sprint("case ", number)
 	if err := s.failOne(ctx, who, i, round); err != nil {
@@ -101,31 +101,34 @@ func (s *shop) complete(ctx context.Context, who string, i, number int) error {
 	customer := fmt.Sprintf("%s-%d", who, i)
 	id := ledger.CaseID(s.key(customer), int64(number))
 	request := func(step string) string { return fmt.Sprint(customer, round, step) }
-	for _, step := range []func() error{
-		func() error {
+	for _, step := range []struct {
+		after time.Duration
+		take  func() error
+	}{
+		{5 * time.Minute, func() error {
 			_, err := s.service.AcknowledgeCase(ctx, recoveryv1.AcknowledgeCaseRequest_builder{CaseId: id, RequestId: request("acknowledge")}.Build())
 			return err
-		},
-		func() error {
+		}},
+		{10 * time.Minute, func() error {
 			_, err := s.service.RecordContact(ctx, recoveryv1.RecordContactRequest_builder{
 				CaseId: id, RequestId: request("contact"), Channel: recoveryv1.Channel_CHANNEL_APP,
 				Direction: recoveryv1.ContactDirection_CONTACT_DIRECTION_OUTBOUND,
 			}.Build())
 			return err
-		},
-		func() error {
+		}},
+		{30 * time.Minute, func() error {
 			_, err := s.service.ResolveCase(ctx, recoveryv1.ResolveCaseRequest_builder{
 				CaseId: id, RequestId: request("resolve"), Outcome: recoveryv1.Outcome_OUTCOME_SATISFIED,
 			}.Build())
 			return err
-		},
-		func() error {
+		}},
+		{24 * time.Hour, func() error {
 			_, err := s.service.RecordFollowUp(ctx, recoveryv1.RecordFollowUpRequest_builder{CaseId: id, RequestId: request("follow up")}.Build())
 			return err
-		},
+		}},
 	} {
-		s.clock.skip(30 * time.Minute)
-		if err := step(); err != nil {
+		s.clock.skip(step.after)
+		if err := step.take(); err != nil {
 			return err
 		}
 	}

@@ -36,4 +36,7 @@ func TestMeasure(t *testing.T) {
 			t.Errorf("after %d good experiences a customer with an open case takes %d B", g.Events, g.Open)
 		}
 	}
+	if each := r.AClosedCase(); each < 200 || each > 1024 {
+		t.Errorf("a closed case takes %.0f B", each)
+	}
 }
