@@ -2,11 +2,18 @@ package serve
 
 import (
 	"fmt"
+	"go/ast"
+	goconstant "go/constant"
+	"go/parser"
+	"go/token"
+	"go/types"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/makeamends/amends/internal/document"
+	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/rpc"
 )
 
@@ -48,6 +55,27 @@ func TestLimitsAsDocumented(t *testing.T) {
 		{"waiting for one's turn", fmt.Sprintf("%d times as long as a call takes, from %s to %s", waitPaces, span(leastWait), span(mostWait))},
 		{"customers that a server remembers, to change them in one round trip", fmt.Sprintf("%d MiB |", DefaultRemember)},
 		{"changes of one customer that wait for each other", count(mostInLine)},
+		{"the same of a connection", size(mostUnreadEach)},
+		{"faults of a request that an answer lists", count(constant(t, "rpc/errors.go", "mostListed"))},
+		{"token of a caller", size(constant(t, "auth/token.go", "mostTokenBytes"))},
+		{"tokens that a server remembers as verified", count(constant(t, "auth/guard.go", "mostTokens"))},
+		{"policy, as YAML", count(document.MostBytes) + " bytes"},
+		{"work of a policy's condition, in CEL's units of cost", count(constant(t, "policy/condition.go", "mostCost"))},
+		{"cases of a page of ListCases", fmt.Sprintf("as many as are asked for, 1,000 at most; full at %s or with what is found among %s cases of a tenant that are looked at",
+			strings.Replace(size(constant(t, "rpc/list.go", "mostListBytes")), " |", ",", 1), count(constant(t, "rpc/list.go", "mostLooked")))},
+		{"events that wait for one watcher to take them", count(constant(t, "watch/hub.go", "defaultBuffer"))},
+		{"watches that read what they have missed", count(constant(t, "watch/hub.go", "mostCatchUps")) + " at a time"},
+		{"requests of one customer that are remembered, which are those of today and the 8 days before, UTC, also of a life that was erased", count(constant(t, "ledger/seen_days.go", "mostRequests"))},
+		{"steps of its cases beyond that", count(constant(t, "ledger/seen_days.go", "moreSteps"))},
+		{"closed cases of one customer", count(constant(t, "ledger/commit.go", "mostClosed"))},
+		{"a customer without an open case, from its last change on", fmt.Sprintf("%d days", int(2*recovery.MostWindow/(24*time.Hour)))},
+		{"reports of one case that are kept one by one", count(recovery.MostAccounts)},
+		{"steps of one case that it shows", count(recovery.MostHistory)},
+		{"deadlines of one case", count(recovery.MostDeadlines)},
+		{"offers of one case", count(recovery.MostOffers)},
+		{"earlier failures that count, one a case", count(recovery.MostFailures)},
+		{"apologies that count", count(recovery.MostApologies)},
+		{"cases whose goodwill is counted one by one", count(recovery.MostGrants)},
 	} {
 		if want := "\n| " + row[0] + " | " + row[1]; !strings.Contains(string(page), want) {
 			t.Errorf("docs/limits.md has no row %q", want)
@@ -66,6 +94,33 @@ func TestLimitsAsDocumented(t *testing.T) {
 			t.Errorf("docs/limits.md does not name %s", name)
 		}
 	}
+}
+
+// constant is what a file of another package says of a number that it keeps to itself.
+func constant(t *testing.T, file, name string) int {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), "../"+file, nil, parser.SkipObjectResolution)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range parsed.Decls {
+		group, ok := d.(*ast.GenDecl)
+		if !ok || group.Tok != token.CONST {
+			continue
+		}
+		for _, spec := range group.Specs {
+			if one := spec.(*ast.ValueSpec); one.Names[0].Name == name && len(one.Values) == 1 {
+				is, err := types.Eval(token.NewFileSet(), nil, token.NoPos, types.ExprString(one.Values[0]))
+				if err != nil {
+					t.Fatal(err)
+				}
+				n, _ := goconstant.Int64Val(goconstant.ToInt(is.Value))
+				return int(n)
+			}
+		}
+	}
+	t.Fatalf("%s has no constant %s", file, name)
+	return 0
 }
 
 func size(n int) string {
