@@ -172,7 +172,7 @@ func (in *intake) decode(it *item) {
 	if in.table != nil {
 		in.table.decodeRow(it)
 	} else {
-		in.decodeJSON(it)
+		decodeJSON(it)
 	}
 	if it.err == nil {
 		in.complete(it.message.(*recoveryv1.IngestRequest))

@@ -57,14 +57,14 @@ func tell(has func(name string) bool) kind {
 }
 
 // decodeJSON reads one JSON record: an IngestRequest, a FailureEvent or an Interaction alone, or an entry of a file of rejects.
-func (in *intake) decodeJSON(it *item) {
+func decodeJSON(it *item) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(it.raw, &fields); err != nil {
 		it.err = &usageError{err: errors.New("this is no JSON object; " + howToWrite)}
 		return
 	}
 	if fields["reasons"] != nil {
-		in.decodeReject(it, fields)
+		decodeReject(it, fields)
 		return
 	}
 	if saysWhatItIs(fields) {
@@ -94,13 +94,13 @@ func (in *intake) decodeJSON(it *item) {
 const howToWrite = `write {"failure": {"eventId": …}} or {"interaction": {"interactionId": …}}`
 
 // decodeReject reads an entry of a file of rejects, mended or not.
-func (in *intake) decodeReject(it *item, fields map[string]json.RawMessage) {
+func decodeReject(it *item, fields map[string]json.RawMessage) {
 	inner := &item{record: record{line: it.line, raw: fields["record"]}}
 	switch {
 	case fields["record"] != nil:
-		in.decodeJSON(inner)
+		decodeJSON(inner)
 	case fields["row"] != nil:
-		in.decodeCells(inner, fields["row"])
+		decodeCells(inner, fields["row"])
 	default:
 		var text string
 		if err := json.Unmarshal(fields["text"], &text); err != nil {
@@ -111,13 +111,13 @@ func (in *intake) decodeReject(it *item, fields map[string]json.RawMessage) {
 			it.err = &usageError{err: errors.New(`"text" is no JSON; mend it, or give a "record" (JSON) or a "row" (cells by column) in its place`)}
 			return
 		}
-		in.decodeJSON(inner)
+		decodeJSON(inner)
 	}
 	it.message, it.err = inner.message, inner.err
 }
 
 // decodeCells reads a row of which each cell stands under the name of its column.
-func (in *intake) decodeCells(it *item, raw json.RawMessage) {
+func decodeCells(it *item, raw json.RawMessage) {
 	var row map[string]string
 	if err := json.Unmarshal(raw, &row); err != nil {
 		it.err = &usageError{err: fmt.Errorf(`"row" is no object of texts: %w`, err)}
