@@ -23,9 +23,10 @@ import (
 // table is a CSV file by its header: which column says what.
 type table struct {
 	header   []string
-	kind     kind // of every row; unknown: the column of the type says it
-	typed    int  // the column of the type; -1: there is none
-	currency int  // the column of the currency of amounts that have none; -1: there is none
+	line     string // the header as it is written
+	kind     kind   // of every row; unknown: the column of the type says it
+	typed    int    // the column of the type; -1: there is none
+	currency int    // the column of the currency of amounts that have none; -1: there is none
 	columns  map[kind][]*column
 	doubles  map[kind]map[int]int // columns that say of such records what another one does, which counts
 	comma    rune
@@ -190,7 +191,7 @@ func readHeader(lines *lineReader) (*table, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the first line is no header that is understood:\n%w\n\"amends ingest --help\" lists the columns", err)
 		}
-		t.comma = comma
+		t.line, t.comma = string(line), comma
 		return t, nil
 	}
 }
@@ -233,10 +234,12 @@ func cells(line []byte, comma rune) ([]string, error) {
 	return row, err
 }
 
+var errNoUTF8 = &usageError{err: errors.New("no UTF-8: save the file as UTF-8, or convert it (such as iconv -f WINDOWS-1252 -t UTF-8)")}
+
 // decodeRow reads one line of the table.
 func (t *table) decodeRow(it *item) {
 	if !utf8.Valid(it.raw) {
-		it.err = &usageError{err: errors.New("no UTF-8: save the file as UTF-8, or convert it (such as iconv -f WINDOWS-1252 -t UTF-8)")}
+		it.err = errNoUTF8
 		return
 	}
 	row, err := cells(it.raw, t.comma)
@@ -251,10 +254,11 @@ func (t *table) decodeRow(it *item) {
 	it.message, it.err = t.message(row)
 }
 
-// named gives the cells of a line under the names of their columns; nil if it cannot be taken apart.
+// named gives the cells of a line under the names of their columns; nil where a cell may stand in the place of another. Empty ones are among
+// them: without its column another one might say what the cell leaves unsaid.
 func (t *table) named(line []byte) map[string]string {
 	row, err := cells(line, t.comma)
-	if err != nil || !utf8.Valid(line) {
+	if err != nil || len(row) != len(t.header) || !utf8.Valid(line) {
 		return nil
 	}
 	named := map[string]string{}
@@ -262,12 +266,7 @@ func (t *table) named(line []byte) map[string]string {
 		named["type"] = t.kind.String()
 	}
 	for i, cell := range row {
-		switch {
-		case i >= len(t.header):
-			named[fmt.Sprintf("column %d", i+1)] = cell
-		case cell != "":
-			named[t.header[i]] = cell
-		}
+		named[t.header[i]] = cell
 	}
 	return named
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -58,13 +61,17 @@ func tell(has func(name string) bool) kind {
 
 // decodeJSON reads one JSON record: an IngestRequest, a FailureEvent or an Interaction alone, or an entry of a file of rejects.
 func decodeJSON(it *item) {
+	if !utf8.Valid(it.raw) { // in the place of which the rows of rejects would have other letters
+		it.err = errNoUTF8
+		return
+	}
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(it.raw, &fields); err != nil {
 		it.err = &usageError{err: errors.New("this is no JSON object; " + howToWrite)}
 		return
 	}
-	if fields["reasons"] != nil {
-		decodeReject(it, fields)
+	if e, isOne := rejectOf(fields); isOne {
+		decodeReject(it, e)
 		return
 	}
 	if saysWhatItIs(fields) {
@@ -93,27 +100,55 @@ func decodeJSON(it *item) {
 
 const howToWrite = `write {"failure": {"eventId": …}} or {"interaction": {"interactionId": …}}`
 
-// decodeReject reads an entry of a file of rejects, mended or not.
-func decodeReject(it *item, fields map[string]json.RawMessage) {
-	inner := &item{record: record{line: it.line, raw: fields["record"]}}
+// rejectOf is what an entry of a file of rejects holds; false if a record is none.
+func rejectOf(fields map[string]json.RawMessage) (e reject, isOne bool) {
+	return reject{Record: fields["record"], Row: fields["row"], Header: fields["header"], Text: fields["text"]}, fields["reasons"] != nil
+}
+
+// decodeReject reads an entry of a file of rejects, mended or not. What was not mended must be refused again, so a text is read only as the
+// row that it was, in which nothing may be missing.
+func decodeReject(it *item, e reject) {
+	inner := &item{record: record{line: it.line, raw: e.Record}}
 	switch {
-	case fields["record"] != nil:
+	case e.Record != nil:
 		decodeJSON(inner)
-	case fields["row"] != nil:
-		decodeCells(inner, fields["row"])
+	case e.Row != nil:
+		decodeCells(inner, e.Row)
+	case e.Text != nil && e.Header != nil:
+		decodeText(inner, e.Header, e.Text)
+	case e.Text != nil:
+		inner.err = &usageError{err: errors.New(`this could not be read, and may be the beginning alone; give a "record" (JSON) or a "row" (cells by column) in place of "text"`)}
 	default:
-		var text string
-		if err := json.Unmarshal(fields["text"], &text); err != nil {
-			it.err = &usageError{err: errors.New(`a reject needs "record", "row" or "text"`)}
-			return
-		}
-		if inner.raw = []byte(text); !json.Valid(inner.raw) {
-			it.err = &usageError{err: errors.New(`"text" is no JSON; mend it, or give a "record" (JSON) or a "row" (cells by column) in its place`)}
-			return
-		}
-		decodeJSON(inner)
+		inner.err = &usageError{err: errors.New(`a reject needs "record", "row" or "text"`)}
 	}
 	it.message, it.err = inner.message, inner.err
+}
+
+// decodeText reads a row that stands as it was written, below its header.
+func decodeText(it *item, header, text json.RawMessage) {
+	var line, row string
+	if err := errors.Join(json.Unmarshal(header, &line), json.Unmarshal(text, &row)); err != nil {
+		it.err = &usageError{err: fmt.Errorf(`"header" and "text" are texts: %w`, err)}
+		return
+	}
+	if strings.Contains(row, "\n") {
+		it.err = &usageError{err: errors.New(`"text" has several lines, where a row is one line`)}
+		return
+	}
+	if strings.ContainsRune(row, utf8.RuneError) {
+		it.err = &usageError{err: fmt.Errorf(`"text" has %c where something was no UTF-8: write the right letter there`, utf8.RuneError)}
+		return
+	}
+	t, err := readHeader(&lineReader{in: bufio.NewReader(strings.NewReader(line))})
+	if errors.Is(err, io.EOF) {
+		err = errors.New("there is none")
+	}
+	if err != nil {
+		it.err = &usageError{err: fmt.Errorf(`"header": %w`, err)}
+		return
+	}
+	it.raw = []byte(row)
+	t.decodeRow(it)
 }
 
 // decodeCells reads a row of which each cell stands under the name of its column.

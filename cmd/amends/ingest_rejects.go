@@ -24,14 +24,16 @@ type rejects struct {
 	kept    map[string]bool // contents of entries that were written after the last note of an interrupted run
 }
 
-// reject is one line of it. It is made so that it can be mended and sent again as it is.
+// reject is one line of it. It is made so that it can be mended and sent again as it is. Its members stay as they were written, however often
+// they are sent, so that what was not mended is refused again.
 type reject struct {
-	File    string            `json:"file"`
-	Line    int               `json:"line"`
-	Reasons []string          `json:"reasons"`
-	Record  json.RawMessage   `json:"record,omitempty"`
-	Row     map[string]string `json:"row,omitempty"`
-	Text    string            `json:"text,omitempty"`
+	File    string          `json:"file"`
+	Line    int             `json:"line"`
+	Reasons []string        `json:"reasons"`
+	Record  json.RawMessage `json:"record,omitempty"`
+	Row     json.RawMessage `json:"row,omitempty"`    // cells by column
+	Header  json.RawMessage `json:"header,omitempty"` // above the text, which is a row then
+	Text    json.RawMessage `json:"text,omitempty"`
 }
 
 // check finds a file that is there already.
@@ -178,19 +180,45 @@ func (r *rejects) close() error {
 
 // entry is what is kept of a record that was refused. What was an entry already keeps its content, and has new reasons.
 func (in *intake) entry(it *item) reject {
-	var e reject
-	if in.table != nil {
-		e.Row = in.table.named(it.raw)
-	} else if json.Unmarshal(it.raw, &e) != nil || e.Reasons == nil {
-		if e = (reject{}); json.Valid(it.raw) {
-			e.Record = it.raw
-		}
-	}
-	if e.Row == nil && e.Record == nil && e.Text == "" {
-		e.Text = strings.ToValidUTF8(string(it.raw), string(utf8.RuneError))
-	}
+	e := in.contentOf(it)
 	e.File, e.Line, e.Reasons = in.text.name, it.line, reasons(it.err)
 	return e
+}
+
+// contentOf is what is kept of what was read. Only what says the same again is kept as a record or a row.
+func (in *intake) contentOf(it *item) reject {
+	switch {
+	case errors.Is(it.err, errTooLong):
+		return reject{Text: asText(it.raw)} // the beginning alone, which may look whole
+	case in.table != nil:
+		if row := in.table.named(it.raw); row != nil {
+			return reject{Row: inJSON(row)}
+		}
+		return reject{Header: inJSON(in.table.line), Text: asText(it.raw)}
+	case !json.Valid(it.raw):
+		return reject{Text: asText(it.raw)}
+	}
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(it.raw, &fields) == nil {
+		if e, isOne := rejectOf(fields); isOne && (e.Record != nil || e.Row != nil || e.Text != nil) {
+			return e
+		}
+	}
+	return reject{Record: it.raw}
+}
+
+// asText writes down what may be no UTF-8.
+func asText(raw []byte) json.RawMessage {
+	return inJSON(strings.ToValidUTF8(string(raw), string(utf8.RuneError)))
+}
+
+// inJSON writes a text, or the cells of a row, so that it can be read and mended.
+func inJSON(value any) json.RawMessage {
+	var out bytes.Buffer
+	to := json.NewEncoder(&out)
+	to.SetEscapeHTML(false)
+	_ = to.Encode(value) // texts can be written
+	return bytes.TrimSpace(out.Bytes())
 }
 
 // reasons are all that is wrong with a record, one each.

@@ -237,7 +237,7 @@ func TestIngestRejects(t *testing.T) {
 	}
 	gone(t, path+".progress")
 	list := entries(t, kept)
-	if len(list) != 6 || list[0].Line != 2 || list[0].Text != "not json" || string(list[2].Record) != lines[3] || len(list[2].Reasons) < 3 ||
+	if len(list) != 6 || list[0].Line != 2 || string(list[0].Text) != `"not json"` || string(list[2].Record) != lines[3] || len(list[2].Reasons) < 3 ||
 		len(list[4].Text) > 2000 {
 		t.Errorf("kept are %.3000v", list)
 	}
