@@ -262,10 +262,8 @@ func (in *intake) emit(it *item) error {
 // refused tells of a record that was refused, and keeps it.
 func (in *intake) refused(it *item) error {
 	why := reasons(it.err)
-	for _, reason := range why {
-		if strings.HasPrefix(reason, "event_id: ") || strings.HasPrefix(reason, "interaction_id: ") {
-			in.noIDs++
-		}
+	if hasNoID(it.message) {
+		in.noIDs++
 	}
 	if in.told++; in.told <= mostTold || in.rejects.path == "" {
 		in.bar.clear()
@@ -276,6 +274,12 @@ func (in *intake) refused(it *item) error {
 		in.tell("more were refused; %s has all of them", in.rejects.path)
 	}
 	return in.rejects.add(in.entry(it))
+}
+
+// hasNoID tells of a record that could be read whether it lacks its id.
+func hasNoID(message proto.Message) bool {
+	request, _ := message.(*recoveryv1.IngestRequest)
+	return request.HasFailure() && request.GetFailure().GetEventId() == "" || request.HasInteraction() && request.GetInteraction().GetInteractionId() == ""
 }
 
 // keep writes down how far the file has come.

@@ -565,3 +565,27 @@ func TestIngestOfAPipe(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Only records that have no id are told to have none, and each once.
+func TestIngestCountsRecordsWithoutID(t *testing.T) {
+	server := service(t)
+	const some = `"customerId":"c-1","occurredAt":"2025-05-02T18:40:00Z","kinds":["LATE"]}`
+	long := `{"eventId":"` + strings.Repeat("x", 400) + `",` + some
+	for name, row := range map[string]struct {
+		text, want string
+	}{
+		"too long": {long, ""},
+		"both":     {long + "\n{" + some, "1 record without an id"},
+		"no more":  {`{"failure":{}}` + "\n" + `{"interaction":{}}`, "2 records without an id"},
+		"none":     {`{"failure":null}` + "\n5", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, flags := range [][]string{{"--dry-run"}, {"--server", server}} {
+				o := command{}.fails(t, exitUsage, []string{row.want}, append([]string{"ingest", history(t, "a.ndjson", row.text)}, flags...)...)
+				if got := strings.Contains(o.stderr, "without an id"); got != (row.want != "") {
+					t.Errorf("%v: it says\n%s", flags, o.stderr)
+				}
+			}
+		})
+	}
+}
