@@ -218,11 +218,22 @@ func (e *stopped) Unwrap() error { return e.cause }
 // advise says what to do about what was refused.
 func (in *intake) advise() {
 	if in.rejects.written > 0 {
-		in.tell("refused records and the reasons are in %s (customer data); mend it, then: amends ingest %s", in.rejects.path, in.rejects.path)
+		in.tell("refused records and the reasons are in %s (customer data); mend it, then: amends ingest %s%s", in.rejects.path, in.ofRecords(), in.rejects.path)
 	}
 	if in.noIDs > 0 && !in.makeIDs {
 		in.tell("%d %s without an id: give each one that stays the same whenever it is sent, or see --make-ids", in.noIDs, plural(in.noIDs, "record"))
 	}
+}
+
+// ofRecords are the flags that say something of all records, without which the same ones would be others.
+func (i *ingesting) ofRecords() (flags string) {
+	if i.tenant != "" {
+		flags += "--tenant " + i.tenant + " "
+	}
+	if i.makeIDs {
+		flags += "--make-ids "
+	}
+	return flags
 }
 
 // refusals is nil if nothing was refused.

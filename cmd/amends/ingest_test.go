@@ -589,3 +589,14 @@ func TestIngestCountsRecordsWithoutID(t *testing.T) {
 		})
 	}
 }
+
+// What is mended is the record that it was only with the flags that say something of all records: the command that is told has them.
+func TestIngestTellsHowToSendRejects(t *testing.T) {
+	server := service(t)
+	const praise = `{"interaction":{"customerId":"c-1","occurredAt":"2025-05-02T18:40:00Z","kind":"PRAISE"}}`
+	for _, flags := range [][]string{nil, {"--tenant", "north"}, {"--make-ids"}, {"--tenant", "north", "--make-ids"}} {
+		path := history(t, "a.ndjson", praise+"\nno JSON\n")
+		want := strings.Join(append(append([]string{"then: amends ingest"}, flags...), path+".rejects.ndjson\n"), " ")
+		command{}.fails(t, exitUsage, []string{want}, append([]string{"ingest", "--server", server, path}, flags...)...)
+	}
+}
