@@ -280,20 +280,32 @@ func badRequest(faults []fault) *errdetails.BadRequest {
 }
 
 // RefuseUnary turns the errors of all handlers behind it into a status.
-func RefuseUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+func RefuseUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	resp, err := next(ctx, req)
-	if err != nil {
+	switch {
+	case err == nil:
+		return resp, nil
+	case theirs(info.FullMethod, err):
+		return nil, err
+	default:
 		return nil, refuseCall(ctx, err)
 	}
-	return resp, nil
 }
 
 // RefuseStream does the same for streams.
-func RefuseStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	if err := next(srv, stream); err != nil {
-		return refuseCall(stream.Context(), err)
+func RefuseStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	err := next(srv, stream)
+	if err == nil || theirs(info.FullMethod, err) {
+		return err
 	}
-	return nil
+	return refuseCall(stream.Context(), err)
+}
+
+// theirs reports whether health checks or reflection say of a request what their
+// own protocols want, such as NOT_FOUND of a service that is not known.
+func theirs(method string, err error) bool {
+	code := status.Code(err)
+	return (code == codes.NotFound || code == codes.InvalidArgument) && !strings.HasPrefix(method, "/recovery.v1.")
 }
 
 // refuseCall says on the span of the call, too, why it was refused.

@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 
@@ -111,6 +113,41 @@ func TestReflection(t *testing.T) {
 	}
 	if !strings.Contains(answer.String(), "recovery.v1.RecoveryService") {
 		t.Errorf("reflection names %v", answer)
+	}
+}
+
+// TestOtherProtocols: what health checks and reflection say of a request is what
+// their own protocols want, and no fault of the service.
+func TestOtherProtocols(t *testing.T) {
+	s := start(t, serve.Config{OpsListen: "127.0.0.1:0"})
+	if _, err := s.health.Check(t.Context(), &healthv1.HealthCheckRequest{Service: "nothing"}); status.Code(err) != codes.NotFound {
+		t.Errorf("health of a service that is not known: %v, want NotFound", err)
+	}
+	stream, err := reflectionv1.NewServerReflectionClient(s.conn).ServerReflectionInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Send(&reflectionv1.ServerReflectionRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stream.Recv(); status.Code(err) != codes.InvalidArgument {
+		t.Errorf("reflection that asks for nothing: %v, want InvalidArgument", err)
+	}
+	if log := s.log.String(); strings.Contains(log, `"level":"ERROR"`) {
+		t.Errorf("the log tells of a fault:\n%s", log)
+	}
+	text := s.metrics(t)
+	for _, want := range []string{
+		`amends_calls_total{code="NOT_FOUND",method="grpc.health.v1.Health/Check",reason=""} 1`,
+		`amends_calls_total{code="INVALID_ARGUMENT",method="grpc.reflection.v1.ServerReflection/ServerReflectionInfo",reason=""} 1`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the metrics have no %s", want)
+		}
+	}
+	// Bytes that are no message are still answered in our own words.
+	if code, reason, _ := refused(t, s.conn.Invoke(t.Context(), healthv1.Health_Check_FullMethodName, []byte{0x0a, 0x20}, new([]byte), grpc.ForceCodec(raw{}))); code != codes.InvalidArgument || reason != "MALFORMED_MESSAGE" {
+		t.Errorf("bytes that are no message: %s %s", code, reason)
 	}
 }
 
