@@ -231,6 +231,30 @@ func TestAccessFileChanges(t *testing.T) {
 	}
 }
 
+// Reflection ends with the rights of its caller, though nothing more is asked of it.
+func TestReflectionEndsWithItsRights(t *testing.T) {
+	f := defend(t, withTokens+"callers:\n"+caller("one", "reader", "default", ""), serve.Config{})
+	stream, err := reflectionv1.NewServerReflectionClient(f.as(t, "one")).ServerReflectionInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	askForServices(t, stream)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := stream.Recv()
+		ended <- err
+	}()
+	f.write(t, "access.yaml", []byte(withTokens+"callers:\n"+caller("two", "reader", "default", "")))
+	select {
+	case err := <-ended:
+		if code, reason, _ := refused(t, err); code != codes.Unavailable || reason != "SERVER_ENDING" {
+			t.Errorf("it ended with %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("it goes on for a caller who is gone")
+	}
+}
+
 // Callers who are known by tokens may come in the clear on this machine, behind a
 // proxy that speaks TLS, say; there is nobody to show a certificate to.
 func TestTokensInTheClear(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/makeamends/amends/internal/panics"
 	"github.com/makeamends/amends/internal/rpc"
 	"github.com/makeamends/amends/internal/telemetry"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
 // What one connection can take; docs/limits.md lists these with all other limits.
@@ -112,11 +113,15 @@ func catchStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, ne
 }
 
 // endStream ends streams when the server drains: they would last for ever.
-func (s *Server) endStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+func (s *Server) endStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 	defer context.AfterFunc(s.streams, func() { cancel(rpc.ErrEnding) })()
-	return next(srv, endingStream{stream, ctx})
+	stream = endingStream{stream, ctx}
+	if info.FullMethod != recoveryv1.RecoveryService_Ingest_FullMethodName { // which receives in a goroutine of its own
+		stream = wakingStream{stream}
+	}
+	return next(srv, stream)
 }
 
 // endingStream is a stream with a context of its own.
@@ -126,3 +131,18 @@ type endingStream struct {
 }
 
 func (e endingStream) Context() context.Context { return e.ctx }
+
+// wakingStream stops waiting for a message when its context ends. gRPC's own stream
+// goes on waiting until the whole call ends, which the server may be waiting for.
+type wakingStream struct{ grpc.ServerStream }
+
+func (w wakingStream) RecvMsg(message any) error {
+	came := make(chan error, 1)
+	go func() { came <- panics.Caught(func() error { return w.ServerStream.RecvMsg(message) }) }()
+	select {
+	case <-w.Context().Done():
+		return context.Cause(w.Context())
+	case err := <-came:
+		return err
+	}
+}

@@ -11,13 +11,16 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
 
 	"github.com/makeamends/amends/internal/programtest"
 	"github.com/makeamends/amends/internal/redistest"
 	"github.com/makeamends/amends/internal/serve"
+	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
 // TestDrain stops a server that has a call and a stream under way: the stream
@@ -62,6 +65,34 @@ func TestDrain(t *testing.T) {
 	}
 	if err := s.Wait(); err != nil {
 		t.Errorf("Wait after Stop: %v", err)
+	}
+}
+
+// TestDrainBesideSilentStreams: who says nothing more on a stream does not hold up
+// the end.
+func TestDrainBesideSilentStreams(t *testing.T) {
+	s := start(t, serve.Config{})
+	reflection, err := reflectionv1.NewServerReflectionClient(s.conn).ServerReflectionInfo(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	askForServices(t, reflection)
+	watch, err := s.conn.NewStream(t.Context(), &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, recoveryv1.RecoveryService_WatchCases_FullMethodName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 5*time.Second, "both are open", func() bool { open, _, _ := s.UnderWay(); return open == 2 })
+	began := time.Now()
+	if err := s.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("the end took %s", took)
+	}
+	for name, stream := range map[string]grpc.ClientStream{"reflection": reflection, "a watch that was not asked for": watch} {
+		if code, reason, _ := refused(t, stream.RecvMsg(&reflectionv1.ServerReflectionResponse{})); code != codes.Unavailable || reason != "SERVER_ENDING" {
+			t.Errorf("%s ends with %s %s", name, code, reason)
+		}
 	}
 }
 

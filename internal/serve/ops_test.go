@@ -101,7 +101,14 @@ func TestReflection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = stream.Send(&reflectionv1.ServerReflectionRequest{
+	if answer := askForServices(t, stream); !strings.Contains(answer.String(), "recovery.v1.RecoveryService") {
+		t.Errorf("reflection names %v", answer)
+	}
+}
+
+func askForServices(t *testing.T, stream reflectionv1.ServerReflection_ServerReflectionInfoClient) *reflectionv1.ServerReflectionResponse {
+	t.Helper()
+	err := stream.Send(&reflectionv1.ServerReflectionRequest{
 		MessageRequest: &reflectionv1.ServerReflectionRequest_ListServices{ListServices: "*"},
 	})
 	if err != nil {
@@ -111,9 +118,7 @@ func TestReflection(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(answer.String(), "recovery.v1.RecoveryService") {
-		t.Errorf("reflection names %v", answer)
-	}
+	return answer
 }
 
 // TestOtherProtocols: what health checks and reflection say of a request is what
