@@ -23,6 +23,8 @@ var (
 	ErrTenant = errors.New("tenant not allowed to the caller")
 	// ErrIssuer: the keys of the token's issuer cannot be had.
 	ErrIssuer = errors.New("keys of the token's issuer cannot be had")
+	// ErrCrowd: too many tokens come at once that were not seen before.
+	ErrCrowd = errors.New("too many new tokens at once")
 )
 
 // LimitError says that a caller calls more often than it may.

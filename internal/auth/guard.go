@@ -14,6 +14,10 @@ import (
 // mostTokens is how many tokens are remembered as verified. Some 300 bytes each.
 const mostTokens = 4096
 
+// MostExamined is how many tokens are examined at a time that were not seen before;
+// some wait for the keys of their issuer. One connection has half as many calls.
+const MostExamined = 512
+
 // firstKeys is how long a start waits for issuers that do not answer.
 const firstKeys = 3 * time.Second
 
@@ -27,6 +31,8 @@ type Guard struct {
 	stop   context.CancelFunc
 	loops  sync.WaitGroup
 	adopts sync.Mutex
+
+	examined atomic.Int64 // tokens, just now
 }
 
 // state is what one access file makes of callers. It never changes, but for what
@@ -36,6 +42,7 @@ type state struct {
 	sources  map[string]*source  // by issuer
 	accounts map[string]*account // by the name of the caller
 	tokens   *lru.Cache[[sha256.Size]byte, *verified]
+	examined *atomic.Int64 // of the guard
 }
 
 // Open is a guard that lets everybody do everything.
@@ -75,7 +82,7 @@ func (g *Guard) Adopt(a *Access) {
 	if was == nil {
 		was = &state{access: &Access{}}
 	}
-	next := &state{access: a, sources: map[string]*source{}, accounts: map[string]*account{}}
+	next := &state{access: a, sources: map[string]*source{}, accounts: map[string]*account{}, examined: &g.examined}
 	next.tokens, _ = lru.New[[sha256.Size]byte, *verified](mostTokens) // fails for a size below 1 alone
 	for name, i := range a.issuers {
 		next.sources[name] = g.source(was.sources[name], i)

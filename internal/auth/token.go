@@ -61,6 +61,10 @@ func (s *state) verify(ctx context.Context, token string, now time.Time) (*verif
 	if v := s.remembered(sum, now); v != nil {
 		return v, nil
 	}
+	defer s.examined.Add(-1)
+	if s.examined.Add(1) > MostExamined {
+		return nil, ErrCrowd
+	}
 	v, err := s.examine(ctx, token, now)
 	if err == nil {
 		s.tokens.Add(sum, v)

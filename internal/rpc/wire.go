@@ -63,8 +63,8 @@ func mostBytes(message any) int {
 	}
 }
 
-// Tolerant registers services so that a message which cannot be read is
-// answered by the chain of interceptors. The server must use [Codec].
+// Tolerant registers services so that the interceptors see a call before its message
+// is read, which one of them must do, with [Read]. The server must use [Codec].
 func Tolerant(on grpc.ServiceRegistrar) grpc.ServiceRegistrar { return tolerant{on} }
 
 type tolerant struct{ grpc.ServiceRegistrar }
@@ -84,31 +84,38 @@ func (t tolerant) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	t.ServiceRegistrar.RegisterService(&d, impl)
 }
 
-// tolerate lets the interceptors see the call before the fault of its message
-// ends it.
+// tolerate gives the interceptors an unread in place of the message.
 func tolerate(handler grpc.MethodHandler) grpc.MethodHandler {
 	return func(srv any, ctx context.Context, decode func(any) error, chain grpc.UnaryServerInterceptor) (any, error) {
-		var fault error
-		read := func(message any) error {
-			in := inbound{message: message}
-			fault = decode(&in)
-			if fault == nil {
-				fault = in.fault
-			}
+		u := &unread{decode: decode}
+		keep := func(message any) error {
+			u.message = message
 			return nil
 		}
-		refuse := func(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-			if fault != nil {
-				req, next = unread{}, func(context.Context, any) (any, error) { return nil, &wireError{fault} }
-			}
-			return chain(ctx, req, info, next)
+		begin := func(ctx context.Context, _ any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			return chain(ctx, u, info, next)
 		}
-		return handler(srv, ctx, read, refuse)
+		return handler(srv, ctx, keep, begin)
 	}
 }
 
-// unread stands for a request that could not be read.
-type unread struct{}
+// unread is a request whose message has not been read.
+type unread struct {
+	inbound
+	decode func(any) error
+}
+
+// Read reads the message of a call, once. It waits until all of it has come.
+func Read(req any) (message any, err error) {
+	u := req.(*unread)
+	if err := u.decode(&u.inbound); err != nil {
+		return nil, &wireError{err}
+	}
+	if u.fault != nil {
+		return nil, &wireError{u.fault}
+	}
+	return u.message, nil
+}
 
 // wireError is a fault of the bytes, or of their transport.
 type wireError struct{ cause error }
@@ -116,7 +123,7 @@ type wireError struct{ cause error }
 func (e *wireError) Error() string { return "read request: " + e.cause.Error() }
 func (e *wireError) Unwrap() error { return e.cause }
 
-// tolerantStream reads messages like tolerate does.
+// tolerantStream reads messages like Read does.
 type tolerantStream struct{ grpc.ServerStream }
 
 func (s tolerantStream) RecvMsg(message any) error {

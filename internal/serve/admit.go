@@ -23,26 +23,15 @@ const (
 
 // mostHeld is how far away the deadline of a call may be that the tap refuses:
 // gRPC keeps what it made for the deadline until it passes. A call with a later
-// one is refused all the same, but only when it has been read.
+// one is refused all the same, but only when it has begun.
 const mostHeld = 10 * time.Second
 
 // tap sees the headers of every call before a goroutine is made for it, so what
 // it refuses costs little. It also sets the deadline there: a caller who sends
 // the headers and no message must not hold a goroutine for ever.
 func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
-	if s.open.full(info.FullMethodName) {
-		return nil, s.refuseEarly(info.FullMethodName, overloaded())
-	}
-	k, unary := kinds[info.FullMethodName]
-	if !unary && !strings.Contains(strings.TrimPrefix(info.FullMethodName, "/"), "/") {
-		// gRPC would refuse it with a text that holds what the caller sent.
-		return nil, s.refuseEarly(info.FullMethodName, rpc.Refuse(ctx, rpc.UnknownMethod(nil, nil)))
-	}
-	ctx, ok := s.meet(ctx, info.FullMethodName)
-	if !ok {
-		return nil, s.refuseEarly(info.FullMethodName, overloaded())
-	}
-	if !unary {
+	method := info.FullMethodName
+	if healthCheck(method) {
 		return ctx, nil
 	}
 	limit, left := callTime, time.Duration(0)
@@ -50,19 +39,31 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	if own {
 		limit, left = mostCallTime, time.Until(end)
 	}
-	var p *place
-	if left < mostHeld {
+	early := left < mostHeld
+	k, unary := kinds[method]
+	switch {
+	case early && s.open.full():
+		return nil, s.refuseEarly(method, overloaded())
+	case early && !unary && !strings.Contains(strings.TrimPrefix(method, "/"), "/"):
+		// gRPC would refuse it with a text that holds what the caller sent.
+		return nil, s.refuseEarly(method, rpc.Refuse(ctx, rpc.UnknownMethod(nil, nil)))
+	case !unary:
+		return ctx, nil
+	}
+	p := &place{admission: s.admission}
+	if early && s.guard.Known(credentialsOf(ctx)) { // nobody else may keep callers out
+		var ok bool
 		if p, ok = s.admission.announce(ctx, k.class); !ok {
-			return nil, s.refuseEarly(info.FullMethodName, overloaded())
+			return nil, s.refuseEarly(method, overloaded())
 		}
-	} else {
-		p = &place{admission: s.admission}
 	}
 	if !own || left > limit {
 		ctx, p.expire = context.WithTimeout(ctx, limit)
 	}
 	return context.WithValue(ctx, placeKey{}, p), nil
 }
+
+func healthCheck(method string) bool { return strings.HasPrefix(method, "/grpc.health.v1.Health/") }
 
 // refuseEarly refuses a call before the interceptors see it, and counts it in their
 // place.
@@ -98,8 +99,12 @@ func (s *Server) withdraw(ctx context.Context) {
 	}
 }
 
-// admitUnary carries out a call when its turn comes.
+// admitUnary reads the message of a call, and carries it out when its turn comes.
 func (s *Server) admitUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (resp any, err error) {
+	if req, err = rpc.Read(req); err != nil {
+		s.withdraw(ctx)
+		return nil, err
+	}
 	k, ok := kinds[info.FullMethod]
 	if !ok {
 		return next(ctx, req)

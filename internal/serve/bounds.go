@@ -14,7 +14,10 @@ import (
 // How much may be open at a time, beside the calls that admission lets in.
 const (
 	mostConnections = 1024
-	mostStreams     = 1024 // watches and bulk loads, each kind for itself
+	// Calls and streams, whatever they do, health checks apart: a caller may open
+	// 256 on every connection and then say nothing.
+	mostOpen    = 4096
+	mostStreams = 1024 // watches and bulk loads, each kind for itself
 )
 
 // bound counts what is open.
@@ -31,6 +34,9 @@ func (b *bound) take() bool {
 	}
 	return true
 }
+
+// full reports whether none may be opened now.
+func (b *bound) full() bool { return b.open.Load() >= b.most.Load() }
 
 func (b *bound) give() { b.open.Add(-1) }
 

@@ -36,7 +36,6 @@ func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
 	options := []grpc.ServerOption{
 		grpc.ForceServerCodecV2(rpc.Codec()),
 		grpc.StatsHandler(s.telemetry.GRPC(s.offered)),
-		grpc.StatsHandler(&s.open),
 		// Goroutines that live on keep the stacks that the calls have grown.
 		grpc.NumStreamWorkers(64),
 		grpc.MaxConcurrentStreams(mostStreamsEach),

@@ -334,6 +334,30 @@ func TestFloods(t *testing.T) {
 	}
 }
 
+// TestFarDeadlines: a call that is refused leaves nothing behind, also if it had a
+// thousand years.
+func TestFarDeadlines(t *testing.T) {
+	s, goroutines := startAtEase(t)
+	before := heap()
+	d := greet(t, s.Addr())
+	const calls = 20_000
+	go func() {
+		for i := range uint32(calls) {
+			if d.call(2*i+1, "/nothing", "grpc-timeout", "9999999H") != nil {
+				return
+			}
+		}
+	}()
+	if _, err := d.answer(2*calls-1, 30*time.Second); err != nil && !errors.As(err, new(http2.StreamError)) { // too many at once
+		t.Fatal(err)
+	}
+	if after := heap(); after > before+4 {
+		t.Errorf("%.0f MiB are in use, %.0f before", after, before)
+	}
+	d.Conn.Close()
+	s.unharmed(t, goroutines)
+}
+
 // TestSlowClients: who says nothing, or only half of it, is not waited for.
 func TestSlowClients(t *testing.T) {
 	s, goroutines := startAtEase(t)

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -9,6 +10,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"github.com/makeamends/amends/internal/auth"
+	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/rpc"
 )
 
@@ -24,27 +26,50 @@ func credentialsOf(ctx context.Context) auth.Credentials {
 	return c
 }
 
+// letIn lets in who may make the call, if not too much is open. It needs the headers
+// alone: a message is read only when it is known who sends it, so that people who are
+// nobody can make the server hold nothing.
+func (s *Server) letIn(ctx context.Context, method string) (*auth.Pass, error) {
+	pass, err := s.guard.Admit(ctx, method, credentialsOf(ctx))
+	switch {
+	case errors.Is(err, auth.ErrCrowd):
+		return nil, ledger.ErrOverloaded
+	case err != nil:
+		return nil, err
+	case !healthCheck(method) && !s.open.take():
+		pass.Leave()
+		return nil, ledger.ErrOverloaded
+	}
+	return pass, nil
+}
+
+// letOut says that a call that was let in has ended.
+func (s *Server) letOut(method string, pass *auth.Pass) {
+	if !healthCheck(method) {
+		s.open.give()
+	}
+	pass.Leave()
+}
+
 // identifyUnary lets in who may make the call.
 func (s *Server) identifyUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	pass, err := s.guard.Admit(ctx, info.FullMethod, credentialsOf(ctx))
-	met(ctx)
+	pass, err := s.letIn(ctx, info.FullMethod)
 	if err != nil {
 		s.withdraw(ctx)
 		return nil, err
 	}
-	defer pass.Leave()
+	defer s.letOut(info.FullMethod, pass)
 	return next(ctx, req)
 }
 
 // identifyStream does the same for streams, which end when the pass is void: who
 // calls again is judged anew.
 func (s *Server) identifyStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	pass, err := s.guard.Admit(stream.Context(), info.FullMethod, credentialsOf(stream.Context()))
-	met(stream.Context())
+	pass, err := s.letIn(stream.Context(), info.FullMethod)
 	if err != nil {
 		return err
 	}
-	defer pass.Leave()
+	defer s.letOut(info.FullMethod, pass)
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 	defer pass.WhenVoid(func() { cancel(rpc.ErrEnding) })()

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/makeamends/amends/internal/auth"
 	"github.com/makeamends/amends/internal/document"
 	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/rpc"
@@ -31,7 +32,7 @@ func TestLimitsAsDocumented(t *testing.T) {
 		{"connections", count(mostConnections)},
 		{"streams of a connection", count(mostStreamsEach)},
 		{"calls and streams that are open in the process, health checks apart", count(mostOpen)},
-		{"of these, calls whose caller is not known yet: no certificate of a caller, and no token that was seen before", count(mostStrangers)},
+		{"tokens that are examined at a time, as each is once", count(auth.MostExamined)},
 		{"bytes of a stream that are not read yet", size(mostUnreadBytes)},
 		{"what a stream of Ingest holds between an item and its answer, where a failure counts 6 KiB and a good experience 1 KiB beside its own size", size(rpc.WindowBytes)},
 		{"what all streams of Ingest hold together", size(rpc.AllWindowBytes)},

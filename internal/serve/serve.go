@@ -35,9 +35,8 @@ type Server struct {
 	health      *health.Server
 	grpc        *grpc.Server
 	admission   *admission
-	open        open
+	open        bound // calls and streams
 	connections bound
-	strangers   bound // calls whose caller is not known yet
 	watches     bound
 	loads       bound // streams of Ingest
 	listener    net.Listener
@@ -74,7 +73,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	}
 	s := &Server{config: c, ended: make(chan struct{})}
 	for b, most := range map[*bound]int64{
-		&s.open.bound: mostOpen, &s.strangers: mostStrangers, &s.connections: mostConnections, &s.watches: mostStreams, &s.loads: mostStreams,
+		&s.open: mostOpen, &s.connections: mostConnections, &s.watches: mostStreams, &s.loads: mostStreams,
 	} {
 		b.most.Store(most)
 	}
