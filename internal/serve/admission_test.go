@@ -17,7 +17,7 @@ import (
 
 // SetMost makes the bounds of a server that has started smaller, for tests.
 func (s *Server) SetMost(open, connections, streams int64) {
-	for b, most := range map[*bound]int64{&s.open: open, &s.connections: connections, &s.watches: streams, &s.loads: streams} {
+	for b, most := range map[*bound]int64{&s.open: open, &s.connections: connections, &s.watches: streams, &s.loads: streams, &s.healthWatch: streams} {
 		b.most.Store(most)
 	}
 }

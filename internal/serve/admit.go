@@ -32,7 +32,7 @@ const mostHeld = 10 * time.Second
 func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
 	method := info.FullMethodName
 	if healthCheck(method) {
-		return ctx, nil
+		return s.probe(ctx), nil
 	}
 	limit, left := callTime, time.Duration(0)
 	end, own := ctx.Deadline()
@@ -62,8 +62,6 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	}
 	return context.WithValue(ctx, placeKey{}, p), nil
 }
-
-func healthCheck(method string) bool { return strings.HasPrefix(method, "/grpc.health.v1.Health/") }
 
 // refuseEarly refuses a call before the interceptors see it, and counts it in their
 // place.
@@ -107,6 +105,7 @@ func (s *Server) admitUnary(ctx context.Context, req any, info *grpc.UnaryServer
 	}
 	k, ok := kinds[info.FullMethod]
 	if !ok {
+		hasCome(ctx)
 		return next(ctx, req)
 	}
 	p := ctx.Value(placeKey{}).(*place)

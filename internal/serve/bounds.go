@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"google.golang.org/grpc"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/makeamends/amends/internal/ledger"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -17,7 +18,7 @@ const (
 	// Calls and streams, whatever they do, health checks apart: a caller may open
 	// 256 on every connection and then say nothing.
 	mostOpen    = 4096
-	mostStreams = 1024 // watches and bulk loads, each kind for itself
+	mostStreams = 1024 // watches, bulk loads and watches of the health, each kind for itself
 )
 
 // bound counts what is open.
@@ -81,7 +82,7 @@ func (c *counted) CloseWrite() error {
 	return nil
 }
 
-// admitStream lets so many watches and bulk loads last at a time.
+// admitStream lets so many streams of a kind last at a time.
 func (s *Server) admitStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
 	var b *bound
 	switch info.FullMethod {
@@ -89,6 +90,8 @@ func (s *Server) admitStream(srv any, stream grpc.ServerStream, info *grpc.Strea
 		b = &s.watches
 	case recoveryv1.RecoveryService_Ingest_FullMethodName:
 		b = &s.loads
+	case healthv1.Health_Watch_FullMethodName:
+		b = &s.healthWatch
 	default:
 		return next(srv, stream)
 	}

@@ -142,6 +142,7 @@ func (w wakingStream) RecvMsg(message any) error {
 	case <-w.Context().Done():
 		return context.Cause(w.Context())
 	case err := <-came:
+		hasCome(w.Context())
 		return err
 	}
 }

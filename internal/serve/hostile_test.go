@@ -3,6 +3,7 @@ package serve_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/tls"
 	"errors"
 	"math/rand/v2"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -396,6 +398,44 @@ func TestSlowClients(t *testing.T) {
 		t.Errorf("they were ended after %s, want 5 seconds", took)
 	}
 	s.unharmed(t, goroutines)
+}
+
+// TestHalfSentProbes: health checks are for everybody, but who sends only a part of
+// many is not waited for, and keeps nobody else from making them.
+func TestHalfSentProbes(t *testing.T) {
+	for _, method := range []string{healthv1.Health_Check_FullMethodName, healthv1.Health_List_FullMethodName, healthv1.Health_Watch_FullMethodName} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel() // each takes 5 seconds
+			s := start(t, serve.Config{})
+			part := message(0, make([]byte, 2<<20-100))[:1000]
+			send := func(calls int) *door {
+				d := greet(t, s.Addr())
+				for i := range uint32(calls) {
+					if err := errors.Join(d.call(2*i+1, method), d.WriteData(2*i+1, false, part)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				return d
+			}
+			if st, err := send(200).answer(1, 3*time.Second); err != nil || st.Code() != codes.Canceled {
+				t.Errorf("the first of many is answered %v, %v; want Canceled at once", st, err)
+			}
+			watch, err := s.health.Watch(t.Context(), &healthv1.HealthCheckRequest{})
+			if err == nil {
+				_, err = watch.Recv()
+			}
+			if err != nil || !s.serving(t.Context()) {
+				t.Errorf("somebody else's are refused: %v", err)
+			}
+			if st, err := send(1).answer(1, 8*time.Second); err != nil || st.Code() != codes.Canceled {
+				t.Errorf("the last is answered %v, %v; want Canceled after 5 seconds", st, err)
+			}
+			go func() { _ = s.Stop(context.Background()) }()
+			if next, err := watch.Recv(); err != nil || next.GetStatus() != healthv1.HealthCheckResponse_NOT_SERVING {
+				t.Errorf("a watch that has lasted: %v, %v; want NOT_SERVING", next, err)
+			}
+		})
+	}
 }
 
 // TestMostConnections: one connection too many is closed at once, and when

@@ -38,7 +38,9 @@ type Server struct {
 	open        bound // calls and streams
 	connections bound
 	watches     bound
-	loads       bound // streams of Ingest
+	loads       bound   // streams of Ingest
+	healthWatch bound   // watches of the health
+	probes      partial // health checks
 	listener    net.Listener
 	ops         *http.Server
 	inside      *inside
@@ -73,10 +75,11 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 	}
 	s := &Server{config: c, ended: make(chan struct{})}
 	for b, most := range map[*bound]int64{
-		&s.open: mostOpen, &s.connections: mostConnections, &s.watches: mostStreams, &s.loads: mostStreams,
+		&s.open: mostOpen, &s.connections: mostConnections, &s.watches: mostStreams, &s.loads: mostStreams, &s.healthWatch: mostStreams,
 	} {
 		b.most.Store(most)
 	}
+	s.probes.most = mostProbes
 	s.admission = newAdmission(c.MostCalls, runtime.GOMAXPROCS(0))
 	s.streams, s.endStreams = context.WithCancel(context.Background())
 	s.background, s.endLoops = context.WithCancel(context.Background())

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
 	"github.com/makeamends/amends/internal/serve"
@@ -110,6 +111,31 @@ func TestOverload(t *testing.T) {
 		t.Errorf("a report when all is over: %v", err)
 	}
 	eventually(t, 5*time.Second, "nothing is under way", func() bool { _, _, calls := s.UnderWay(); return calls == 0 })
+}
+
+// TestMostHealthWatches: they are bounded for themselves.
+func TestMostHealthWatches(t *testing.T) {
+	s := start(t, serve.Config{})
+	s.SetMost(3, 100, 2)
+	watch := func() error {
+		stream, err := s.health.Watch(t.Context(), &healthv1.HealthCheckRequest{})
+		if err != nil {
+			return err
+		}
+		_, err = stream.Recv()
+		return err
+	}
+	for range 2 {
+		if err := watch(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code, reason, _ := refused(t, watch()); code != codes.ResourceExhausted || reason != "OVERLOADED" {
+		t.Errorf("a watch too many: answered %s %s", code, reason)
+	}
+	if _, err := s.report(t.Context(), event("e", "c")); err != nil || !s.serving(t.Context()) {
+		t.Errorf("a call beside them: %v", err)
+	}
 }
 
 // TestIngestWaits: the items of a bulk load wait for their turn and are not refused.
