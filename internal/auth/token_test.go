@@ -257,3 +257,24 @@ func BenchmarkKnownToken(b *testing.B) {
 		})
 	}
 }
+
+// Beside as many new tokens as may be examined at a time, those that are known are
+// good as ever.
+func TestNewTokensAtOnce(t *testing.T) {
+	g, people, _ := guarded(t)
+	known, fresh := people.Token(t, "u1", map[string]any{"groups": "desk"}), people.Token(t, "u2", map[string]any{"groups": "desk"})
+	if _, err := told(t, g, "Bearer "+known); err != nil {
+		t.Fatal(err)
+	}
+	g.examined.Store(MostExamined)
+	if _, err := told(t, g, "Bearer "+known); err != nil {
+		t.Errorf("a token that is known: %v", err)
+	}
+	if _, err := told(t, g, "Bearer "+fresh); !errors.Is(err, ErrCrowd) {
+		t.Errorf("a new one: %v, want it told to come again", err)
+	}
+	g.examined.Add(-1)
+	if _, err := told(t, g, "Bearer "+fresh); err != nil {
+		t.Errorf("a new one, with room: %v", err)
+	}
+}
