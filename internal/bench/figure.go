@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // NewFigure is a figure of these rounds.
@@ -50,10 +51,17 @@ func Median(values []float64) float64 {
 	return (sorted[half-1] + sorted[half]) / 2
 }
 
-// Met tells whether a value is as it should be, to the three digits that are shown.
+// Met tells whether a value is as it should be: the one that is shown, so that
+// nobody sees a number beside a verdict that it belies.
 func (a Aim) Met(value float64) bool {
-	value, _ = strconv.ParseFloat(strconv.FormatFloat(value, 'g', 3, 64), 64)
-	return (a.Most == 0 || value <= a.Most) && (a.Least == 0 || value >= a.Least)
+	value = shown(value)
+	return (a.Most == 0 || value <= shown(a.Most)) && (a.Least == 0 || value >= shown(a.Least))
+}
+
+// shown is a value as Number writes it.
+func shown(v float64) float64 {
+	is, _ := strconv.ParseFloat(strings.ReplaceAll(Number(v), ",", ""), 64)
+	return is
 }
 
 // String says what should be, empty if nothing.

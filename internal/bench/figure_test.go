@@ -24,6 +24,30 @@ func TestRatiosAreOfRounds(t *testing.T) {
 	}
 }
 
+// A verdict is of the number that stands beside it, whole numbers with all their digits.
+func TestVerdictsAreOfWhatIsPrinted(t *testing.T) {
+	for _, row := range []struct {
+		value float64
+		aim   Aim
+		met   bool
+	}{
+		{1500, Aim{Most: 1500}, true},
+		{1500.4, Aim{Most: 1500}, true}, // 1,500
+		{1504, Aim{Most: 1500}, false},
+		{1496, Aim{Least: 1500}, false},
+		{2.504, Aim{Most: 2.5}, true}, // 2.50
+		{2.51, Aim{Most: 2.5}, false},
+		{0.4496, Aim{Least: 0.45}, true}, // 0.450
+		{0.449, Aim{Least: 0.45}, false},
+		{999.6, Aim{Least: 1000}, true}, // 1,000
+		{1234567, Aim{Most: 1234566}, false},
+	} {
+		if row.aim.Met(row.value) != row.met {
+			t.Errorf("%s, %s: met is %v", Number(row.value), row.aim, !row.met)
+		}
+	}
+}
+
 func TestNumbersAreShort(t *testing.T) {
 	var got []string
 	for _, n := range []float64{0, 0.012345, 0.5, 1.234, 12.34, 999.6, 1234.5, 1234567, -3.14159} {
