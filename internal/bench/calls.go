@@ -121,14 +121,18 @@ func (r *Run) closedFigures(s *Section, all map[*target]samples) {
 	}
 }
 
+// fewRefused is the share of refused calls up to which the times of the others stand
+// for all.
+const fewRefused = 0.01
+
 // percentiles are the cells of a row, and how many were refused.
 func percentiles(o *outcome) (cells []string) {
 	for _, p := range []float64{50, 90, 99, 99.9, 100} {
 		cells = append(cells, Number(o.quantile(p)))
 	}
 	refused := "-"
-	if all := o.done + o.refused; o.refused > 0 {
-		refused = fmt.Sprintf("%.1f %%", 100*float64(o.refused)/float64(all))
+	if o.refused > 0 {
+		refused = fmt.Sprintf("%.1f %%", 100*o.refusedShare())
 	}
 	return append(cells, refused)
 }
@@ -165,7 +169,8 @@ func (r *Run) shares() []float64 {
 func (r *Run) openLoops(ctx context.Context, s *Section, can float64) error {
 	t := Table{Title: "Open loop: calls at moments that do not depend on the answers, times from those moments on",
 		Columns: []string{"calls/s asked for", "of its capacity", "target", "calls/s done", "p50 ms", "p90", "p99", "p99.9", "max", "refused"}}
-	plot := Plot{Name: "latency", Title: "Time of a call by load (open loop)", X: Axis{Label: "calls a second"}, Y: Axis{Label: "milliseconds", Log: true}}
+	plot := Plot{Name: "latency", Title: "Time of a call by load (open loop)", X: Axis{Label: "calls a second asked for"}, Y: Axis{Label: "milliseconds", Log: true},
+		Hollow: fmt.Sprintf("over %g %% refused: times of the rest", 100*fewRefused)}
 	for _, name := range []string{"service p50", "service p99", "plain p99", "echo p99"} {
 		plot.Series = append(plot.Series, Series{Name: name})
 	}
@@ -182,9 +187,9 @@ func (r *Run) openLoops(ctx context.Context, s *Section, can float64) error {
 		for i, target := range targets {
 			sum := all[target].together()
 			t.Rows = append(t.Rows, append([]string{Number(rate), fmt.Sprintf("%.0f %%", 100*share), target.name, Number(sum.rate())}, percentiles(sum)...))
-			plot.Series[i+1].Points = append(plot.Series[i+1].Points, [2]float64{rate, sum.quantile(99)})
+			plot.Series[i+1].add(rate, sum, 99)
 			if i == 0 {
-				plot.Series[0].Points = append(plot.Series[0].Points, [2]float64{rate, sum.quantile(50)})
+				plot.Series[0].add(rate, sum, 50)
 			}
 		}
 		if err != nil {
@@ -192,4 +197,12 @@ func (r *Run) openLoops(ctx context.Context, s *Section, can float64) error {
 		}
 	}
 	return nil
+}
+
+// add draws the time within which so many percent of the calls were done.
+func (s *Series) add(rate float64, o *outcome, percent float64) {
+	if o.refusedShare() > fewRefused {
+		s.Hollow = append(s.Hollow, len(s.Points))
+	}
+	s.Points = append(s.Points, [2]float64{rate, o.quantile(percent)})
 }

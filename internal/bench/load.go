@@ -76,6 +76,11 @@ func (o *outcome) add(other *outcome) {
 // rate is how many calls were done in a second.
 func (o *outcome) rate() float64 { return float64(o.done) / o.took.Seconds() }
 
+// refusedShare is how many of the calls were refused, of 1.
+func (o *outcome) refusedShare() float64 {
+	return float64(o.refused) / float64(max(1, o.done+o.refused))
+}
+
 // quantile is the time within which so many percent were done, in milliseconds.
 func (o *outcome) quantile(percent float64) float64 {
 	return float64(o.times.ValueAtPercentile(percent)) / 1000

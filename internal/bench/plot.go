@@ -24,10 +24,14 @@ const plotStyle = `<style>
 .grid { stroke: #d1d9e0; stroke-width: 1; }
 .curve { fill: none; stroke-width: 2.4; }
 .c0 { stroke: #0b57d0; } .c1 { stroke: #b3261e; stroke-dasharray: 9 4; } .c2 { stroke: #7a4a00; stroke-dasharray: 3 4; } .c3 { stroke: #5f6b76; stroke-dasharray: 12 4 3 4; }
+.hollow { fill: #ffffff; stroke-width: 2; stroke-dasharray: none; }
+.key { stroke: #59636e; }
 @media (prefers-color-scheme: dark) {
 .tick { fill: #a3adb8; }
 .grid { stroke: #3d444d; }
 .c0 { stroke: #7cb0ff; } .c1 { stroke: #ff8a80; } .c2 { stroke: #f0b45b; } .c3 { stroke: #a3adb8; }
+.hollow { fill: #0d1117; }
+.key { stroke: #a3adb8; }
 }
 </style>`
 
@@ -55,6 +59,11 @@ func (p Plot) SVG() []byte {
 	for i, s := range p.Series {
 		p.curve(&out, i, s, x, y)
 	}
+	if p.hasHollow() {
+		top := keyAt(len(p.Series))
+		out.Print(`<circle class="hollow key" cx="%d" cy="%d" r="5"/>`, plotRight+36, top)
+		out.Text("label", "start", plotNames, top+5, p.Hollow)
+	}
 	out.Print("</svg>")
 	return []byte(out.String())
 }
@@ -62,10 +71,18 @@ func (p Plot) SVG() []byte {
 // width has room for the longest name, in a font that is wide.
 func (p Plot) width() int {
 	width := 820
+	fit := func(name string) { width = max(width, plotNames+8*utf8.RuneCountInString(name)+16) }
 	for _, s := range p.Series {
-		width = max(width, plotNames+8*utf8.RuneCountInString(s.Name)+16)
+		fit(s.Name)
+	}
+	if p.hasHollow() {
+		fit(p.Hollow)
 	}
 	return width
+}
+
+func (p Plot) hasHollow() bool {
+	return slices.ContainsFunc(p.Series, func(s Series) bool { return len(s.Hollow) > 0 })
 }
 
 // curve draws one line, and its name into the legend.
@@ -82,10 +99,16 @@ func (p Plot) curve(out *svg.Picture, i int, s Series, x, y scale) {
 	if way != "" {
 		out.Print(`<path class="%s" d="%s"/>`, class, way)
 	}
-	top := plotTop + 12 + 24*i
+	for _, n := range s.Hollow {
+		out.Print(`<circle class="%s hollow" cx="%.1f" cy="%.1f" r="5"/>`, class, x.at(s.Points[n][0]), y.at(s.Points[n][1]))
+	}
+	top := keyAt(i)
 	out.Print(`<path class="%s" d="M%d %dH%d"/>`, class, plotRight+16, top, plotRight+56)
 	out.Text("label", "start", plotNames, top+5, s.Name)
 }
+
+// keyAt is where an entry of the legend stands.
+func keyAt(i int) int { return plotTop + 12 + 24*i }
 
 // scales fit all points; what is not logarithmic begins at 0.
 func (p Plot) scales() (x, y scale) {

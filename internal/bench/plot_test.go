@@ -46,6 +46,36 @@ func TestPlotsAreDrawn(t *testing.T) {
 	}
 }
 
+// What is not what it seems is drawn hollow, and the legend says what that means; a plot
+// without such points has no such entry.
+func TestHollowPointsAreExplained(t *testing.T) {
+	p := Plot{Title: "load", Hollow: "more than 1 % refused", Series: []Series{
+		{Name: "one", Points: [][2]float64{{10, 3}, {20, 4}, {30, 5}}, Hollow: []int{1, 2}},
+		{Name: "two", Points: [][2]float64{{10, 1}, {20, 1}, {30, 1}}},
+	}}
+	text := string(p.SVG())
+	if n := strings.Count(text, "<circle"); n != 3 || !strings.Contains(text, p.Hollow) { // one of them in the legend
+		t.Errorf("%d marks:\n%s", n, text)
+	}
+	p.Series[0].Hollow = nil
+	if text := string(p.SVG()); strings.Contains(text, "<circle") || strings.Contains(text, p.Hollow) {
+		t.Errorf("marks of nothing:\n%s", text)
+	}
+}
+
+// Where more than a few calls were refused, the times are of those that were not.
+func TestTimesOfWhoWasNotRefusedAreMarked(t *testing.T) {
+	var s Series
+	for _, refused := range []int64{0, 10, 11, 500} {
+		o := newOutcome()
+		o.done, o.refused = 1000-refused, refused
+		s.add(100, o, 99)
+	}
+	if !slices.Equal(s.Hollow, []int{2, 3}) || len(s.Points) != 4 {
+		t.Errorf("%+v", s)
+	}
+}
+
 // Names of any length end before the edge: a character of the label takes up to 8 of its 13.5 pixels.
 func TestNamesOfLinesAreNotCut(t *testing.T) {
 	for _, name := range []string{"one", strings.Repeat("µ", 40)} {

@@ -68,6 +68,7 @@ type Plot struct {
 	X      Axis     `json:"x"`
 	Y      Axis     `json:"y"`
 	Series []Series `json:"series"`
+	Hollow string   `json:"hollow,omitempty"` // what hollow points mean
 }
 
 // Axis is one direction of a plot.
@@ -80,4 +81,5 @@ type Axis struct {
 type Series struct {
 	Name   string       `json:"name"`
 	Points [][2]float64 `json:"points"`
+	Hollow []int        `json:"hollow,omitempty"` // indices of the points that are drawn hollow
 }
