@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -10,8 +11,8 @@ import (
 // wait for the load and not for each other.
 const besideRate = 200
 
-// mostAgain is how often a turn is repeated whose load has met a fault, such as a
-// store that took too long on a machine with other work.
+// mostAgain is how often a turn is repeated in which calls failed, such as by a store
+// that took too long on a machine with other work. The notes say which were.
 const mostAgain = 3
 
 // loads are what reports are made beside; the first of them is nothing, which has no run.
@@ -34,11 +35,13 @@ type amid struct {
 func (r *Run) beside(ctx context.Context, s *Section) error {
 	loads := r.loads()
 	found := make([][]amid, len(loads))
+	var repeated []string
 	for round := range r.Rounds {
 		for n := range inRound(round, len(loads)) {
 			r.say("reports beside "+loads[n].about, round+1, r.Rounds)
 			turn, err := r.besideOne(ctx, loads[n])
 			for again := 0; err != nil && ctx.Err() == nil && again < mostAgain; again++ {
+				repeated = append(repeated, fmt.Sprintf("A turn beside %s is not in these figures and was repeated: %v.", loads[n].about, err))
 				turn, err = r.besideOne(ctx, loads[n])
 			}
 			if err != nil {
@@ -48,12 +51,14 @@ func (r *Run) beside(ctx context.Context, s *Section) error {
 		}
 	}
 	besideFigures(s, loads, found)
+	s.Notes = append(s.Notes, repeated...)
 	return nil
 }
 
 // besideOne is one turn of reports. The echo is called at the same time: what its
 // calls wait for is the machine and the callers, not the service.
 func (r *Run) besideOne(ctx context.Context, l way) (a amid, err error) {
+	var meanwhile error
 	a.sample, err = r.take(ctx, r.service.target, func() *outcome {
 		done := make(chan *outcome, 1)
 		if l.run == nil {
@@ -69,15 +74,14 @@ func (r *Run) besideOne(ctx context.Context, l way) (a amid, err error) {
 		load := <-done
 		a.echo = <-echoed
 		if l.run != nil {
-			a.rate = load.rate()
+			a.rate, meanwhile = load.rate(), load.broken()
 		}
-		for _, other := range []*outcome{load, a.echo} {
-			if other.failed > 0 {
-				o.fault, o.done = other.fault, 0
-			}
-		}
+		meanwhile = cmp.Or(meanwhile, a.echo.broken())
 		return o
 	})
+	if err == nil && meanwhile != nil {
+		err = fmt.Errorf("what was done meanwhile: %w", meanwhile)
+	}
 	return a, err
 }
 

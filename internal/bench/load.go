@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -31,7 +32,7 @@ type outcome struct {
 	times                 *hdrhistogram.Histogram // of the done, in microseconds
 	done, refused, failed int64
 	answered              int64 // bytes
-	fault                 error // one of the failed
+	fault                 error // of the first that failed
 	took                  time.Duration
 }
 
@@ -50,16 +51,21 @@ func (o *outcome) note(took time.Duration, answer int, err error) {
 		o.refused++
 	default:
 		o.failed++
-		o.fault = err
+		o.fault = cmp.Or(o.fault, err)
 	}
 }
 
-// whyNone says why nothing was done.
-func (o *outcome) whyNone() error {
-	if o.fault == nil {
-		return fmt.Errorf("%d were refused for load", o.refused)
+// broken says why a turn gives no figures: without the calls that failed they would
+// be too good, since mostly those fail that took long.
+func (o *outcome) broken() error {
+	switch all := o.done + o.refused + o.failed; {
+	case o.failed > 0:
+		return fmt.Errorf("%d of %d calls failed, the first of them: %w", o.failed, all, o.fault)
+	case o.done == 0:
+		return fmt.Errorf("no call was carried out: %d were refused for load", o.refused)
+	default:
+		return nil
 	}
-	return o.fault
 }
 
 func (o *outcome) add(other *outcome) {
@@ -68,9 +74,7 @@ func (o *outcome) add(other *outcome) {
 	o.refused += other.refused
 	o.failed += other.failed
 	o.answered += other.answered
-	if other.fault != nil {
-		o.fault = other.fault
-	}
+	o.fault = cmp.Or(o.fault, other.fault)
 }
 
 // rate is how many calls were done in a second.

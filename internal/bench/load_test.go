@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -64,6 +65,34 @@ func TestRefusedCallsAreNotDone(t *testing.T) {
 	// Each three take 150 ms.
 	if o.refused < 2 || o.refused > 8 || o.failed < o.refused || o.fault == nil || o.done > o.failed || o.answered != 7*o.done || o.times.TotalCount() != o.done {
 		t.Errorf("%+v", o)
+	}
+}
+
+// No figure leaves out calls that failed: a turn with such calls is an error, which says
+// how many they were and why the first one failed.
+func TestATurnWithFailedCallsIsAnError(t *testing.T) {
+	turn := func(notes ...error) *outcome {
+		of, other := newOutcome(), newOutcome()
+		for _, err := range notes {
+			of.note(time.Millisecond, 1, err)
+		}
+		other.note(time.Millisecond, 1, status.Error(codes.Aborted, "later"))
+		if of.failed > 0 {
+			of.add(other)
+		}
+		return of
+	}
+	refusal := status.Error(codes.ResourceExhausted, "")
+	if err := turn(nil, refusal, nil).broken(); err != nil {
+		t.Errorf("who is refused comes again, and yet: %v", err)
+	}
+	late := status.Error(codes.DeadlineExceeded, "late")
+	err := turn(nil, nil, refusal, late, errors.New("more")).broken()
+	if err == nil || !errors.Is(err, late) || !strings.Contains(err.Error(), "3 of 6 calls failed") || !strings.Contains(err.Error(), "DeadlineExceeded") {
+		t.Errorf("%v", err)
+	}
+	if err := turn(refusal, refusal).broken(); err == nil || !strings.Contains(err.Error(), "2 were refused for load") {
+		t.Errorf("nothing was done: %v", err)
 	}
 }
 

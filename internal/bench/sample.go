@@ -33,8 +33,8 @@ func (r *Run) take(ctx context.Context, t *target, turn func() *outcome) (s samp
 	if err != nil {
 		return s, err
 	}
-	if s.done == 0 && ctx.Err() == nil {
-		return s, fmt.Errorf("the %s carried out no call: %w", t.name, s.whyNone())
+	if err := s.broken(); err != nil && ctx.Err() == nil {
+		return s, fmt.Errorf("the %s: %w", t.name, err)
 	}
 	s.cpu, s.redis = after.cpu-before.cpu, after.redis.since(before.redis)
 	s.allocs, s.bytes = after.allocs-before.allocs, after.bytes-before.bytes

@@ -43,10 +43,13 @@ func (of *setup) take(ctx context.Context, turn func() *outcome) (s sample, did 
 	if err == nil {
 		err = ctx.Err()
 	}
-	if err == nil && s.done == 0 {
-		err = fmt.Errorf("%s: no call was carried out: %w", of.about, s.whyNone())
+	if err != nil {
+		return s, did, err
 	}
-	return s, did, err
+	if err := s.broken(); err != nil {
+		return s, did, fmt.Errorf("%s: %w", of.about, err)
+	}
+	return s, did, nil
 }
 
 // spend measures what is spent meanwhile, whether or not there are calls.
