@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -28,17 +29,32 @@ type bare struct {
 	answer *wrapperspb.BytesValue
 }
 
-// bareEvent is how many of the bytes go into the stream of events.
-const bareEvent = 200
+const (
+	bareEvent  = 200 // so many of the bytes go into the stream of events
+	bareStream = "bare"
+	bareKey    = "bare:" // of a customer
+)
 
 func newBare(client *redis.Client, b Baseline) *bare {
+	event := strings.Repeat("e", bareEvent)
+	const digits = 3 // more than none, of the length of the state
+	around := digits + sent("evalsha", bareScript.Hash(), "2", bareKey+newWork(1, 1).known(), bareStream, "", event)
 	return &bare{
 		client: client,
 		log:    slog.New(telemetry.Traced(slog.NewJSONHandler(os.Stderr, nil))),
-		state:  strings.Repeat("s", max(0, b.Sends-bareEvent)),
-		event:  strings.Repeat("e", bareEvent),
+		state:  strings.Repeat("s", max(0, b.Sends-around)),
+		event:  event,
 		answer: b.answer(),
 	}
+}
+
+// sent is how many bytes a command of Redis has on its way.
+func sent(args ...string) int {
+	n := len(fmt.Sprintf("*%d\r\n", len(args)))
+	for _, arg := range args {
+		n += len(fmt.Sprintf("$%d\r\n%s\r\n", len(arg), arg))
+	}
+	return n
 }
 
 var bareScript = redis.NewScript(`redis.call('XADD', KEYS[2], 'MAXLEN', '~', '10000', '*', 'e', ARGV[2])
@@ -51,7 +67,7 @@ func (b *bare) call(ctx context.Context, decode func(any) error) (any, error) {
 	if err := decode(&in); err != nil {
 		return nil, err
 	}
-	if err := bareScript.Run(ctx, b.client, []string{"bare:" + in.GetEvent().GetCustomerId(), "bare"}, b.state, b.event).Err(); err != nil {
+	if err := bareScript.Run(ctx, b.client, []string{bareKey + in.GetEvent().GetCustomerId(), bareStream}, b.state, b.event).Err(); err != nil {
 		return nil, status.Error(codes.Unavailable, err.Error())
 	}
 	b.log.LogAttrs(ctx, slog.LevelInfo, "call", slog.String("method", baselineMethod), slog.String("code", codes.OK.String()), slog.Duration("took", time.Since(begin)))

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -91,17 +92,20 @@ func (r *Run) closedFigures(s *Section, all map[*target]samples) {
 		}
 		t.Rows = append(t.Rows, append(row, percentiles(of.together())...))
 	}
+	answer := own.perCall("answer", "message of an answer", "B", func(s sample) float64 { return float64(s.answered) })
 	s.Tables = append(s.Tables, t)
 	s.Figures = append(s.Figures,
 		own.perCall("service.allocs", "allocations of the service", "/call", func(s sample) float64 { return s.allocs }),
 		own.perCall("service.allocated", "memory that the service allocates", "B/call", func(s sample) float64 { return s.bytes }),
 		own.perCall("service.redis.in", "bytes to Redis", "B/call", func(s sample) float64 { return s.redis.in }),
+		all[r.bare].perCall("bare.redis.in", "bytes to Redis, of the bare baseline", "B/call", func(s sample) float64 { return s.redis.in }),
 		own.perCall("service.redis.out", "bytes from Redis", "B/call", func(s sample) float64 { return s.redis.out }),
 		own.each("service.memory", "memory of the service at the end of a turn", "MiB", func(s sample) float64 { return s.memory }),
 		echo.each("echo.memory", "memory of the echo at the end of a turn", "MiB", func(s sample) float64 { return s.memory }),
 		NewFigure("customer", fmt.Sprintf("memory of Redis for a customer with %d good experiences and a failure", goodTimes), "B", r.perCustomer),
 		NewFigure("request", "message of a request", "B", float64(r.request)),
-		NewFigure("answer", "message of an answer", "B", float64(r.answer)),
+		answer,
+		NewFigure("baseline.answer", "message of an answer of the baselines", "B", float64(r.answer)),
 	)
 	s.Ratios = append(s.Ratios,
 		NewRatio("cpu.echo", "processor time of the server a call, service : echo", figures["service.cpu"], figures["echo.cpu"], aimCPU),
@@ -114,8 +118,8 @@ func (r *Run) closedFigures(s *Section, all map[*target]samples) {
 		Ratio{figures["service.redis.trips"], aimTrips},
 	)
 	s.Tables = append(s.Tables, commands(own))
-	s.Notes = append(s.Notes, fmt.Sprintf("Each call reports a new failure of a customer who has had %d good experiences: half of the time the first failure, half of the time the second while the first one's case is still open. "+
-		"The service has served these customers before and remembers them (%s). Requests have %s bytes, answers %s on average, of the baselines as well.", goodTimes, roomForAll, Number(float64(r.request)), Number(float64(r.answer))))
+	s.Notes = append(s.Notes, fmt.Sprintf("Each call reports a new failure of a customer who has had %d good experiences: in turns the first failure of one, and the second of another while the first one's case is still open. "+
+		"The service has served these customers before and remembers them (%s). Requests have %s bytes, answers of the service %s on average, those of the baselines %s.", goodTimes, roomForAll, Number(float64(r.request)), Number(math.Round(answer.Value)), Number(float64(r.answer))))
 	if sum := own.together(); sum.refused > 0 {
 		s.Notes = append(s.Notes, fmt.Sprintf("The service refused %d of %d calls for load, by its own limit; they are not among those that were done.", sum.refused, sum.done+sum.refused))
 	}

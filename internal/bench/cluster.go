@@ -49,7 +49,7 @@ func onCluster(ctx context.Context, r *Run) (s Section, err error) {
 	}
 	s.Tables = append(s.Tables, idle)
 	for _, of := range topologies {
-		if err := r.acquaint(ctx, of.service.target, of.first); err != nil {
+		if err := r.acquaint(ctx, of.service.target, of.first, r.Customers); err != nil {
 			return s, err
 		}
 	}

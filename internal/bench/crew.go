@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"time"
 
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -35,7 +36,7 @@ func (r *Run) crew(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return r.acquaint(ctx, r.plain, 0)
+	return r.acquaint(ctx, r.plain, 0, r.Customers)
 }
 
 // roomForAll has the service remember all customers of a run, in all sections that
@@ -83,7 +84,7 @@ func (r *Run) settle(ctx context.Context) error {
 	if err := r.makeKnown(ctx, 0, r.Customers); err != nil {
 		return err
 	}
-	if err := r.acquaint(ctx, r.service.target, 0); err != nil {
+	if err := r.acquaint(ctx, r.service.target, 0, r.Customers); err != nil {
 		return err
 	}
 	after, err := usageOf(ctx, r.store.client)
@@ -91,15 +92,26 @@ func (r *Run) settle(ctx context.Context) error {
 		return err
 	}
 	r.perCustomer = (after.memory - before.memory) / float64(r.Customers)
+	if err := r.stock(ctx); err != nil {
+		return err
+	}
+	if err := r.acquaint(ctx, r.service.target, firstFresh, between); err != nil {
+		return err
+	}
+	const calls = 1000 * failuresEach // as in the turns that follow, half of them first failures
 	s, err := r.take(ctx, r.service.target, func() *outcome {
-		return closed(ctx, fewCallers, r.Slice/4, r.reporting(r.service.target))
+		return fixed(ctx, r.service.target, calls, func(int) []byte { return r.work.report(r.work.fresh()) })
 	})
 	if err != nil {
 		return err
 	}
 	r.answer, r.request = int(s.answered/s.done), len(r.work.report(r.work.known()))
 	r.sends = int(s.redis.in) / int(s.done)
-	return nil
+	// How many reports a second there are, before a longer turn needs customers for them.
+	_, err = r.take(ctx, r.service.target, func() *outcome {
+		return closed(ctx, r.Callers, r.Slice/4, r.reporting(r.service.target))
+	})
+	return err
 }
 
 // makeKnown records the good experiences of n customers from a number on.
@@ -121,25 +133,25 @@ func (r *Run) makeKnown(ctx context.Context, from, n int) error {
 // stock sees to it that there are enough customers who can report failures in the
 // longest of turns.
 func (r *Run) stock(ctx context.Context) error {
-	const perSecond, longest = 8000, 3 // failures; slices
-	want := int(perSecond * longest * r.Slice.Seconds())
-	if r.work.inStock() >= want {
+	n := r.work.missing(r.longest())
+	if n <= 0 {
 		return nil
 	}
-	from := int(r.work.stocked.Load())
-	n := (want/failuresEach/freshBlock + 1) * freshBlock
-	if err := r.makeKnown(ctx, firstFresh+from, n); err != nil {
+	if err := r.makeKnown(ctx, firstFresh+int(r.work.stocked.Load()), n); err != nil {
 		return err
 	}
 	r.work.stocked.Add(int64(n))
 	return nil
 }
 
-// acquaint reports one failure of each of as many customers from a number on.
-func (r *Run) acquaint(ctx context.Context, t *target, first int) error {
-	err := inParallel(ctx, r.Customers, func(ctx context.Context, n int) error {
+// longest is how long the longest of turns is, that of the profile.
+func (r *Run) longest() time.Duration { return max(3*r.Slice, time.Second).Round(time.Second) }
+
+// acquaint reports one failure of each of so many customers from a number on.
+func (r *Run) acquaint(ctx context.Context, t *target, first, customers int) error {
+	err := inParallel(ctx, customers, func(ctx context.Context, n int) error {
 		if n%100 == 0 {
-			r.say("a first failure of each customer at the "+t.name, n, r.Customers)
+			r.say("a first failure of each customer at the "+t.name, n, customers)
 		}
 		_, err := t.call(ctx, r.work.report(r.work.customer(first+n)))
 		return err

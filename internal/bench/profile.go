@@ -57,7 +57,7 @@ func where(ctx context.Context, r *Run) (Section, error) {
 	if err := r.crew(ctx); err != nil {
 		return s, err
 	}
-	lasts := max(3*r.Slice, time.Second).Round(time.Second)
+	lasts := r.longest()
 	r.say(fmt.Sprintf("a profile of %v", lasts), 0, 0)
 	var p *profile.Profile
 	var err error

@@ -28,6 +28,7 @@ func (r *Run) take(ctx context.Context, t *target, turn func() *outcome) (s samp
 	if err != nil {
 		return s, err
 	}
+	told := r.work.told.Load()
 	s.outcome = turn()
 	after, err := r.look(ctx, t)
 	if err != nil {
@@ -35,6 +36,9 @@ func (r *Run) take(ctx context.Context, t *target, turn func() *outcome) (s samp
 	}
 	if err := s.broken(); err != nil && ctx.Err() == nil {
 		return s, fmt.Errorf("the %s: %w", t.name, err)
+	}
+	if err := r.work.reported(told, s.took); err != nil {
+		return s, err
 	}
 	s.cpu, s.redis = after.cpu-before.cpu, after.redis.since(before.redis)
 	s.allocs, s.bytes = after.allocs-before.allocs, after.bytes-before.bytes

@@ -23,6 +23,8 @@ type work struct {
 	made      atomic.Int64
 	told      atomic.Int64 // failures of customers who are to report some
 	stocked   atomic.Int64 // how many such customers are known
+	strangers atomic.Int64 // first failures of customers who were not
+	fastest   float64      // failures a second of such customers, in any turn
 }
 
 func newWork(customers, contents int) *work {
@@ -41,24 +43,49 @@ func (w *work) content() string { return w.customer(firstContent + mathrand.IntN
 // firstContent is the number of the first of them: numbers are nobody else's.
 const firstContent = 800_000_000
 
-// Who reports failures in a turn reports so many, each of another order. So a
-// call costs the same in the first round and in the last. A block is more than are
-// under way at a time, so that nobody's second failure waits for the first.
+// Who reports failures in a turn reports two, each of another order, the second some
+// thousand reports after the first. First and second ones alternate: so any turn has as
+// many of these as of those, however short it is, and a call costs the same in the
+// first round and in the last.
 const (
 	failuresEach = 2
 	firstFresh   = 900_000_000 // their numbers are nobody else's
-	freshBlock   = 2000        // of them report in turn, all the first failure and then all the second
+	// between is how many others report their first failure before somebody's second: more
+	// reports than are under way at a time, so that no second one waits for the first.
+	between = mostAtOnce / failuresEach
 )
 
 // fresh names who reports the next failure: a customer with good experiences and,
-// half of the time, one failure before.
+// every other time, one failure before.
 func (w *work) fresh() string {
 	n := int(w.told.Add(1) - 1)
-	return w.customer(firstFresh + n/(failuresEach*freshBlock)*freshBlock + n%freshBlock)
+	who := n / failuresEach
+	if n%failuresEach == 0 {
+		who += between // a first failure; those of the very first were reported beforehand
+	}
+	if who >= int(w.stocked.Load()) {
+		w.strangers.Add(1)
+	}
+	return w.customer(firstFresh + who)
 }
 
-// inStock is how many failures are left of customers who are known.
-func (w *work) inStock() int { return int(w.stocked.Load())*failuresEach - int(w.told.Load()) }
+// missing is how many customers more must be known before a turn of that length, at the
+// rate at which failures have been reported at most, and half as many again.
+func (w *work) missing(turn time.Duration) int {
+	const guess = 8000 // a second, before anything is measured
+	want := max(guess, w.fastest*3/2) * turn.Seconds()
+	left := (int(w.stocked.Load())-between)*failuresEach - int(w.told.Load())
+	return int(want/failuresEach) - left/failuresEach
+}
+
+// reported takes note of how many failures were reported since the count was told.
+func (w *work) reported(told int64, took time.Duration) error {
+	w.fastest = max(w.fastest, float64(w.told.Load()-told)/took.Seconds())
+	if n := w.strangers.Load(); n > 0 {
+		return fmt.Errorf("failures of customers who were not known yet were reported (%d): there were up to %s reports a second, and shorter turns (--turn) need fewer customers", n, Number(w.fastest))
+	}
+	return nil
+}
 
 func (w *work) customer(n int) string { return fmt.Sprintf("customer-%s-%08d", w.run, n) }
 
