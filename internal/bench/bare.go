@@ -35,6 +35,12 @@ const (
 	bareKey    = "bare:" // of a customer
 )
 
+// asLedger has the driver of Redis do what the ledger has it do for a call: a deadline
+// for each command, by the older of the protocols, and no second attempt.
+func asLedger(o *redis.Options) {
+	o.Protocol, o.MaxRetries, o.ContextTimeoutEnabled = 2, -1, true
+}
+
 func newBare(client *redis.Client, b Baseline) *bare {
 	event := strings.Repeat("e", bareEvent)
 	const digits = 3 // more than none, of the length of the state

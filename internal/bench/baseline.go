@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/makeamends/amends/internal/serve"
 	"github.com/makeamends/amends/internal/telemetry"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -42,11 +43,14 @@ func (b Baseline) Run(ctx context.Context) error {
 		return err
 	}
 	handle := b.echo
-	var options []grpc.ServerOption
+	options := b.transport()
 	if b.Kind != "echo" {
 		address, err := redis.ParseURL(b.Redis)
 		if err != nil {
 			return err
+		}
+		if b.Kind == "bare" {
+			asLedger(address)
 		}
 		client := redis.NewClient(address)
 		defer client.Close()
@@ -71,6 +75,15 @@ func (b Baseline) Run(ctx context.Context) error {
 	healthv1.RegisterHealthServer(server, health.NewServer())
 	defer context.AfterFunc(ctx, server.Stop)()
 	return server.Serve(listener)
+}
+
+// transport gives the options of gRPC that the service has. A first version leaves what
+// it is not asked for as gRPC has it, so the plain baseline does.
+func (b Baseline) transport() []grpc.ServerOption {
+	if b.Kind == "plain" {
+		return nil
+	}
+	return serve.Transport()
 }
 
 // answer has a message that is as long as wanted.

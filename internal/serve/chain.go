@@ -31,15 +31,14 @@ const (
 	mostUnreadEach   = 1 << 20   // on the way of one connection
 )
 
-// options are those of the gRPC server: bounds on what one caller can take.
-func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
-	options := []grpc.ServerOption{
-		grpc.ForceServerCodecV2(rpc.Codec()),
-		grpc.StatsHandler(s.telemetry.GRPC(s.offered)),
+// Transport gives the options of the gRPC server that do not depend on what it serves:
+// bounds on what one caller can take, and how its goroutines live. What the service is
+// measured beside has them, too.
+func Transport() []grpc.ServerOption {
+	return []grpc.ServerOption{
 		// Goroutines that live on keep the stacks that the calls have grown.
 		grpc.NumStreamWorkers(64),
 		grpc.MaxConcurrentStreams(mostStreamsEach),
-		grpc.InTapHandle(s.tap),
 		// More than any method takes: what lies between is refused with a
 		// reason, while gRPC's own refusal has none.
 		grpc.MaxRecvMsgSize(mostMessageBytes),
@@ -57,12 +56,21 @@ func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
 			MaxConnectionAge: connectionAge, MaxConnectionAgeGrace: connectionGrace,
 		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: leastPingPause, PermitWithoutStream: true}),
+	}
+}
+
+// options are those of the service's own server.
+func (s *Server) options(service *rpc.Service) []grpc.ServerOption {
+	options := append(Transport(),
+		grpc.ForceServerCodecV2(rpc.Codec()),
+		grpc.StatsHandler(s.telemetry.GRPC(s.offered)),
+		grpc.InTapHandle(s.tap),
 		// Outermost first: the log sees what the caller gets, and everything
 		// that fails behind refuse is answered from one table.
 		grpc.ChainUnaryInterceptor(s.logUnary, rpc.RefuseUnary, catchUnary, s.identifyUnary, s.admitUnary, service.InspectUnary),
 		grpc.ChainStreamInterceptor(s.logStream, rpc.RefuseStream, catchStream, s.identifyStream, s.admitStream, s.endStream),
 		grpc.UnknownServiceHandler(rpc.UnknownMethod),
-	}
+	)
 	if s.config.encrypts() {
 		options = append(options, grpc.Creds(s.credentials()))
 	}
