@@ -20,7 +20,7 @@ var (
 
 func sizes(ctx context.Context, r *Run) (Section, error) {
 	s := Section{Title: "What a customer takes in Redis"}
-	o := size.Options{Customers: r.Customers, Few: max(1, r.Customers/10), Changes: max(r.Rounds, r.Customers/10), Longest: 100, Rounds: r.Rounds}
+	o := size.Options{Customers: r.Customers, Changes: max(r.Rounds, r.Customers/10), Longest: 100, Rounds: r.Rounds}
 	if r.Full {
 		o.Customers, o.Longest = 10*o.Customers, 10_000
 	}
@@ -34,9 +34,7 @@ func sizes(ctx context.Context, r *Run) (Section, error) {
 	s.Ratios = append(s.Ratios,
 		Ratio{NewFigure("size.positive", "memory of Redis for a customer with one good experience", "B", found.Positive.Each), aimPositive},
 		Ratio{NewFigure("size.case", "memory of Redis for a customer with one open case", "B", found.Case.Each), aimCase},
-		Ratio{NewFigure("size.friend", fmt.Sprintf("memory of Redis for a customer with one open case, after %d good experiences", size.GoodTimes), "B", found.Friend.Each), aimCase},
-		Ratio{NewFigure("size.load", fmt.Sprintf("time to read a customer, among %s : among %s", Number(float64(o.Customers)), Number(float64(o.Few))), "×", found.Load.Ratio()), Aim{}},
-		Ratio{NewFigure("size.commit", fmt.Sprintf("time to change a customer, among %s : among %s", Number(float64(o.Customers)), Number(float64(o.Few))), "×", found.Commit.Ratio()), Aim{}})
+		Ratio{NewFigure("size.friend", fmt.Sprintf("memory of Redis for a customer with one open case, after %d good experiences", size.GoodTimes), "B", found.Friend.Each), aimCase})
 	for _, file := range found.Sync {
 		if file.Value != size.NoFile {
 			s.Ratios = append(s.Ratios, compared("size.file."+file.Value, fmt.Sprintf("processor time of Redis a report, with an append-only file (appendfsync %s) : %s", file.Value, size.NoFile),

@@ -1,6 +1,5 @@
-// Package size measures how much memory of Redis a customer takes, what the
-// settings of Redis that bear on it cost, and whether many customers make each of
-// them slower.
+// Package size measures how much memory of Redis a customer takes, and what the
+// settings of Redis that bear on it cost.
 //
 // It starts Redis servers of its own, with the settings of the deployment, and
 // fills them through the handlers of the service, so what is measured is what the
@@ -18,7 +17,6 @@ import (
 // Options say what to measure: each of them 1 at least, and Changes as many as Rounds.
 type Options struct {
 	Customers int // of each kind
-	Few       int // with how many the latency is compared
 	Changes   int // how many are made with each setting
 	Longest   int // history of one customer, in events
 	Rounds    int // in which what is compared takes turns
@@ -32,8 +30,6 @@ type Report struct {
 	Friend    Held    // customers with an open case and some good experiences long ago
 	Growth    []Grown // what more events make of one customer
 	Closed    []Closed
-	Load      Latency
-	Commit    Latency
 	Lists     []Setting // hash-max-listpack-value
 	Entries   []Busy    // hash-max-listpack-entries
 	Sync      []Setting // appendfsync, the first without a file
@@ -93,28 +89,15 @@ func (s *store) stop() {
 	s.redis.Stop()
 }
 
-// positives fills a store with customers who have praised once, and compares it
-// with one that has few of them.
+// positives fills a store with customers who have praised once.
 func (m *measurement) positives(ctx context.Context) error {
-	many, err := m.start(ctx)
+	s, err := m.start(ctx)
 	if err != nil {
 		return err
 	}
-	defer many.stop()
+	defer s.stop()
 	m.progress("recording one good experience of each of %d customers", m.Customers)
-	if m.report.Positive, err = many.held(ctx, m.Customers, many.praise); err != nil {
-		return err
-	}
-	few, err := m.start(ctx)
-	if err != nil {
-		return err
-	}
-	defer few.stop()
-	if err := few.praise(ctx, "c", m.Few, "first"); err != nil {
-		return err
-	}
-	m.progress("comparing reads and changes with those among %d customers", m.Few)
-	m.report.Load, m.report.Commit, err = m.compare(ctx, many, few)
+	m.report.Positive, err = s.held(ctx, m.Customers, s.praise)
 	return err
 }
 

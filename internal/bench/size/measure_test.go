@@ -1,4 +1,4 @@
-package size
+package size_test
 
 import (
 	"errors"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/makeamends/amends/internal/bench/size"
 	"github.com/makeamends/amends/internal/redisproc"
 )
 
@@ -17,13 +18,13 @@ func TestMeasure(t *testing.T) {
 	if _, err := redisproc.Binary(); errors.Is(err, redisproc.ErrMissing) {
 		t.Skip(err)
 	}
-	o := Options{Customers: *customers, Few: min(*customers, 10_000), Changes: max(3, min(*customers, 20_000)), Longest: max(100, *customers/100), Rounds: 3}
-	r, err := Measure(t.Context(), o, t.Logf)
+	o := size.Options{Customers: *customers, Changes: max(3, min(*customers, 20_000)), Longest: max(100, *customers/100), Rounds: 3}
+	r, err := size.Measure(t.Context(), o, t.Logf)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var text strings.Builder
-	r.write(&text)
+	write(&text, r)
 	t.Logf("\n%s", text.String())
 	if r.Positive.Usage > 200 || r.Case.Usage > 1200 {
 		t.Errorf("a customer with one good experience takes %d B, one with a case %d B", r.Positive.Usage, r.Case.Usage)

@@ -1,19 +1,22 @@
-package size
+package size_test
 
 import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/makeamends/amends/internal/bench"
+	"github.com/makeamends/amends/internal/bench/size"
 )
 
 // write prints the report as text.
-func (r Report) write(to io.Writer) {
+func write(to io.Writer, r size.Report) {
 	p := func(format string, args ...any) { fmt.Fprintf(to, format+"\n", args...) }
 	p("memory of Redis, %d customers of each kind", r.Customers)
 	for _, row := range []struct {
 		name string
-		Held
-	}{{"one good experience", r.Positive}, {"one open case", r.Case}, {fmt.Sprintf("the same after %d good experiences", GoodTimes), r.Friend}} {
+		size.Held
+	}{{"one good experience", r.Positive}, {"one open case", r.Case}, {fmt.Sprintf("the same after %d good experiences", size.GoodTimes), r.Friend}} {
 		p("  %-35s %6.0f B each  (MEMORY USAGE %d, content %d)  filled in %v", row.name, row.Each, row.Usage, row.Content, row.Took.Round(time.Second))
 	}
 	p("one customer, MEMORY USAGE after so many good experiences, ten days later")
@@ -26,13 +29,10 @@ func (r Report) write(to io.Writer) {
 		p("  %6d  and a good experience %d B, and a failure %d B", c.Cases, c.Positive, c.Case)
 	}
 	p("  each of some closed cases takes %.0f B", r.AClosedCase())
-	p("among %d customers : among few", r.Customers)
-	p("  read   %v : %v  ratio %.2f", median(r.Load.Many), median(r.Load.Few), r.Load.Ratio())
-	p("  change %v : %v  ratio %.2f", median(r.Commit.Many), median(r.Commit.Few), r.Commit.Ratio())
-	table := func(name string, settings []Setting) {
+	table := func(name string, settings []size.Setting) {
 		p("%s", name)
 		for _, s := range settings {
-			p("  %-9s %6.0f B each, %v of Redis a report, %.0f reports a second", s.Value, s.Each, median(s.CPU), median(s.Second))
+			p("  %-9s %6.0f B each, %v of Redis a report, %.0f reports a second", s.Value, s.Each, median(s.CPU), bench.Median(s.Second))
 		}
 	}
 	table("hash-max-listpack-value", r.Lists)
@@ -41,4 +41,12 @@ func (r Report) write(to io.Writer) {
 		p("  %-9s %3d requests: MEMORY USAGE %d B, %v of Redis a good experience", b.Value, b.Requests, b.Usage, median(b.CPU))
 	}
 	table("appendfsync", r.Sync)
+}
+
+func median(took []time.Duration) time.Duration {
+	var of []float64
+	for _, d := range took {
+		of = append(of, float64(d))
+	}
+	return time.Duration(bench.Median(of))
 }
