@@ -16,7 +16,7 @@ type callMetrics struct {
 func newCallMetrics(f promauto.Factory) callMetrics {
 	return callMetrics{
 		ended: f.NewCounterVec(prometheus.CounterOpts{
-			Name: "amends_calls_total", Help: "Calls and streams that have ended, by method, gRPC code and the reason of the error (ErrorReason); OK has none.",
+			Name: "amends_calls_total", Help: "Calls and streams that have ended, by method, gRPC code and the reason of the error (ErrorReason); OK has none, nor what health checks and reflection say themselves.",
 		}, []string{"method", "code", "reason"}),
 		underWay: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "amends_calls_in_flight", Help: "Calls and streams that are under way.",
