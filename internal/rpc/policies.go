@@ -104,8 +104,11 @@ func (s *Service) ListPolicies(ctx context.Context, req *recoveryv1.ListPolicies
 }
 
 // CheckPolicy answers with every fault of a policy.
-func (s *Service) CheckPolicy(_ context.Context, req *recoveryv1.CheckPolicyRequest) (*recoveryv1.CheckPolicyResponse, error) {
-	p, findings := s.shelf.Check([]byte(req.GetYaml()))
+func (s *Service) CheckPolicy(ctx context.Context, req *recoveryv1.CheckPolicyRequest) (*recoveryv1.CheckPolicyResponse, error) {
+	p, findings, err := s.check(ctx, req.GetYaml())
+	if err != nil {
+		return nil, err
+	}
 	answer := &recoveryv1.CheckPolicyResponse{}
 	answer.SetValid(p.Rules != nil)
 	if answer.GetValid() {
@@ -121,6 +124,17 @@ func (s *Service) CheckPolicy(_ context.Context, req *recoveryv1.CheckPolicyRequ
 		}.Build()
 	}))
 	return answer, nil
+}
+
+// check reads a policy in its turn: one at a time, since a large one keeps a
+// processor busy for a second.
+func (s *Service) check(ctx context.Context, yaml string) (Policy, []Finding, error) {
+	if err := s.checking.Acquire(ctx, 1); err != nil {
+		return Policy{}, nil, err
+	}
+	defer s.checking.Release(1)
+	p, findings := s.shelf.Check([]byte(yaml))
+	return p, findings, nil
 }
 
 // SimulatePolicy judges one failure under a candidate and under the active
@@ -186,9 +200,9 @@ func (s *Service) candidate(ctx context.Context, req *recoveryv1.SimulatePolicyR
 		p, err := s.find(ctx, req.GetVersion())
 		return p.Rules, err
 	}
-	p, _ := s.shelf.Check([]byte(req.GetYaml()))
-	if p.Rules == nil {
-		return nil, errPolicyInvalid
+	p, _, err := s.check(ctx, req.GetYaml())
+	if err == nil && p.Rules == nil {
+		err = errPolicyInvalid
 	}
-	return p.Rules, nil
+	return p.Rules, err
 }

@@ -3,9 +3,11 @@ package rpc
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -19,6 +21,8 @@ func (sealing) Hash(domain, value string) string { return hex.EncodeToString([]b
 type shelf struct {
 	active string
 	kept   []string
+
+	reading chan struct{} // gives the end of each reading
 }
 
 func (s *shelf) Find(context.Context, string) (Policy, error) {
@@ -27,7 +31,39 @@ func (s *shelf) Find(context.Context, string) (Policy, error) {
 
 func (s *shelf) Versions(context.Context) ([]string, error) { return slices.Clone(s.kept), nil }
 
-func (s *shelf) Check([]byte) (Policy, []Finding) { return Policy{}, nil }
+func (s *shelf) Check([]byte) (Policy, []Finding) {
+	<-s.reading
+	return Policy{}, nil
+}
+
+// Who waits for another's policy to be read waits no longer than its deadline.
+func TestCheckPolicyInTurn(t *testing.T) {
+	busy := &shelf{reading: make(chan struct{})}
+	s, err := New(Config{Shelf: busy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := make(chan error)
+	go func() {
+		_, err := s.CheckPolicy(t.Context(), &recoveryv1.CheckPolicyRequest{})
+		first <- err
+	}()
+	for s.checking.TryAcquire(1) {
+		s.checking.Release(1)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := s.CheckPolicy(ctx, &recoveryv1.CheckPolicyRequest{}); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the second: %v", err)
+	}
+	if _, err := s.SimulatePolicy(ctx, recoveryv1.SimulatePolicyRequest_builder{Yaml: new("title: x")}.Build()); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the third: %v", err)
+	}
+	close(busy.reading)
+	if err := <-first; err != nil {
+		t.Error(err)
+	}
+}
 
 // Page by page every policy is listed once, the active one first, also when
 // another becomes active between two pages: that one begins the next.
