@@ -56,7 +56,7 @@ Leaves with 2 if the file cannot be taken.`,
 			err = printGrants(app.stdout, grantsOf(access, nil))
 		}
 		if len(findings) > 0 && err == nil {
-			return &usageError{err: fmt.Errorf("%s: %d %s", name, len(findings), plural(len(findings), "fault"))}
+			return &usageError{err: fmt.Errorf("%s: %s", name, findings.Count())}
 		}
 		return err
 	}

@@ -17,8 +17,8 @@ func policyCheckCommand(app *app) *cobra.Command {
 		Use:   "check FILE",
 		Short: "Show every fault of a policy file, with line and column",
 		Long: `Read a policy file as the service would, and show every fault at once as
-file:line:column: field: what is wrong and what is allowed. Needs no server. Leaves with
-2 if the policy cannot be loaded.`,
+file:line:column: field: what is wrong and what is allowed; of more than 200 the first that
+were found. Needs no server. Leaves with 2 if the policy cannot be loaded.`,
 		Example: `  amends policy check mine.yaml
 
   # what is built in has no faults
@@ -42,7 +42,7 @@ file:line:column: field: what is wrong and what is allowed. Needs no server. Lea
 			}
 		}
 		if len(findings) > 0 {
-			return &usageError{err: fmt.Errorf("%s: %d %s", name, len(findings), plural(len(findings), "fault"))}
+			return &usageError{err: fmt.Errorf("%s: %s", name, findings.Count())}
 		}
 		if *format == "table" {
 			_, err = fmt.Fprintf(app.stdout, "%s is valid: version %s\n", name, compiled.Version)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"strconv"
 	"strings"
@@ -26,19 +27,24 @@ type Document struct {
 	File     string     // its name in the findings
 	Text     string     // with Unix line ends, and exactly one at the end
 	Root     *yaml.Node // nil when the file is not YAML
-	Findings Findings   // in the order in which they were found
+	Findings Findings   // in the order in which they were found; see AddAt
+
+	marked map[place]bool // has a finding
+	index  *index         // nil until it is asked for
 }
 
 // Read reads YAML straight into a message and reports every fault: of the
 // syntax, of the fields, and of the rules that the schema states.
 func Read(file string, data []byte, into proto.Message) *Document {
-	s := &Document{File: file, Text: canonical(data)}
+	s := &Document{File: file, Text: canonical(data), marked: map[place]bool{}}
 	if !s.parse() {
 		return s
 	}
 	s.duplicates(s.Root)
 	s.fields(into)
-	s.rules(into)
+	if !s.Full() {
+		s.rules(into)
+	}
 	return s
 }
 
@@ -56,10 +62,21 @@ func (s *Document) Add(p Path, format string, args ...any) {
 	s.AddAt(line, column, p.String(), format, args...)
 }
 
-// AddAt reports a fault of a line and a column, both from 1.
+// AddAt reports a fault of a line and a column, both from 1. When there are too many,
+// it says so and reports no more.
 func (s *Document) AddAt(line, column int, field, format string, args ...any) {
-	s.Findings = append(s.Findings, Finding{s.File, line, column, field, fmt.Sprintf(format, args...)})
+	switch found := len(s.Findings); {
+	case found < mostFindings:
+		s.Findings = append(s.Findings, Finding{s.File, line, column, cut(field, mostText), cut(fmt.Sprintf(format, args...), mostText)})
+		s.marked[place{line, column}] = true
+	case found == mostFindings:
+		s.Findings = append(s.Findings, Finding{File: s.File, Message: fmt.Sprintf("only the first %d faults found are listed", mostFindings)})
+	}
 }
+
+// Full reports whether so many faults were found that no more are reported, so that
+// looking for them is in vain.
+func (s *Document) Full() bool { return len(s.Findings) > mostFindings }
 
 // parse reads the YAML tree; false when there is none to go on with.
 func (s *Document) parse() bool {
@@ -162,6 +179,9 @@ func (s *Document) fields(into proto.Message) {
 		return
 	}
 	for _, err := range all.Unwrap() {
+		if s.Full() {
+			return // each of these errors takes long to tell its place
+		}
 		line, column := 1, 1
 		if m := yamlPlace.FindStringSubmatch(err.Error()); m != nil {
 			line, _ = strconv.Atoi(m[1])
@@ -180,10 +200,7 @@ var validator = sync.OnceValues(func() (protovalidate.Validator, error) { return
 // rules checks what the schema says of each field. A field that could not be
 // read has been reported already.
 func (s *Document) rules(message proto.Message) {
-	unread := map[[2]int]bool{}
-	for _, f := range s.Findings {
-		unread[[2]int{f.Line, f.Column}] = true
-	}
+	unread := maps.Clone(s.marked)
 	v, err := validator()
 	if err == nil {
 		err = v.Validate(message)
@@ -197,12 +214,15 @@ func (s *Document) rules(message proto.Message) {
 		return
 	}
 	for _, violation := range broken.Violations {
+		if s.Full() {
+			return
+		}
 		p := pathOf(violation.Proto.GetField())
 		line, column := s.Place(p)
 		if violation.Proto.GetForKey() {
 			line, column = s.PlaceOfKey(p)
 		}
-		if !unread[[2]int{line, column}] {
+		if !unread[place{line, column}] {
 			s.AddAt(line, column, p.String(), "%s", violation.Proto.GetMessage())
 		}
 	}

@@ -1,6 +1,7 @@
 package document
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -8,91 +9,144 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// place is a line and a column, both from 1.
+type place struct{ line, column int }
+
+// way is a path from its end: those of a deep document share what they have in common.
+type way struct {
+	to   *way
+	step any
+}
+
+func (w *way) path() (p Path) {
+	for ; w != nil; w = w.to {
+		p = append(p, w.step)
+	}
+	slices.Reverse(p)
+	return p
+}
+
+// name is that of an entry of a map.
+type name struct {
+	of   *yaml.Node
+	text string
+}
+
+// index says where everything stands, so that a document need not be searched for
+// each of its faults.
+type index struct {
+	fields map[place]*way // that begin there; of two the outer one, unless it is a map
+	keys   map[name]int   // in the content of the map; of two the first
+	lines  []int          // where each begins in the text
+}
+
+// places makes the index when it is first asked for.
+func (s *Document) places() *index {
+	if s.index != nil {
+		return s.index
+	}
+	s.index = &index{fields: map[place]*way{}, keys: map[name]int{}, lines: []int{0}}
+	for i := range len(s.Text) {
+		if s.Text[i] == '\n' {
+			s.index.lines = append(s.index.lines, i+1)
+		}
+	}
+	if s.Root != nil {
+		s.index.add(s.Root, nil)
+	}
+	return s.index
+}
+
+func (x *index) add(n *yaml.Node, w *way) {
+	if n.Kind != yaml.MappingNode {
+		x.begin(n, w)
+	}
+	for i, c := range n.Content {
+		below := &way{w, i}
+		if n.Kind == yaml.MappingNode {
+			key := n.Content[i-i%2]
+			below.step = key.Value
+			if _, twice := x.keys[name{n, key.Value}]; !twice {
+				x.keys[name{n, key.Value}] = i
+			}
+		}
+		x.add(c, below)
+	}
+	x.begin(n, w)
+}
+
+func (x *index) begin(n *yaml.Node, w *way) {
+	at := place{n.Line, n.Column}
+	if _, taken := x.fields[at]; !taken && w != nil {
+		x.fields[at] = w
+	}
+}
+
+// fieldAt is the path of the key or value at a place; empty when there is none.
+func (s *Document) fieldAt(line, column int) string {
+	return s.places().fields[place{line, column}].path().String()
+}
+
 // Place is the line and column of the field that a path leads to, or of the
 // closest field around it that is there.
 func (s *Document) Place(p Path) (line, column int) {
-	n := s.closest(p)
+	n, _ := s.closest(p)
 	return max(n.Line, 1), max(n.Column, 1)
 }
 
 // PlaceOfKey is the place of the key of the map entry that a path leads to.
 func (s *Document) PlaceOfKey(p Path) (line, column int) {
-	n := s.closest(p[:len(p)-1])
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Kind == yaml.MappingNode && Key(n.Content[i].Value) == p[len(p)-1] {
+	n, _ := s.closest(p[:len(p)-1])
+	if k, ok := p[len(p)-1].(Key); ok {
+		if i, there := s.places().keys[name{n, string(k)}]; there {
 			return n.Content[i].Line, n.Content[i].Column
 		}
 	}
 	return s.Place(p)
 }
 
-func (s *Document) closest(p Path) *yaml.Node {
-	n := s.Root
-	if n == nil {
-		return &yaml.Node{}
+// closest is the field that a path leads to, or the closest around it.
+func (s *Document) closest(p Path) (n *yaml.Node, there bool) {
+	if s.Root == nil {
+		return &yaml.Node{}, false
 	}
+	n = s.Root
 	for _, step := range p {
-		next := child(n, step)
+		next := s.child(n, step)
 		if next == nil {
-			return n
+			return n, false
 		}
 		n = next
 	}
-	return n
+	return n, true
 }
 
-func child(n *yaml.Node, step any) *yaml.Node {
+func (s *Document) child(n *yaml.Node, step any) *yaml.Node {
 	switch step := step.(type) {
 	case int:
 		if n.Kind == yaml.SequenceNode && step >= 0 && step < len(n.Content) {
 			return n.Content[step]
 		}
 	case string:
-		return entry(n, step)
+		return s.entry(n, step)
 	case Key:
-		return entry(n, string(step))
+		return s.entry(n, string(step))
 	}
 	return nil
 }
 
-func entry(n *yaml.Node, name string) *yaml.Node {
-	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == name {
-			return n.Content[i+1]
-		}
+func (s *Document) entry(n *yaml.Node, key string) *yaml.Node {
+	if i, there := s.places().keys[name{n, key}]; there {
+		return n.Content[i+1]
 	}
 	return nil
-}
-
-// fieldAt is the path of the key or value at a place; empty when there is none.
-func (s *Document) fieldAt(line, column int) string {
-	var find func(n *yaml.Node, p Path) string
-	find = func(n *yaml.Node, p Path) string {
-		if n.Line == line && n.Column == column && len(p) > 0 && n.Kind != yaml.MappingNode {
-			return p.String()
-		}
-		for i, c := range n.Content {
-			at := p.To(i)
-			if n.Kind == yaml.MappingNode {
-				at = p.To(n.Content[i-i%2].Value)
-			}
-			if found := find(c, at); found != "" {
-				return found
-			}
-		}
-		if n.Line == line && n.Column == column {
-			return p.String()
-		}
-		return ""
-	}
-	return find(s.Root, nil)
 }
 
 // Within is the place, in the file, of a character of the text of a field: the
 // one after offset characters. Folding, indentation and quotes of YAML change
 // blanks only, so it is found by counting the others.
 func (s *Document) Within(p Path, offset int) (line, column int) {
-	n := s.closest(p)
+	n, _ := s.closest(p)
 	solid := 0
 	for i, r := range []rune(n.Value) {
 		if i < offset && !unicode.IsSpace(r) {
@@ -100,12 +154,11 @@ func (s *Document) Within(p Path, offset int) (line, column int) {
 		}
 	}
 	line, column = s.Place(p)
-	lines := strings.Split(s.Text, "\n")
+	lines := s.places().lines
 	if line > len(lines) {
 		return line, column
 	}
-	rest := strings.Join(append([]string{skip(lines[line-1], column-1)}, lines[line:]...), "\n")
-	c := cursor{line: line, column: column, rest: rest, quote: n.Style}
+	c := cursor{line: line, column: column, rest: skip(s.Text[lines[line-1]:], column-1), quote: n.Style}
 	c.open()
 	for range solid {
 		c.solid()
@@ -118,12 +171,12 @@ func (s *Document) Within(p Path, offset int) (line, column int) {
 }
 
 // skip leaves out the first n characters.
-func skip(line string, n int) string {
+func skip(text string, n int) string {
 	for range n {
-		_, size := utf8.DecodeRuneInString(line)
-		line = line[size:]
+		_, size := utf8.DecodeRuneInString(text)
+		text = text[size:]
 	}
-	return line
+	return text
 }
 
 // cursor walks the raw text of a YAML scalar.
@@ -174,21 +227,9 @@ func (c *cursor) solid() {
 // Sound reports whether a field is given and has no fault of its own, so that
 // it can be compared with others.
 func (s *Document) Sound(p Path) bool {
-	n := s.Root
-	for _, step := range p {
-		if n = child(n, step); n == nil {
-			return false
-		}
-	}
-	return !s.Marked(n.Line, n.Column)
+	n, there := s.closest(p)
+	return there && !s.Marked(n.Line, n.Column)
 }
 
 // Marked reports whether a place has a finding already.
-func (s *Document) Marked(line, column int) bool {
-	for _, f := range s.Findings {
-		if f.Line == line && f.Column == column {
-			return true
-		}
-	}
-	return false
-}
+func (s *Document) Marked(line, column int) bool { return s.marked[place{line, column}] }

@@ -41,7 +41,7 @@ func (c *compiler) menu() {
 		at := path{"menu", i}
 		c.unique(seen, at.To("id"), m.GetId())
 		item := recovery.MenuItem{ID: m.GetId(), Text: m.GetText(), Medium: term[recovery.Medium](m.GetMedium())}
-		if c.Sound(at.To("when")) {
+		if c.Sound(at.To("when")) && !c.Full() {
 			item.When = c.condition(at.To("when"), m.GetWhen())
 		}
 		c.rules.Menu = append(c.rules.Menu, item)
@@ -58,6 +58,9 @@ func (c *compiler) condition(at path, text string) func(*recovery.Facts) bool {
 	checked, issues := env.Compile(text)
 	if issues.Err() != nil {
 		for _, e := range issues.Errors() {
+			if c.Full() {
+				break
+			}
 			before := offset(text, e.Location.Line(), e.Location.Column())
 			line, column := c.Within(at, before)
 			c.AddAt(line, column, at.String(), "%s", explain(text, before, e.Message))

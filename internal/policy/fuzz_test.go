@@ -28,7 +28,10 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("policy %v with findings %v", p != nil, findings)
 		}
 		lines := bytes.Count(text, []byte("\n")) + 2
-		for _, found := range findings {
+		for n, found := range findings {
+			if n == 200 && found.Line == 0 {
+				continue // says that there are more
+			}
 			if found.Line < 1 || found.Line > lines || found.Column < 1 || found.Message == "" {
 				t.Errorf("%d lines: %v", lines, found)
 			}

@@ -48,7 +48,7 @@ func Parse(name string, yaml []byte) (*Compiled, Findings) { return parse(name, 
 func parse(name string, yaml []byte, kept bool) (*Compiled, Findings) {
 	message := &policyv1.Policy{}
 	c := compiler{source: document.Read(name, yaml, message), message: message, rules: &recovery.Policy{}, kept: kept}
-	if c.Root != nil {
+	if c.Root != nil && !c.Full() {
 		c.compile()
 	}
 	if len(c.Findings) > 0 {

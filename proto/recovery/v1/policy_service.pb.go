@@ -748,7 +748,8 @@ func (x *CheckPolicyResponse) SetVersion(v string) {
 type CheckPolicyResponse_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
-	// Every finding, in the order of the lines; empty if there is none.
+	// Every finding, in the order of the lines; empty if there is none. Of more than 200 it has those that were found first, and a last one,
+	// of line 0, that says so.
 	Findings []*Finding
 	// Whether the policy could be loaded: there is no finding of severity ERROR.
 	Valid bool
