@@ -41,7 +41,6 @@ const mostListed = 32
 var (
 	errPolicyUnknown = errors.New("no such policy")
 	errPolicyInvalid = errors.New("the candidate policy has faults")
-	errPageToken     = errors.New("page token of another query")
 
 	errCandidateCurrency = errors.New("the candidate policy does not list the currency of the case")
 	errActiveCurrency    = errors.New("the active policy does not list the currency of the case")
@@ -72,8 +71,6 @@ var refusals = []struct {
 		"the bytes are not the message of this method, or a text in it is not UTF-8; generate the client from recovery/v1", 0}},
 	{errTooLarge, refusal{codes.ResourceExhausted, recoveryv1.ErrorReason_ERROR_REASON_MESSAGE_TOO_LARGE,
 		"the message is larger than 256 KiB (1 MiB for RecordInteractions and Ingest); send less at once", 0}},
-	{errPageToken, refusal{codes.InvalidArgument, recoveryv1.ErrorReason_ERROR_REASON_INVALID_REQUEST,
-		"page_token: must be next_page_token of an answer to the same query; start again without it", 0}},
 	{errPolicyUnknown, refusal{codes.NotFound, recoveryv1.ErrorReason_ERROR_REASON_POLICY_NOT_FOUND,
 		"no policy of that version is kept; ListPolicies names those that are", 0}},
 	{errPolicyInvalid, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_POLICY_INVALID,

@@ -67,7 +67,6 @@ func TestErrors(t *testing.T) {
 		"deadline":           {context.DeadlineExceeded, codes.DeadlineExceeded, "DEADLINE_EXCEEDED", "repeat with the same id", false},
 		"gave up":            {context.Canceled, codes.Canceled, "CANCELLED", "may have been made", false},
 		"not offered":        {status.Error(codes.Unimplemented, "method X not implemented"), codes.Unimplemented, "NOT_IMPLEMENTED", "does not offer", false},
-		"page token":         {errPageToken, codes.InvalidArgument, "INVALID_REQUEST", "page_token", false},
 		"malformed":          {&wireError{errMalformed}, codes.InvalidArgument, "MALFORMED_MESSAGE", "UTF-8", false},
 		"too large":          {&wireError{errTooLarge}, codes.ResourceExhausted, "MESSAGE_TOO_LARGE", "256 KiB", false},
 		"too large for gRPC": {&wireError{status.Error(codes.ResourceExhausted, "x")}, codes.ResourceExhausted, "MESSAGE_TOO_LARGE", "256 KiB", false},

@@ -13,11 +13,11 @@ import (
 // The enumerations of package recovery have the numbers of the contract (a test
 // sees to it), so they convert by a cast.
 
-// decode turns an event into that of the core, with every default filled in.
+// decode turns the event in that field into that of the core, with every default filled in.
 // The faults that it can find are those of the money under the policy; all
 // others were found by the inspector.
-func decode(names Names, e *recoveryv1.FailureEvent, rules recovery.Rules) (recovery.Event, error) {
-	if err := invalid(moneyFaults(e, rules, "the policy")); err != nil {
+func decode(names Names, field string, e *recoveryv1.FailureEvent, rules recovery.Rules) (recovery.Event, error) {
+	if err := invalid(within(field, moneyFaults(e, rules, "the policy"))); err != nil {
 		return recovery.Event{}, err
 	}
 	tenant := cmp.Or(e.GetTenant(), DefaultTenant)

@@ -91,7 +91,7 @@ func TestDefaults(t *testing.T) {
 			test.say(said)
 			want := bare
 			test.want(&want)
-			got, err := decode(plain{}, said, recovery.Rules{Active: currencies})
+			got, err := decode(plain{}, inEvent, said, recovery.Rules{Active: currencies})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -58,6 +58,14 @@ func invalid(faults []fault) error {
 	return &InvalidError{faults}
 }
 
+// within says of faults of a message in which field of the request it is.
+func within(field string, faults []fault) []fault {
+	for i := range faults {
+		faults[i].field = field + "." + faults[i].field
+	}
+	return faults
+}
+
 // breaches turns what the rules of the contract say of a message into faults. What
 // is allowed in a list is said once: the names of an enumeration are long.
 func breaches(message protoreflect.MessageDescriptor, violations []*protovalidate.Violation) []fault {

@@ -98,9 +98,9 @@ func (l *load) receive(ctx context.Context, stream grpc.BidiStreamingServer[reco
 func (s *Service) prepare(ctx context.Context, next *item, request *recoveryv1.IngestRequest) error {
 	switch {
 	case request.HasFailure():
-		return s.prepareFailure(ctx, next, request.GetFailure())
+		return s.prepareFailure(ctx, next, request)
 	case request.HasInteraction():
-		return s.preparePositive(ctx, next, request.GetInteraction())
+		return s.preparePositive(ctx, next, request)
 	default:
 		next.respond = func(ctx context.Context, result ledger.Result) *recoveryv1.IngestResponse {
 			return refusedItem(ctx, result.Err)
@@ -109,8 +109,8 @@ func (s *Service) prepare(ctx context.Context, next *item, request *recoveryv1.I
 	}
 }
 
-func (s *Service) prepareFailure(ctx context.Context, next *item, event *recoveryv1.FailureEvent) (err error) {
-	r := &report{service: s, event: event}
+func (s *Service) prepareFailure(ctx context.Context, next *item, request *recoveryv1.IngestRequest) (err error) {
+	r := &report{service: s, field: inFailure, event: request.GetFailure()}
 	next.entry = r
 	next.respond = func(ctx context.Context, result ledger.Result) *recoveryv1.IngestResponse {
 		failure, err := r.respond(ctx, result)
@@ -119,10 +119,10 @@ func (s *Service) prepareFailure(ctx context.Context, next *item, event *recover
 		}
 		return recoveryv1.IngestResponse_builder{Failure: failure}.Build()
 	}
-	if err := s.inspect.request(ctx, recoveryv1.ReportFailureRequest_builder{Event: event}.Build()); err != nil {
+	if err := s.inspect.request(ctx, request); err != nil {
 		return err
 	}
-	if r.at, err = s.origin(ctx, event); err != nil {
+	if r.at, err = s.origin(ctx, r.event); err != nil {
 		return err
 	}
 	next.at = r.at
@@ -130,20 +130,16 @@ func (s *Service) prepareFailure(ctx context.Context, next *item, event *recover
 	return err
 }
 
-func (s *Service) preparePositive(ctx context.Context, next *item, told *recoveryv1.Interaction) error {
-	p := positive{told}
+func (s *Service) preparePositive(ctx context.Context, next *item, request *recoveryv1.IngestRequest) (err error) {
+	p := positive{request.GetInteraction()}
 	next.entry = p
 	next.respond = func(ctx context.Context, result ledger.Result) *recoveryv1.IngestResponse {
 		return recoveryv1.IngestResponse_builder{Interaction: p.result(ctx, result)}.Build()
 	}
-	rejected, err := s.inspect.batch(recoveryv1.RecordInteractionsRequest_builder{Interactions: []*recoveryv1.Interaction{told}}.Build())
-	if err == nil {
-		err = invalid(rejected[0])
-	}
-	if err != nil {
+	if err := s.inspect.request(ctx, request); err != nil {
 		return err
 	}
-	next.at, next.request, err = s.newPositive(ctx, told)
+	next.at, next.request, err = s.newPositive(ctx, p.item)
 	return err
 }
 

@@ -48,11 +48,16 @@ type inspector struct {
 }
 
 // InspectUnary refuses requests that are at fault, naming every fault at once.
-// A batch is let through: each of its items is inspected for itself. So are
-// requests of other services, such as health checks: no rules exist for them.
+// Let through are those that their methods inspect: a batch, each of whose items is
+// judged for itself, and those with a page token. So are requests of other services,
+// such as health checks: no rules exist for them.
 func (s *Service) InspectUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	message, ok := req.(proto.Message)
-	if _, batch := req.(*recoveryv1.RecordInteractionsRequest); !ok || batch || !strings.HasPrefix(info.FullMethod, "/recovery.v1.") {
+	switch req.(type) {
+	case *recoveryv1.RecordInteractionsRequest, *recoveryv1.ListCasesRequest, *recoveryv1.ListPoliciesRequest:
+		return next(ctx, req)
+	}
+	if !ok || !strings.HasPrefix(info.FullMethod, "/recovery.v1.") {
 		return next(ctx, req)
 	}
 	if err := s.inspect.request(ctx, message); err != nil {
@@ -66,9 +71,12 @@ func (i *inspector) request(ctx context.Context, req proto.Message) error {
 	if err != nil {
 		return err
 	}
-	event := eventOf(req)
+	field, event := eventOf(req)
 	if event != nil {
-		faults = append(faults, i.times(event)...)
+		faults = append(faults, within(field, i.times(event))...)
+	}
+	if item, ok := req.(*recoveryv1.IngestRequest); ok && item.HasInteraction() {
+		faults = append(faults, within("interaction", i.past("occurred_at", item.GetInteraction().GetOccurredAt()))...)
 	}
 	if len(faults) == 0 {
 		return nil
@@ -77,9 +85,19 @@ func (i *inspector) request(ctx context.Context, req proto.Message) error {
 	// already. A sound one may be the repetition of one that was accepted under
 	// another policy, and is answered as it was then.
 	if rules, err := i.policy.Rules(ctx); err == nil && event != nil {
-		faults = append(faults, moneyFaults(event, rules, activePolicy)...)
+		faults = append(faults, within(field, moneyFaults(event, rules, activePolicy))...)
 	}
 	return invalid(faults)
+}
+
+// with finds what breaks the rules of the contract, beside the faults that are known
+// already.
+func (i *inspector) with(req proto.Message, known []fault) error {
+	faults, err := i.breaches(req)
+	if err != nil {
+		return err
+	}
+	return invalid(append(faults, known...))
 }
 
 // breaches of the rules that are stated in the contract.
@@ -90,6 +108,8 @@ func (i *inspector) breaches(req proto.Message) ([]fault, error) {
 		sound = plainlySound(r.GetEvent())
 	case *recoveryv1.RecordInteractionsRequest:
 		sound = plainlySoundBatch(r.GetInteractions())
+	case *recoveryv1.IngestRequest:
+		sound = plainlySound(r.GetFailure()) || r.HasInteraction() && plainlySoundBatch([]*recoveryv1.Interaction{r.GetInteraction()})
 	}
 	if sound {
 		return nil, nil
@@ -105,28 +125,36 @@ func (i *inspector) breaches(req proto.Message) ([]fault, error) {
 	return breaches(req.ProtoReflect().Descriptor(), broken.Violations), nil
 }
 
-// eventOf gives the failure event of a request that has one.
-func eventOf(req proto.Message) *recoveryv1.FailureEvent {
+// What fields hold a failure event.
+const (
+	inEvent   = "event"
+	inFailure = "failure" // of an item of Ingest
+)
+
+// eventOf gives the failure event of a request that has one, and its field.
+func eventOf(req proto.Message) (field string, event *recoveryv1.FailureEvent) {
 	switch r := req.(type) {
 	case *recoveryv1.ReportFailureRequest:
-		return r.GetEvent()
+		return inEvent, r.GetEvent()
 	case *recoveryv1.SimulatePolicyRequest:
-		return r.GetEvent()
+		return inEvent, r.GetEvent()
 	case *recoveryv1.RequestOfferRequest:
-		return r.GetEvent()
+		return inEvent, r.GetEvent()
+	case *recoveryv1.IngestRequest:
+		return inFailure, r.GetFailure()
 	default:
-		return nil
+		return "", nil
 	}
 }
 
 // times finds the faults of an event's times that only a clock can tell.
 func (i *inspector) times(e *recoveryv1.FailureEvent) (faults []fault) {
-	faults = append(faults, i.past("event.occurred_at", e.GetOccurredAt())...)
+	faults = append(faults, i.past("occurred_at", e.GetOccurredAt())...)
 	if e.HasDepartsAt() && !e.GetDepartsAt().IsValid() {
-		faults = append(faults, fault{field: "event.departs_at", allowed: allowedTime})
+		faults = append(faults, fault{field: "departs_at", allowed: allowedTime})
 	}
 	if e.HasDelay() && !e.GetDelay().IsValid() {
-		faults = append(faults, fault{field: "event.delay", allowed: "seconds and nanos must have the same sign, nanos below 1000000000"})
+		faults = append(faults, fault{field: "delay", allowed: "seconds and nanos must have the same sign, nanos below 1000000000"})
 	}
 	return faults
 }

@@ -44,9 +44,8 @@ func (i *inspector) batch(req *recoveryv1.RecordInteractionsRequest) (rejected m
 		}
 	}
 	for n, item := range req.GetInteractions() {
-		for _, late := range i.past("occurred_at", item.GetOccurredAt()) {
-			late.field = fmt.Sprintf("interactions[%d].%s", n, late.field)
-			rejected[n] = append(rejected[n], late)
+		if late := i.past("occurred_at", item.GetOccurredAt()); late != nil {
+			rejected[n] = append(rejected[n], within(fmt.Sprintf("interactions[%d]", n), late)...)
 		}
 	}
 	return rejected, invalid(whole)

@@ -35,14 +35,16 @@ const (
 // ListCases answers with cases of a customer or of a whole tenant, by what is
 // due next, those that are not closed judged as of now.
 func (s *Service) ListCases(ctx context.Context, req *recoveryv1.ListCasesRequest) (*recoveryv1.ListCasesResponse, error) {
-	tenant, err := tenantOf(ctx, req.GetTenant())
-	if err != nil {
+	req.SetTenant(cmp.Or(req.GetTenant(), DefaultTenant))
+	page := pager{s.ledger, query(req)}
+	after, faults := page.open(req.GetPageToken())
+	if req.HasDueBefore() && !req.GetDueBefore().IsValid() {
+		faults = append(faults, fault{field: "due_before", allowed: allowedTime})
+	}
+	if err := s.inspect.with(req, faults); err != nil {
 		return nil, err
 	}
-	req.SetTenant(tenant)
-	page := pager{s.ledger, query(req)}
-	after, err := page.open(req.GetPageToken())
-	if err != nil {
+	if _, err := tenantOf(ctx, req.GetTenant()); err != nil {
 		return nil, err
 	}
 	find := s.tenantCases
@@ -66,7 +68,7 @@ func (s *Service) ListCases(ctx context.Context, req *recoveryv1.ListCasesReques
 func (s *Service) tenantCases(ctx context.Context, req *recoveryv1.ListCasesRequest, after string) (_ []*recoveryv1.Case, next string, err error) {
 	q := ledger.Query{Tenant: req.GetTenant()}
 	if q.After, err = s.ledger.ParseCursor(after); err != nil {
-		return nil, "", errPageToken
+		return nil, "", invalid([]fault{otherPage})
 	}
 	if req.HasDueBefore() {
 		q.Before = moment(req.GetDueBefore())
@@ -225,7 +227,7 @@ func parsePlace(text string) (place, error) {
 	p.due, errs[0] = strconv.ParseInt(due, 10, 64)
 	p.number, errs[1] = strconv.ParseInt(number, 10, 64)
 	if errs[0] != nil || errs[1] != nil {
-		return place{}, errPageToken
+		return place{}, invalid([]fault{otherPage})
 	}
 	return p, nil
 }

@@ -46,10 +46,10 @@ type sum struct {
 
 func sums(e *recoveryv1.FailureEvent) [4]sum {
 	return [...]sum{
-		{"event.order_value", e.GetOrderValue()},
-		{"event.loss", e.GetLoss()},
-		{"event.entitlement", e.GetEntitlement()},
-		{"event.customer.lifetime_value", e.GetCustomer().GetLifetimeValue()},
+		{"order_value", e.GetOrderValue()},
+		{"loss", e.GetLoss()},
+		{"entitlement", e.GetEntitlement()},
+		{"customer.lifetime_value", e.GetCustomer().GetLifetimeValue()},
 	}
 }
 

@@ -247,7 +247,7 @@ func (s *Service) imagineOffer(ctx context.Context, req *recoveryv1.RequestOffer
 	if err != nil {
 		return nil, err
 	}
-	r := &report{service: s, event: event, at: at}
+	r := &report{service: s, field: inEvent, event: event, at: at}
 	c, k, err := r.decide(ctx, was.Customer, rules, s.now())
 	if err != nil {
 		return nil, err

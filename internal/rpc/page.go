@@ -46,20 +46,20 @@ func (p pager) seal(place string) string { return p.names.Hash("page", place+"."
 
 // open gives the place after which the page begins; nothing for the empty
 // token, which begins at the first item.
-func (p pager) open(token string) (place string, err error) {
+func (p pager) open(token string) (place string, faults []fault) {
 	if token == "" {
 		return "", nil
 	}
 	text, err := base64.RawURLEncoding.DecodeString(token)
-	if err != nil {
-		return "", errPageToken
-	}
 	place, seal := string(text), ""
 	if i := strings.LastIndexByte(place, '.'); i >= 0 {
 		place, seal = place[:i], place[i+1:]
 	}
-	if place == "" || seal != p.seal(place) {
-		return "", errPageToken
+	if err != nil || place == "" || seal != p.seal(place) {
+		return "", []fault{otherPage}
 	}
 	return place, nil
 }
+
+// otherPage is the fault of every token that is not of the query.
+var otherPage = fault{field: "page_token", allowed: "must be next_page_token of an answer to the same query; start again without it"}

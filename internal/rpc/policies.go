@@ -65,8 +65,8 @@ func (s *Service) find(ctx context.Context, version string) (Policy, error) {
 // that becomes active between two pages begins the next, and nothing else moves.
 func (s *Service) ListPolicies(ctx context.Context, req *recoveryv1.ListPoliciesRequest) (*recoveryv1.ListPoliciesResponse, error) {
 	page := pager{s.ledger, "policies"}
-	place, err := page.open(req.GetPageToken())
-	if err != nil {
+	place, faults := page.open(req.GetPageToken())
+	if err := s.inspect.with(req, faults); err != nil {
 		return nil, err
 	}
 	active, err := s.shelf.Find(ctx, "")
@@ -153,13 +153,14 @@ func (s *Service) SimulatePolicy(ctx context.Context, req *recoveryv1.SimulatePo
 	if err != nil {
 		return nil, err
 	}
-	r := &report{service: s, event: event, at: at}
+	r := &report{service: s, field: inEvent, event: event, at: at}
 	was, err := s.ledger.Load(ctx, at.key)
 	if err != nil {
 		return nil, err
 	}
 	tried, active := recovery.Rules{Active: candidate}, recovery.Rules{Active: rules.Active}
-	if err := invalid(append(moneyFaults(event, tried, "the candidate policy"), moneyFaults(event, active, activePolicy)...)); err != nil {
+	unfit := append(moneyFaults(event, tried, "the candidate policy"), moneyFaults(event, active, activePolicy)...)
+	if err := invalid(within(inEvent, unfit)); err != nil {
 		return nil, err
 	}
 	kase, err := r.imagine(ctx, under(candidate, was.Customer), tried)

@@ -39,10 +39,7 @@ func (s *shelf) Check([]byte) (Policy, []Finding) {
 // Who waits for another's policy to be read waits no longer than its deadline.
 func TestCheckPolicyInTurn(t *testing.T) {
 	busy := &shelf{reading: make(chan struct{})}
-	s, err := New(Config{Shelf: busy})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := listing(t, busy)
 	first := make(chan error)
 	go func() {
 		_, err := s.CheckPolicy(t.Context(), &recoveryv1.CheckPolicyRequest{})
@@ -65,6 +62,14 @@ func TestCheckPolicyInTurn(t *testing.T) {
 	}
 }
 
+func listing(t *testing.T, on Shelf) *Service {
+	s, err := New(Config{Ledger: sealing{}, Shelf: on})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // Page by page every policy is listed once, the active one first, also when
 // another becomes active between two pages: that one begins the next.
 func TestListPoliciesOverAReload(t *testing.T) {
@@ -72,7 +77,7 @@ func TestListPoliciesOverAReload(t *testing.T) {
 		for _, reloaded := range []string{"p-0", "p-4", "p-9"} {
 			t.Run(fmt.Sprintf("%s on pages of %d", reloaded, size), func(t *testing.T) {
 				kept := &shelf{active: "p-5", kept: []string{"p-7", "p-1", "p-5", "p-3", "p-8"}}
-				s := &Service{ledger: sealing{}, shelf: kept}
+				s := listing(t, kept)
 				var listed, begin []string
 				for token := ""; ; {
 					answer, err := s.ListPolicies(t.Context(), recoveryv1.ListPoliciesRequest_builder{PageSize: size, PageToken: token}.Build())
@@ -111,7 +116,7 @@ func TestListPoliciesOverAReload(t *testing.T) {
 // One that is active again begins the next page once more, and only that.
 func TestListPoliciesOverAReloadAndBack(t *testing.T) {
 	kept := &shelf{kept: []string{"p-1", "p-3", "p-5", "p-7"}}
-	s := &Service{ledger: sealing{}, shelf: kept}
+	s := listing(t, kept)
 	var listed []string
 	token := ""
 	for _, kept.active = range []string{"p-5", "p-1", "p-5", "p-5", "p-5"} {

@@ -24,7 +24,7 @@ func (s *Service) ReportFailure(ctx context.Context, req *recoveryv1.ReportFailu
 	if err != nil {
 		return nil, err
 	}
-	r := &report{service: s, event: event, at: at}
+	r := &report{service: s, field: inEvent, event: event, at: at}
 	if req.GetValidateOnly() {
 		return r.rehearse(ctx)
 	}
@@ -44,12 +44,13 @@ func (s *Service) origin(ctx context.Context, event *recoveryv1.FailureEvent) (o
 // report is one call of ReportFailure.
 type report struct {
 	service *Service
+	field   string // of the request that holds the event
 	event   *recoveryv1.FailureEvent
 	at      origin
 
 	number int64  // of the case, as judged last
 	stored []byte // what is to be stored of it
-	field  []byte // the same as a field of the answer
+	answer []byte // the same as a field of the answer
 }
 
 func (r *report) carryOut(ctx context.Context) (*recoveryv1.ReportFailureResponse, error) {
@@ -91,7 +92,7 @@ func (r *report) write(k *recovery.Case, rules recovery.Rules) error {
 	a := newAnswer(r.at, k, rules)
 	defer a.Leave()
 	r.number = k.Number
-	r.field, r.stored = r.caseField(a.Bytes)
+	r.answer, r.stored = r.caseField(a.Bytes)
 	return a.Err
 }
 
@@ -99,7 +100,7 @@ func (r *report) write(k *recovery.Case, rules recovery.Rules) error {
 func (r *report) decide(ctx context.Context, c recovery.Customer, rules recovery.Rules, now time.Time) (recovery.Customer, recovery.Case, error) {
 	span := spans.Part(ctx, r.service.tracer, "recovery.decide")
 	defer span.End()
-	event, err := decode(r.service.ledger, r.event, rules)
+	event, err := decode(r.service.ledger, r.field, r.event, rules)
 	if err != nil {
 		spans.Failed(span)
 		return c, recovery.Case{}, err
@@ -126,7 +127,7 @@ func (r *report) respond(ctx context.Context, result ledger.Result) (*recoveryv1
 	spans.Answered(ctx, r.at.key, number, result.Replayed)
 	answer := &recoveryv1.ReportFailureResponse{}
 	answer.SetReplayed(result.Replayed)
-	field := r.field
+	field := r.answer
 	if len(result.Answer) == 0 || len(r.stored) == 0 || &result.Answer[0] != &r.stored[0] { // it is that of an earlier call, or attempt
 		field, _ = r.caseField(result.Answer)
 	}

@@ -34,13 +34,12 @@ const lastTime = time.Second
 
 // WatchCases sends transitions as they happen.
 func (s *Service) WatchCases(req *recoveryv1.WatchCasesRequest, stream grpc.ServerStreamingServer[recoveryv1.WatchCasesResponse]) error {
-	tenant, err := tenantOf(stream.Context(), req.GetTenant())
+	req.SetTenant(cmp.Or(req.GetTenant(), DefaultTenant))
+	at, err := s.place(req)
 	if err != nil {
 		return err
 	}
-	req.SetTenant(tenant)
-	at, err := s.place(req)
-	if err != nil {
+	if _, err := tenantOf(stream.Context(), req.GetTenant()); err != nil {
 		return err
 	}
 	w, err := s.watching.Watch(stream.Context(), at, s.wanted(req))
@@ -58,15 +57,12 @@ func (s *Service) WatchCases(req *recoveryv1.WatchCasesRequest, stream grpc.Serv
 
 // place is where the watch begins, or all that is wrong with the request.
 func (s *Service) place(req *recoveryv1.WatchCasesRequest) (watch.Place, error) {
-	faults, err := s.inspect.breaches(req)
-	if err != nil {
-		return watch.Place{}, err
-	}
+	var faults []fault
 	at, err := s.watching.Open(req.GetTenant(), req.GetResumeToken())
 	if err != nil {
-		faults = append(faults, fault{field: "resume_token", allowed: "must be a token that WatchCases gave for the same tenant"})
+		faults = []fault{{field: "resume_token", allowed: "must be a token that WatchCases gave for the same tenant"}}
 	}
-	return at, invalid(faults)
+	return at, s.inspect.with(req, faults)
 }
 
 // wanted is the filter of the request but for the tenant.

@@ -120,7 +120,7 @@ func TestIngestInOrder(t *testing.T) {
 			continue
 		case n%41 == 0:
 			item.SetInteraction(praise("", "hot"))
-			want[n] = " REJECTED INVALID_REQUEST interactions[0].interaction_id"
+			want[n] = " REJECTED INVALID_REQUEST interaction.interaction_id"
 			continue
 		}
 		if item.HasFailure() {

@@ -5,8 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/makeamends/amends/internal/serve"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -22,13 +24,20 @@ func TestIngest(t *testing.T) {
 	faulty := event("e2", "c")
 	faulty.SetKinds(nil)
 	faulty.SetCustomerId("")
+	faulty.SetOccurredAt(timestamppb.New(noon.Add(time.Hour)))
+	faulty.SetOrderValue(&money.Money{CurrencyCode: "XXX", Units: 1})
+	ahead := praise("i2", "")
+	ahead.SetOccurredAt(timestamppb.New(noon.Add(time.Hour)))
+	unlisted := event("e3", "c")
+	unlisted.SetOrderValue(&money.Money{CurrencyCode: "XXX", Units: 1})
 	items := []*recoveryv1.IngestRequest{
 		recoveryv1.IngestRequest_builder{Failure: event("e1", "c")}.Build(),
 		recoveryv1.IngestRequest_builder{Failure: faulty}.Build(),
 		recoveryv1.IngestRequest_builder{Interaction: praise("i1", "c")}.Build(),
 		{},
 		recoveryv1.IngestRequest_builder{Failure: event("e1", "c")}.Build(),
-		recoveryv1.IngestRequest_builder{Interaction: praise("", "c")}.Build(),
+		recoveryv1.IngestRequest_builder{Interaction: ahead}.Build(),
+		recoveryv1.IngestRequest_builder{Failure: unlisted}.Build(),
 	}
 	go func() {
 		for _, item := range items {
@@ -57,21 +66,27 @@ func TestIngest(t *testing.T) {
 		t.Errorf("case %v", k)
 	}
 	code, reason, faults := takeApart(t, status.FromProto(got[1].GetError()))
-	if code != codes.InvalidArgument || reason != "INVALID_REQUEST" || len(faults) != 2 {
+	if code != codes.InvalidArgument || reason != "INVALID_REQUEST" {
 		t.Errorf("faulty item: %s %s %v", code, reason, faults)
 	}
+	sameFields(t, map[string]string{
+		"failure.customer_id": "at least 1", "failure.kinds": "at least 1", "failure.occurred_at": "after", "failure.order_value": "no such currency",
+	}, faults)
 	if s := got[2].GetInteraction().GetStatus(); s != recoveryv1.InteractionStatus_INTERACTION_STATUS_RECORDED {
 		t.Errorf("praise: %s", s)
 	}
-	if code, _, _ := takeApart(t, status.FromProto(got[3].GetError())); code != codes.InvalidArgument {
-		t.Errorf("nothing at all: %s", code)
-	}
+	_, _, faults = takeApart(t, status.FromProto(got[3].GetError()))
+	sameFields(t, map[string]string{"item": "set one of failure, interaction"}, faults)
 	if !got[4].GetFailure().GetReplayed() {
 		t.Errorf("the same event again: %v", got[4])
 	}
 	if s := got[5].GetInteraction().GetStatus(); s != recoveryv1.InteractionStatus_INTERACTION_STATUS_REJECTED {
-		t.Errorf("praise without an id: %s", s)
+		t.Errorf("praise of nobody: %s", s)
 	}
+	_, _, faults = takeApart(t, status.FromProto(got[5].GetInteraction().GetError()))
+	sameFields(t, map[string]string{"interaction.customer_id": "at least 1", "interaction.occurred_at": "after"}, faults)
+	_, _, faults = takeApart(t, status.FromProto(got[6].GetError()))
+	sameFields(t, map[string]string{"failure.order_value": "no such currency"}, faults)
 	if a := r.assess(t, "c"); a.GetPositiveMass() != 1 || a.GetFailuresRemembered() != 1 {
 		t.Errorf("%v positives, %d failures", a.GetPositiveMass(), a.GetFailuresRemembered())
 	}

@@ -131,6 +131,24 @@ func TestFaultsInWords(t *testing.T) {
 				States: []recoveryv1.CaseState{99}, Bands: []recoveryv1.Band{1, 0}}.Build())
 			return err
 		}, map[string]string{"states[0]": "must be one of CASE_STATE_OPEN, ", "bands[1]": "must be one of BAND_LOW, "}},
+		"a page token and others": {func() error {
+			_, err := s.recovery.ListCases(ctx, recoveryv1.ListCasesRequest_builder{PageToken: "xx", PageSize: 1001, CustomerId: "\x01",
+				DueBefore: &timestamppb.Timestamp{Seconds: noon.Unix(), Nanos: -7}}.Build())
+			return err
+		}, map[string]string{"page_token": "next_page_token", "page_size": "1000", "customer_id": "control", "due_before": "nanos"}},
+		"a page token alone": {func() error {
+			_, err := s.recovery.ListCases(ctx, recoveryv1.ListCasesRequest_builder{PageToken: "xx"}.Build())
+			return err
+		}, map[string]string{"page_token": "next_page_token"}},
+		"a page token of policies": {func() error {
+			_, err := s.policies.ListPolicies(ctx, recoveryv1.ListPoliciesRequest_builder{PageToken: "xx", PageSize: -1}.Build())
+			return err
+		}, map[string]string{"page_token": "next_page_token", "page_size": "1000"}},
+		"a moment that is none": {func() error {
+			_, err := s.recovery.ListCases(ctx, recoveryv1.ListCasesRequest_builder{
+				DueBefore: &timestamppb.Timestamp{Seconds: noon.Unix(), Nanos: 2_000_000_000}}.Build())
+			return err
+		}, map[string]string{"due_before": "nanos"}},
 		"an offer for nothing": {func() error {
 			_, err := s.recovery.RequestOffer(ctx, recoveryv1.RequestOfferRequest_builder{RequestId: "r"}.Build())
 			return err
