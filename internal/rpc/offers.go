@@ -118,12 +118,15 @@ type grant struct {
 // book takes what the offer would give without approval out of the tenant's
 // budget, under a name that no other call has. Nothing is taken for a request
 // that was carried out before, nor for one that will be refused: both are told
-// so by the step. What the offer that gives way to this one still holds is counted
+// so by the step, as is who asks for a case that is not there any more. What the offer that gives way to this one still holds is counted
 // as free: it ends with the step, or the step sees that it was accepted.
 func (o *offering) book(ctx context.Context) (g grant, err error) {
 	s := o.service
 	was, err := o.load(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, ledger.ErrNotFound):
+		return g, nil
+	case err != nil:
 		return g, err
 	}
 	now := s.now()
@@ -296,17 +299,17 @@ func stepOffer[R interface {
 	stepRequest
 	GetOfferId() string
 }, A proto.Message](s *Service, ctx context.Context, req R, how func(recovery.Rules) (recovery.Action, error), answer A) (A, error) {
-	var none A
-	number, ok := offerNumber(req.GetCaseId(), req.GetOfferId())
-	if !ok {
-		return none, recovery.ErrNoOffer
-	}
 	stored, _, err := s.step(ctx, req, func(rules recovery.Rules) (recovery.Action, error) {
+		number, ok := offerNumber(req.GetCaseId(), req.GetOfferId())
+		if !ok {
+			return recovery.Action{}, recovery.ErrNoOffer
+		}
 		a, err := how(rules)
 		a.Offer = number
 		return a, err
 	})
 	if err != nil {
+		var none A
 		return none, err
 	}
 	return withStored(answer, stored), nil

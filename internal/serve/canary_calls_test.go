@@ -101,6 +101,7 @@ func (s *searched) goThrough(t *testing.T, id string) {
 	s.reject(t, "RequestOffer", sow(c, recoveryv1.RequestOfferRequest_builder{CaseId: &id}.Build()))                            // nothing is left to offer
 	s.reject(t, "RequestOffer", sow(c, recoveryv1.RequestOfferRequest_builder{CaseId: &id, Goodwill: usd(100_000, 0)}.Build())) // above the ceiling
 	s.reject(t, "MakeOffer", sow(c, recoveryv1.MakeOfferRequest_builder{CaseId: id, OfferId: offer}.Build()))                   // in another state
+	s.reject(t, "MakeOffer", sow(c, recoveryv1.MakeOfferRequest_builder{CaseId: id, OfferId: s.one("MakeOfferRequest.offer_id")}.Build()))
 	accept(t, s.recovery.ResolveCase, sow(c, recoveryv1.ResolveCaseRequest_builder{CaseId: id, Outcome: recoveryv1.Outcome_OUTCOME_SATISFIED}.Build()))
 	accept(t, s.recovery.RecordFollowUp, sow(c, recoveryv1.RecordFollowUpRequest_builder{CaseId: id}.Build()))
 	s.reject(t, "AcknowledgeCase", sow(c, recoveryv1.AcknowledgeCaseRequest_builder{CaseId: id}.Build()))

@@ -258,6 +258,22 @@ func TestOfferIsRefused(t *testing.T) {
 	check("half a cent", ask(usd(1, 5_000_000)), codes.InvalidArgument, "INVALID_REQUEST", "goodwill")
 	check("an offer that is not there", make(d.id+".9"), codes.NotFound, "OFFER_NOT_FOUND", "no such offer")
 	check("an offer of another case", make("c0000000000000000000000.1.1"), codes.NotFound, "OFFER_NOT_FOUND", "no such offer")
+	check("an offer id made up", make("other"), codes.NotFound, "OFFER_NOT_FOUND", "no such offer")
+	for _, id := range []string{"nonsense", ofNobody(t), strings.TrimSuffix(d.id, ".1") + ".2"} {
+		none := &desk{running: r, id: id}
+		_, err := none.make(t.Context(), "other")
+		check("make an offer of no case", err, codes.NotFound, "CASE_NOT_FOUND", "no such case")
+		_, err = none.answer(t.Context(), id+".1", recoveryv1.Answer_ANSWER_ACCEPTED)
+		check("answer an offer of no case", err, codes.NotFound, "CASE_NOT_FOUND", "no such case")
+		for _, goodwill := range []*money.Money{nil, euros, {CurrencyCode: "XXX", Units: 1}} {
+			_, err = r.recovery.ApproveOffer(t.Context(), recoveryv1.ApproveOfferRequest_builder{
+				CaseId: id, RequestId: d.request(), OfferId: "other", Approver: "a", Goodwill: goodwill}.Build())
+			check("approve an offer of no case", err, codes.NotFound, "CASE_NOT_FOUND", "no such case")
+			_, err = r.recovery.RequestOffer(t.Context(), recoveryv1.RequestOfferRequest_builder{
+				CaseId: &id, RequestId: d.request(), Goodwill: goodwill}.Build())
+			check("an offer for no case", err, codes.NotFound, "CASE_NOT_FOUND", "no such case")
+		}
+	}
 	check("approve what needs none", approve(o.GetOfferId()), codes.FailedPrecondition, "WRONG_STATE", "allows")
 	check("answer what was not made", answer(), codes.FailedPrecondition, "WRONG_STATE", "allows")
 	if err := make(o.GetOfferId()); err != nil {

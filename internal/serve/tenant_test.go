@@ -127,6 +127,31 @@ func TestErasedCaseOfAnotherTenant(t *testing.T) {
 	}
 }
 
+// Who may act for all tenants is told by every step that it was carried out before
+// the customer was erased.
+func TestErasedForAllTenants(t *testing.T) {
+	f := twoShops(t)
+	id := f.opened(t, "b", "step")
+	all := f.as(t, "both")
+	if _, err := recoveryOf(all).EraseCustomer(t.Context(), recoveryv1.EraseCustomerRequest_builder{Tenant: "b", CustomerId: "c"}.Build()); err != nil {
+		t.Fatal(err)
+	}
+	repeated := 0
+	for call, st := range aboutCases(t, all, id) {
+		want := "CASE_NOT_FOUND"
+		if strings.Contains(call, " under the id ") {
+			want = "ERASED"
+			repeated++
+		}
+		if reasonOf(st) != want {
+			t.Errorf("%s: %v, want %s", call, st, want)
+		}
+	}
+	if repeated < 20 {
+		t.Errorf("%d steps only", repeated)
+	}
+}
+
 // A tenant that is not the caller's is refused alike, whether there is one or not;
 // of items each for itself.
 func TestTenantOfAnother(t *testing.T) {
