@@ -101,7 +101,7 @@ func New(c Config) *Hub {
 	if c.Buffer == 0 {
 		c.Buffer = defaultBuffer
 	}
-	return &Hub{config: c, sealer: sealer{c.Hash}, catchUps: make(chan struct{}, mostCatchUps), checkEvery: checkEvery}
+	return &Hub{config: c, sealer: newSealer(c.Hash), catchUps: make(chan struct{}, mostCatchUps), checkEvery: checkEvery}
 }
 
 // Close ends the reading. The watchers must have gone.

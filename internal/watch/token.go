@@ -1,7 +1,10 @@
 package watch
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -23,37 +26,58 @@ type Place struct {
 // sealLength is of what Config.Hash gives.
 const sealLength = 22
 
-// seal makes tokens that nobody can make up and that fit one tenant alone.
+// sealer makes tokens that nobody can make up or read and that fit one tenant alone.
 type sealer struct {
-	hash func(domain, value string) string
+	hash  func(domain, value string) string
+	block cipher.Block // encrypts them
 }
 
-// token names a place: the epoch, then of every bucket that has had events how
-// many buckets were left out before it, its mark and the sum of that. With 256
-// buckets that is 2 KiB at most in years of events, and twice as much while
-// nothing can be read.
+func newSealer(hash func(domain, value string) string) sealer {
+	key := sha256.Sum256([]byte(hash("watch key", "")))
+	block, err := aes.NewCipher(key[:])
+	if err != nil {
+		panic(err) // 32 bytes are a key
+	}
+	return sealer{hash, block}
+}
+
+// markLength is of one mark in a token.
+const markLength = 8 + 2
+
+// token names a place: the epoch, then the mark of every bucket. It tells the numbers
+// of events of all tenants, so it is encrypted, and as long whatever they are: with
+// 256 buckets some 3,500 characters.
 func (s sealer) token(tenant, epoch string, marks []ledger.Mark) string {
-	body := make([]byte, 0, 16+8*len(marks))
+	body := make([]byte, 0, 1+len(epoch)+markLength*len(marks))
 	body = append(body, byte(len(epoch)))
 	body = append(body, epoch...)
-	left := uint64(0)
 	for _, m := range marks {
-		if m.Next == 0 {
-			left++
-			continue
-		}
-		body = binary.AppendUvarint(body, left)
-		body = binary.AppendUvarint(body, m.Next)
+		body = binary.BigEndian.AppendUint64(body, m.Next)
 		body = binary.BigEndian.AppendUint16(body, m.Sum)
-		left = 0
 	}
-	text := make([]byte, base64.RawURLEncoding.EncodedLen(len(body)), base64.RawURLEncoding.EncodedLen(len(body))+sealLength)
-	base64.RawURLEncoding.Encode(text, body)
-	return string(append(text, s.seal(tenant, string(text))...))
+	return s.close(tenant, body)
 }
 
-// seal has a zero byte between its parts, which no tenant has.
-func (s sealer) seal(tenant, text string) string { return s.hash("watch", tenant+"\x00"+text) }
+// close encrypts what a token says, and puts the seal behind it.
+func (s sealer) close(tenant string, body []byte) string {
+	seal := s.seal(tenant, body)
+	s.mask(body, seal)
+	return base64.RawURLEncoding.EncodeToString(body) + seal
+}
+
+// seal is a keyed hash of what a token says in clear. It has a zero byte between its
+// parts, which no tenant has.
+func (s sealer) seal(tenant string, body []byte) string {
+	return s.hash("watch", tenant+"\x00"+string(body))
+}
+
+// mask encrypts, and decrypts, with the seal for the initialization vector (SIV mode).
+// Tokens that differ have different ones, however many there are, which random ones
+// for one key would not.
+func (s sealer) mask(body []byte, seal string) {
+	iv := sha256.Sum256([]byte(seal))
+	cipher.NewCTR(s.block, iv[:aes.BlockSize]).XORKeyStream(body, body)
+}
 
 // open reads a token for a store of that many buckets.
 func (s sealer) open(tenant, token string, buckets int) (Place, error) {
@@ -61,33 +85,24 @@ func (s sealer) open(tenant, token string, buckets int) (Place, error) {
 		return Place{tenant: tenant}, nil
 	}
 	at := len(token) - sealLength
-	if at < 0 || !hmac.Equal([]byte(token[at:]), []byte(s.seal(tenant, token[:at]))) {
+	if at < 0 {
 		return Place{}, ErrToken
 	}
-	body, err := base64.RawURLEncoding.DecodeString(token[:at])
-	if err != nil || len(body) == 0 || len(body) < 1+int(body[0]) {
+	body, err := base64.RawURLEncoding.Strict().DecodeString(token[:at])
+	if err != nil {
 		return Place{}, ErrToken
 	}
-	p := Place{tenant: tenant, epoch: string(body[1 : 1+body[0]]), marks: make([]ledger.Mark, buckets)}
-	return p, p.read(body[1+body[0]:])
-}
-
-// read takes the marks in.
-func (p *Place) read(body []byte) error {
-	for at := uint64(0); len(body) > 0; at++ {
-		left, n := binary.Uvarint(body)
-		if n <= 0 {
-			return ErrToken
-		}
-		next, m := binary.Uvarint(body[n:])
-		if m <= 0 || len(body) < n+m+2 || left >= uint64(len(p.marks)) || at+left >= uint64(len(p.marks)) {
-			return ErrToken
-		}
-		at += left
-		p.marks[at] = ledger.Mark{Next: next, Sum: binary.BigEndian.Uint16(body[n+m:])}
-		body = body[n+m+2:]
+	s.mask(body, token[at:])
+	if !hmac.Equal([]byte(token[at:]), []byte(s.seal(tenant, body))) || len(body) == 0 || len(body) != 1+int(body[0])+markLength*buckets {
+		return Place{}, ErrToken
 	}
-	return nil
+	epoch, rest := body[1:1+body[0]], body[1+body[0]:]
+	p := Place{tenant: tenant, epoch: string(epoch), marks: make([]ledger.Mark, buckets)}
+	for i := range p.marks {
+		p.marks[i] = ledger.Mark{Next: binary.BigEndian.Uint64(rest), Sum: binary.BigEndian.Uint16(rest[8:])}
+		rest = rest[markLength:]
+	}
+	return p, nil
 }
 
 // eventID is the same for an event whoever reads it and however often.
