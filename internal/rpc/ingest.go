@@ -72,18 +72,21 @@ func (l *load) receive(ctx context.Context, stream grpc.BidiStreamingServer[reco
 	defer close(l.order)
 	for number := 0; ; number++ {
 		var request *recoveryv1.IngestRequest
-		l.end = panics.Caught(func() (err error) {
+		refused := panics.Caught(func() (err error) {
 			request, err = stream.Recv()
 			return err
 		})
-		if l.end != nil {
+		if refused != nil && !isUnreadable(refused) {
+			l.end = refused
 			return
 		}
-		next := &item{number: number, answer: make(chan *recoveryv1.IngestResponse, 1)}
+		next := &item{number: number, respond: refusedResult, answer: make(chan *recoveryv1.IngestResponse, 1)}
 		if next.held, l.end = l.window.hold(ctx, weigh(request)); l.end != nil {
 			return
 		}
-		refused := panics.Caught(func() error { return l.service.prepare(ctx, next, request) })
+		if refused == nil {
+			refused = panics.Caught(func() error { return l.service.prepare(ctx, next, request) })
+		}
 		l.order <- next // has room for whatever the window holds
 		if refused != nil {
 			l.refuse(ctx, next, refused)
@@ -102,9 +105,6 @@ func (s *Service) prepare(ctx context.Context, next *item, request *recoveryv1.I
 	case request.HasInteraction():
 		return s.preparePositive(ctx, next, request)
 	default:
-		next.respond = func(ctx context.Context, result ledger.Result) *recoveryv1.IngestResponse {
-			return refusedItem(ctx, result.Err)
-		}
 		return s.inspect.request(ctx, request)
 	}
 }
@@ -141,6 +141,11 @@ func (s *Service) preparePositive(ctx context.Context, next *item, request *reco
 	}
 	next.at, next.request, err = s.newPositive(ctx, p.item)
 	return err
+}
+
+// refusedResult answers what is neither a failure nor a good experience.
+func refusedResult(ctx context.Context, result ledger.Result) *recoveryv1.IngestResponse {
+	return refusedItem(ctx, result.Err)
 }
 
 func refusedItem(ctx context.Context, err error) *recoveryv1.IngestResponse {

@@ -123,6 +123,10 @@ type wireError struct{ cause error }
 func (e *wireError) Error() string { return "read request: " + e.cause.Error() }
 func (e *wireError) Unwrap() error { return e.cause }
 
+// isUnreadable reports whether a message came that cannot be read. The stream goes on
+// behind it.
+func isUnreadable(err error) bool { return errors.Is(err, errTooLarge) || errors.Is(err, errMalformed) }
+
 // tolerantStream reads messages like Read does.
 type tolerantStream struct{ grpc.ServerStream }
 

@@ -1,6 +1,7 @@
 package serve_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -40,7 +41,8 @@ func methods() (all []protoreflect.MethodDescriptor) {
 }
 
 // send calls a method with bytes for a request. A watch lasts until the caller
-// goes: its first message is answer enough.
+// goes: its first message is answer enough. Of a bulk load it gives why the item
+// was refused.
 func send(ctx context.Context, conn *grpc.ClientConn, m protoreflect.MethodDescriptor, body []byte) error {
 	path := fmt.Sprintf("/%s/%s", m.Parent().FullName(), m.Name())
 	desc := &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
@@ -61,6 +63,9 @@ func send(ctx context.Context, conn *grpc.ClientConn, m protoreflect.MethodDescr
 			return err
 		case m.Name() == "WatchCases":
 			return nil
+		case m.Name() == "Ingest":
+			var a recoveryv1.IngestResponse
+			return cmp.Or(proto.Unmarshal(answer, &a), status.FromProto(a.GetError()).Err())
 		}
 	}
 }
@@ -89,20 +94,81 @@ func TestBytesThatAreNoMessage(t *testing.T) {
 	}
 }
 
+// filler is an unknown field, of that many bytes in all.
+func filler(size int) []byte {
+	size -= 5
+	return append([]byte{0xba, 0x3e, byte(size&0x7f | 0x80), byte(size>>7&0x7f | 0x80), byte(size >> 14 & 0x7f)}, make([]byte, size)...)
+}
+
+// TestIngestWhatCannotBeRead: an item that cannot be read is answered like any other
+// that is at fault, and those behind it are taken. Beyond what gRPC itself takes the
+// stream ends.
+func TestIngestWhatCannotBeRead(t *testing.T) {
+	s := start(t, serve.Config{})
+	good := func(id string) []byte {
+		body, err := proto.Marshal(recoveryv1.IngestRequest_builder{Interaction: praise(id, "c")}.Build())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return body
+	}
+	items := []struct {
+		body []byte
+		want string
+	}{
+		{good("first"), ""},
+		{filler(1<<20 + 1), "ResourceExhausted MESSAGE_TOO_LARGE"},
+		{filler(2 << 20), "ResourceExhausted MESSAGE_TOO_LARGE"},
+		{[]byte{0x12, 0x04, 0x0a, 0x02, 0xff, 0xfe}, "InvalidArgument MALFORMED_MESSAGE"},
+		{[]byte{0x0a, 0x20, 'x'}, "InvalidArgument MALFORMED_MESSAGE"},
+		{good("last"), ""},
+	}
+	desc := &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}
+	stream, err := s.conn.NewStream(t.Context(), desc, recoveryv1.RecoveryService_Ingest_FullMethodName, grpc.ForceCodec(raw{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for _, i := range items {
+			_ = stream.SendMsg(i.body) // the answers tell
+		}
+	}()
+	for n, i := range items {
+		var body []byte
+		var answer recoveryv1.IngestResponse
+		if err := cmp.Or(stream.RecvMsg(&body), proto.Unmarshal(body, &answer)); err != nil {
+			t.Fatalf("item %d: %v", n, err)
+		}
+		got := ""
+		if answer.HasError() {
+			code, reason, _ := takeApart(t, status.FromProto(answer.GetError()))
+			got = fmt.Sprint(code, " ", reason)
+		}
+		if got != i.want || answer.GetSequence() != int64(n) || got == "" && answer.GetInteraction().GetStatus() != recoveryv1.InteractionStatus_INTERACTION_STATUS_RECORDED {
+			t.Errorf("item %d: %q, want %q; %v", n, got, i.want, &answer)
+		}
+	}
+	_ = stream.SendMsg(filler(2<<20 + 1))
+	var body []byte
+	if err := stream.RecvMsg(&body); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("beyond what gRPC takes: %v, want ResourceExhausted", err)
+	}
+	if a := s.assess(t, "c"); a.GetPositiveMass() != 2 {
+		t.Errorf("%v of two good experiences were taken", a.GetPositiveMass())
+	}
+}
+
 func TestMessageTooLarge(t *testing.T) {
 	s := start(t, serve.Config{})
-	field := func(size int) []byte { // an unknown field of that many bytes
-		return append([]byte{0xba, 0x3e, byte(size&0x7f | 0x80), byte(size>>7&0x7f | 0x80), byte(size >> 14 & 0x7f)}, make([]byte, size)...)
-	}
 	for _, m := range methods() {
 		most := 256 << 10
 		if m.Name() == "RecordInteractions" || m.Name() == "Ingest" {
 			most = 1 << 20
 		}
-		if code := status.Code(send(t.Context(), s.conn, m, field(most-5))); code == codes.ResourceExhausted {
+		if code := status.Code(send(t.Context(), s.conn, m, filler(most))); code == codes.ResourceExhausted {
 			t.Errorf("%s refuses %d bytes", m.Name(), most)
 		}
-		code, reason, _ := refused(t, send(t.Context(), s.conn, m, field(most-4)))
+		code, reason, _ := refused(t, send(t.Context(), s.conn, m, filler(most+1)))
 		if code != codes.ResourceExhausted || reason != "MESSAGE_TOO_LARGE" {
 			t.Errorf("%s: %d bytes answered %s %s, want ResourceExhausted MESSAGE_TOO_LARGE", m.Name(), most+1, code, reason)
 		}

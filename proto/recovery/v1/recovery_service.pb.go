@@ -677,7 +677,7 @@ type IngestResponse_builder struct {
 	Failure *ReportFailureResponse
 	// The result of a good experience.
 	Interaction *InteractionResult
-	// Why a failure was refused, or an item that is neither.
+	// Why a failure was refused, or an item that is neither or cannot be read.
 	Error *status.Status
 	// -- end of xxx_hidden_Result
 }
@@ -724,7 +724,7 @@ type ingestResponse_Interaction struct {
 }
 
 type ingestResponse_Error struct {
-	// Why a failure was refused, or an item that is neither.
+	// Why a failure was refused, or an item that is neither or cannot be read.
 	Error *status.Status `protobuf:"bytes,4,opt,name=error,proto3,oneof"`
 }
 

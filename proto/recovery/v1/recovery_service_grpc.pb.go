@@ -57,8 +57,9 @@ type RecoveryServiceClient interface {
 	// Roles: reporter.
 	RecordInteractions(ctx context.Context, in *RecordInteractionsRequest, opts ...grpc.CallOption) (*RecordInteractionsResponse, error)
 	// Ingest takes in failures and good experiences in bulk and answers each, in the order in which they came. A faulty item is answered with
-	// its error and does not end the stream. Items of one customer are carried out in their order. Send on without waiting for each answer, and
-	// take the answers meanwhile: who takes none is held up. What was not answered when the stream ends may have been carried out: send it again.
+	// its error and does not end the stream, nor does one that cannot be read or has more than 1 MiB; one of more than 2 MiB does, with
+	// RESOURCE_EXHAUSTED. Items of one customer are carried out in their order. Send on without waiting for each answer, and take the answers
+	// meanwhile: who takes none is held up. What was not answered when the stream ends may have been carried out: send it again.
 	// Roles: reporter.
 	Ingest(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[IngestRequest, IngestResponse], error)
 	// AssessCustomer answers with the risk of one customer now. Changes nothing. A customer that was never seen is assessed as a new one.
@@ -342,8 +343,9 @@ type RecoveryServiceServer interface {
 	// Roles: reporter.
 	RecordInteractions(context.Context, *RecordInteractionsRequest) (*RecordInteractionsResponse, error)
 	// Ingest takes in failures and good experiences in bulk and answers each, in the order in which they came. A faulty item is answered with
-	// its error and does not end the stream. Items of one customer are carried out in their order. Send on without waiting for each answer, and
-	// take the answers meanwhile: who takes none is held up. What was not answered when the stream ends may have been carried out: send it again.
+	// its error and does not end the stream, nor does one that cannot be read or has more than 1 MiB; one of more than 2 MiB does, with
+	// RESOURCE_EXHAUSTED. Items of one customer are carried out in their order. Send on without waiting for each answer, and take the answers
+	// meanwhile: who takes none is held up. What was not answered when the stream ends may have been carried out: send it again.
 	// Roles: reporter.
 	Ingest(grpc.BidiStreamingServer[IngestRequest, IngestResponse]) error
 	// AssessCustomer answers with the risk of one customer now. Changes nothing. A customer that was never seen is assessed as a new one.
