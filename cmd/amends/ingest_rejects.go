@@ -239,7 +239,7 @@ func reasons(err error) []string {
 
 // inRecord is the path of a field from the record on, not from the request that carries it.
 func inRecord(field string) string {
-	for _, carrier := range []string{"event.", "interactions[0].", "failure.", "interaction."} {
+	for _, carrier := range []string{"failure.", "interaction."} {
 		if rest, found := strings.CutPrefix(field, carrier); found {
 			return rest
 		}

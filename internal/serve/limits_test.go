@@ -64,6 +64,7 @@ func TestLimitsAsDocumented(t *testing.T) {
 		{"token of a caller", size(constant(t, "auth/token.go", "mostTokenBytes"))},
 		{"tokens that a server remembers as verified", count(constant(t, "auth/guard.go", "mostTokens"))},
 		{"policy, as YAML", count(document.MostBytes) + " bytes"},
+		{"faults of a policy or of an access file that are listed", count(constant(t, "document/finding.go", "mostFindings"))},
 		{"work of a policy's condition, in CEL's units of cost", count(constant(t, "policy/condition.go", "mostCost"))},
 		{"cases of a page of ListCases", fmt.Sprintf("as many as are asked for, 1,000 at most; full at %s or with what is found among %s cases of a tenant that are looked at",
 			strings.Replace(size(constant(t, "rpc/list.go", "mostListBytes")), " |", ",", 1), count(constant(t, "rpc/list.go", "mostLooked")))},
