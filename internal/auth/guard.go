@@ -23,9 +23,11 @@ const firstKeys = 3 * time.Second
 
 // Guard decides which calls may come in. It may be used by many goroutines.
 type Guard struct {
-	open  bool                  // nobody is asked who it is
-	told  func(string, error)   // of keys
-	state atomic.Pointer[state] // nil where nobody is asked
+	open    bool                  // nobody is asked who it is
+	told    func(string, error)   // of keys
+	inForce func(bool)            // are the keys of all issuers
+	judging sync.Mutex            // what inForce hears
+	state   atomic.Pointer[state] // nil where nobody is asked
 
 	follow context.Context // ends when the keys need not be fresh any more
 	stop   context.CancelFunc
@@ -51,9 +53,11 @@ func Open() *Guard { return &Guard{open: true} }
 // NewGuard is a guard that goes by an access file. It waits a few seconds for the
 // keys of issuers, and no longer: tokens of an issuer without keys are refused
 // until it has answered. Told hears which issuer has other keys, and why keys were
-// not taken over; then those that there are go on. The guard must be closed.
-func NewGuard(ctx context.Context, a *Access, told func(issuer string, err error)) *Guard {
-	g := &Guard{told: told}
+// not taken over; then those that there are go on. InForce hears before that, and
+// after each Adopt, whether those of all issuers are as they stand. The guard must be
+// closed.
+func NewGuard(ctx context.Context, a *Access, told func(issuer string, err error), inForce func(all bool)) *Guard {
+	g := &Guard{told: told, inForce: inForce}
 	g.follow, g.stop = context.WithCancel(context.Background())
 	g.Adopt(a)
 	ctx, cancel := context.WithTimeout(ctx, firstKeys)
@@ -102,6 +106,28 @@ func (g *Guard) Adopt(a *Access) {
 			account.void()
 		}
 	}
+	g.judge()
+}
+
+// keysChanged tells how it stands with the keys of all issuers, and of those of one.
+func (g *Guard) keysChanged(issuer string, err error) {
+	g.judge()
+	g.told(issuer, err)
+}
+
+// judge says whether the keys of all issuers of the file in force are as they stand.
+func (g *Guard) judge() {
+	g.judging.Lock()
+	defer g.judging.Unlock()
+	s := g.state.Load()
+	if s == nil {
+		return // the first file is about to be adopted
+	}
+	all := true
+	for _, source := range s.sources {
+		all = all && !source.refused.Load()
+	}
+	g.inForce(all)
 }
 
 // source goes on with the one that there is, or begins to follow another.
@@ -109,7 +135,7 @@ func (g *Guard) source(was *source, i *issuer) *source {
 	if was != nil && was.serves(i) {
 		return was
 	}
-	s := newSource(i, g.told)
+	s := newSource(i, g.keysChanged)
 	ctx, stop := context.WithCancel(g.follow)
 	s.stop = stop
 	g.loops.Go(func() { s.follow(ctx) })

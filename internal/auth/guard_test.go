@@ -68,7 +68,7 @@ func refusedFor(t *testing.T, err error) time.Duration {
 
 func TestCallsASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGuard(t.Context(), readers(t, "calls_per_second: 2, burst: 3", "a", "b"), nil)
+		g := NewGuard(t.Context(), readers(t, "calls_per_second: 2, burst: 3", "a", "b"), nil, func(bool) {})
 		defer g.Close()
 		for range 3 {
 			if err := call(t, g, "a", getCase); err != nil {
@@ -105,7 +105,7 @@ func TestCallsASecond(t *testing.T) {
 }
 
 func TestCallsAtOnce(t *testing.T) {
-	g := NewGuard(t.Context(), readers(t, "calls_at_once: 2", "a", "b"), nil)
+	g := NewGuard(t.Context(), readers(t, "calls_at_once: 2", "a", "b"), nil, func(bool) {})
 	defer g.Close()
 	admit := func(name string) (*Pass, error) { return g.Admit(t.Context(), getCase, by(name)) }
 	first, err := admit("a")
@@ -146,7 +146,7 @@ func TestCallsAtOnce(t *testing.T) {
 // then, or when the certificate has expired.
 func TestPassesEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := NewGuard(t.Context(), readers(t, "burst: 5", "same", "other", "gone"), nil)
+		g := NewGuard(t.Context(), readers(t, "burst: 5", "same", "other", "gone"), nil, func(bool) {})
 		defer g.Close()
 		var ended [3]atomic.Bool
 		for i, name := range []string{"same", "other", "gone"} {
@@ -210,7 +210,7 @@ func TestPassesEndBehindOthers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := NewGuard(t.Context(), parse(t, "callers:\n"+first+desk+last), nil)
+				g := NewGuard(t.Context(), parse(t, "callers:\n"+first+desk+last), nil, func(bool) {})
 				defer g.Close()
 				shown := &x509.Certificate{NotAfter: time.Now().Add(time.Hour), URIs: []*url.URL{{Path: "desk"}}}
 				pass, err := g.Admit(t.Context(), getCase, Credentials{Certificate: shown})
@@ -232,7 +232,7 @@ func TestPassesEndBehindOthers(t *testing.T) {
 }
 
 func TestCallsEndBeforeTheirPass(t *testing.T) {
-	g := NewGuard(t.Context(), readers(t, "burst: 5", "a"), nil)
+	g := NewGuard(t.Context(), readers(t, "burst: 5", "a"), nil, func(bool) {})
 	defer g.Close()
 	a, err := g.Admit(t.Context(), getCase, by("a"))
 	if err != nil {

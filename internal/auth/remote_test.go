@@ -151,7 +151,7 @@ func TestAllKeysAreWithdrawn(t *testing.T) {
 func TestCallsEndWithTheirKey(t *testing.T) {
 	stays, goes, comes := authtest.NewIssuer(t, login, "1"), authtest.NewIssuer(t, login, "2"), authtest.NewIssuer(t, login, "3")
 	file := fileOf(t, strings.Replace(whole, "calls_per_second: 0.5, ", "", 1), stays, goes)
-	g := NewGuard(t.Context(), load(t, file), func(string, error) {})
+	g := NewGuard(t.Context(), load(t, file), func(string, error) {}, func(bool) {})
 	t.Cleanup(g.Close)
 	desk := map[string]any{"groups": "service-desk"}
 	kept, gone := open(t, g, stays, desk), open(t, g, goes, desk)
@@ -254,7 +254,7 @@ func TestFileOfKeysIsFollowed(t *testing.T) {
 		err    error
 	}
 	changes := make(chan change, 16)
-	g := NewGuard(t.Context(), load(t, file), func(issuer string, err error) { changes <- change{issuer, err} })
+	g := NewGuard(t.Context(), load(t, file), func(issuer string, err error) { changes <- change{issuer, err} }, func(bool) {})
 	t.Cleanup(g.Close)
 	dir := strings.TrimSuffix(file, "access.yaml")
 	token := func(i *authtest.Issuer) error {

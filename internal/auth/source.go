@@ -20,7 +20,8 @@ type source struct {
 	told   func(issuer string, err error) // of every change that is taken over, or is not
 	stop   context.CancelFunc
 
-	trouble string // that was told last; of follow alone
+	trouble string      // that was told last; of follow alone
+	refused atomic.Bool // the keys as they stand are not those that count
 }
 
 // newSource begins with the keys that the access file came with, if it did.
@@ -52,8 +53,13 @@ func (s *source) follow(ctx context.Context) {
 		return true
 	}, s.file)
 	if err != nil {
-		s.told(s.issuer.GetIssuer(), err)
+		s.tell(err)
 	}
+}
+
+func (s *source) tell(err error) {
+	s.refused.Store(err != nil)
+	s.told(s.issuer.GetIssuer(), err)
 }
 
 // adopt takes over keys. What cannot be read changes nothing. Whatever came in by
@@ -78,7 +84,7 @@ func (s *source) adopt(text []byte, err error) {
 		return // as it was
 	}
 	if err == nil || trouble != s.trouble {
-		s.told(s.issuer.GetIssuer(), err)
+		s.tell(err)
 	}
 	s.trouble = trouble
 }

@@ -40,7 +40,7 @@ func guarded(t *testing.T) (g *Guard, people, shops *authtest.Issuer) {
 
 func guard(t *testing.T, a *Access) *Guard {
 	t.Helper()
-	g := NewGuard(t.Context(), a, func(issuer string, err error) { t.Logf("keys of %s: %v", issuer, err) })
+	g := NewGuard(t.Context(), a, func(issuer string, err error) { t.Logf("keys of %s: %v", issuer, err) }, func(bool) {})
 	t.Cleanup(g.Close)
 	return g
 }
@@ -240,7 +240,7 @@ func BenchmarkKnownToken(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	g := NewGuard(b.Context(), a, func(string, error) {})
+	g := NewGuard(b.Context(), a, func(string, error) {}, func(bool) {})
 	defer g.Close()
 	s := g.state.Load()
 	token := people.Token(b, "u1", map[string]any{"groups": "desk"})

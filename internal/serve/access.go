@@ -28,7 +28,7 @@ func (s *Server) openGuard(ctx context.Context) error {
 	}
 	s.accessText = text
 	s.transport.tokens.Store(access.ByToken())
-	s.guard = auth.NewGuard(ctx, access, s.keysChanged)
+	s.guard = auth.NewGuard(ctx, access, s.keysChanged, func(all bool) { s.telemetry.Metrics.FilesInForce(telemetry.KeysFile, all) })
 	return nil
 }
 
@@ -78,8 +78,8 @@ func (s *Server) adoptAccess(text []byte) error {
 
 // keysChanged tells that an issuer has other keys, or why they were not taken over.
 func (s *Server) keysChanged(issuer string, err error) {
-	s.telemetry.Metrics.Reloaded(telemetry.KeysFile, err == nil)
 	if err != nil {
+		s.telemetry.Metrics.FilesRefused(telemetry.KeysFile)
 		s.config.Logger.Error("the keys of an issuer of tokens were not taken over; those that are known stay", "issuer", issuer, "error", err)
 		return
 	}

@@ -255,6 +255,38 @@ func TestReflectionEndsWithItsRights(t *testing.T) {
 	}
 }
 
+// The metric of keys is about those of all issuers that there are: one whose keys are
+// sound does not hide another, and one that is gone counts no more.
+func TestKeysOfSeveralIssuers(t *testing.T) {
+	dir := t.TempDir()
+	const callers = "callers:\n  - {name: reader, roles: [reader], tenants: [default], tokens: [{issuer: \"https://login.example.com/\", subject: reader}]}\n"
+	one := strings.Replace(strings.TrimSuffix(withTokens, "]\n"), "keys.json", "one.json", 1)
+	two := strings.NewReplacer("issuers: [", ", ", issuerName, "https://two.example.com/", "keys.json", "two.json").Replace(withTokens)
+	keys := authtest.JWKS(t, authtest.NewIssuer(t, issuerName, "1"))
+	authtest.Write(t, dir, "one.json", keys)
+	authtest.Write(t, dir, "two.json", keys)
+	s := start(t, serve.Config{OpsListen: "127.0.0.1:0", Access: authtest.Write(t, dir, "access.yaml", []byte(one+two+callers))})
+	logged := func(what string, times int) {
+		t.Helper()
+		eventually(t, 10*time.Second, what, func() bool { return strings.Count(s.log.String(), what) == times })
+	}
+	inForce := func(want int) {
+		t.Helper()
+		eventually(t, 5*time.Second, fmt.Sprintf("in force: %d", want), func() bool {
+			return strings.Contains(s.metrics(t), fmt.Sprintf(`amends_file_last_reload_success{files="keys"} %d`, want))
+		})
+	}
+	inForce(1)
+	authtest.Write(t, dir, "two.json", []byte(`{"keys":[`))
+	logged("were not taken over; those that are known stay", 1)
+	inForce(0)
+	authtest.Write(t, dir, "one.json", authtest.JWKS(t, authtest.NewIssuer(t, issuerName, "2")))
+	logged("the keys of an issuer of tokens were taken over", 1)
+	inForce(0)
+	authtest.Write(t, dir, "access.yaml", []byte(one+"]\n"+callers))
+	inForce(1)
+}
+
 // Callers who are known by tokens may come in the clear on this machine, behind a
 // proxy that speaks TLS, say; there is nobody to show a certificate to.
 func TestTokensInTheClear(t *testing.T) {

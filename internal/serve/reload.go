@@ -15,10 +15,11 @@ func (s *Server) reloaded(r *reload, err error) {
 	}
 	switch {
 	case err == nil:
-		s.telemetry.Metrics.Reloaded(r.file, true)
+		s.telemetry.Metrics.FilesInForce(r.file, true)
 		s.config.Logger.Info("changed files were taken over", "files", r.file)
 	case trouble != r.trouble:
-		s.telemetry.Metrics.Reloaded(r.file, false)
+		s.telemetry.Metrics.FilesRefused(r.file)
+		s.telemetry.Metrics.FilesInForce(r.file, false)
 		s.config.Logger.Error("changed files were not taken over; what was in force stays", "files", r.file, "error", err)
 	}
 	r.trouble = trouble

@@ -41,14 +41,16 @@ func newFileMetrics(f promauto.Factory) fileMetrics {
 	return m
 }
 
-// Reloaded says how the reading of changed files went.
-func (m *Metrics) Reloaded(files string, taken bool) {
-	if taken {
-		m.files.success.WithLabelValues(files).Set(1)
-		return
+// FilesRefused counts changed files that were not taken over.
+func (m *Metrics) FilesRefused(files string) { m.files.failures.WithLabelValues(files).Inc() }
+
+// FilesInForce says whether files as they stand are those that count.
+func (m *Metrics) FilesInForce(files string, inForce bool) {
+	value := 0.
+	if inForce {
+		value = 1
 	}
-	m.files.failures.WithLabelValues(files).Inc()
-	m.files.success.WithLabelValues(files).Set(0)
+	m.files.success.WithLabelValues(files).Set(value)
 }
 
 // ConnectionRefused counts a connection that was refused before any call.
