@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -41,14 +42,18 @@ func newSealer(hash func(domain, value string) string) sealer {
 	return sealer{hash, block}
 }
 
-// markLength is of one mark in a token.
-const markLength = 8 + 2
+const (
+	saltLength = 8     // of what makes every token another
+	markLength = 8 + 2 // of one mark in a token
+)
 
 // token names a place: the epoch, then the mark of every bucket. It tells the numbers
-// of events of all tenants, so it is encrypted, and as long whatever they are: with
-// 256 buckets some 3,500 characters.
+// of events of all tenants, so it is encrypted, as long whatever they are (with 256
+// buckets some 3,500 characters), and another one each time: two that are equal would
+// say that nothing has happened between them.
 func (s sealer) token(tenant, epoch string, marks []ledger.Mark) string {
-	body := make([]byte, 0, 1+len(epoch)+markLength*len(marks))
+	body := make([]byte, saltLength, saltLength+1+len(epoch)+markLength*len(marks))
+	_, _ = rand.Read(body) // never fails
 	body = append(body, byte(len(epoch)))
 	body = append(body, epoch...)
 	for _, m := range marks {
@@ -93,10 +98,14 @@ func (s sealer) open(tenant, token string, buckets int) (Place, error) {
 		return Place{}, ErrToken
 	}
 	s.mask(body, token[at:])
-	if !hmac.Equal([]byte(token[at:]), []byte(s.seal(tenant, body))) || len(body) == 0 || len(body) != 1+int(body[0])+markLength*buckets {
+	if !hmac.Equal([]byte(token[at:]), []byte(s.seal(tenant, body))) || len(body) <= saltLength {
 		return Place{}, ErrToken
 	}
-	epoch, rest := body[1:1+body[0]], body[1+body[0]:]
+	length, rest := int(body[saltLength]), body[saltLength+1:]
+	if len(rest) != length+markLength*buckets {
+		return Place{}, ErrToken
+	}
+	epoch, rest := rest[:length], rest[length:]
 	p := Place{tenant: tenant, epoch: string(epoch), marks: make([]ledger.Mark, buckets)}
 	for i := range p.marks {
 		p.marks[i] = ledger.Mark{Next: binary.BigEndian.Uint64(rest), Sum: binary.BigEndian.Uint16(rest[8:])}

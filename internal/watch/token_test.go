@@ -51,7 +51,7 @@ func TestToken(t *testing.T) {
 }
 
 // TestTokenHides: a token tells nothing of how many events there were, of whatever
-// tenant: not by what is in it, nor by how long it is.
+// tenant: not by what is in it, nor by how long it is, nor by being the one of before.
 func TestTokenHides(t *testing.T) {
 	few, many := make([]ledger.Mark, 256), make([]ledger.Mark, 256)
 	for i := range many {
@@ -60,6 +60,7 @@ func TestTokenHides(t *testing.T) {
 	next := slices.Clone(many)
 	next[200].Next++
 	tokens := []string{
+		testSealer.token("shop", "elevenchars", few),
 		testSealer.token("shop", "elevenchars", few), testSealer.token("shop", "elevenchars", many),
 		testSealer.token("shop", "elevenchars", next), testSealer.token("other", "elevenchars", many),
 	}
@@ -92,12 +93,15 @@ func TestTokenSize(t *testing.T) {
 // FuzzToken: whatever is sealed with the right key but by another program is
 // refused without harm.
 func FuzzToken(f *testing.F) {
-	f.Add([]byte("\x02ab" + strings.Repeat("0123456789", 8)))
-	f.Add([]byte("\xffab"))
+	const salt = "saltsalt"
+	f.Add([]byte(salt + "\x02ab" + strings.Repeat("0123456789", 8)))
+	f.Add([]byte(salt + "\xffab"))
+	f.Add([]byte(salt + "\xff" + strings.Repeat("e", 255) + strings.Repeat("0123456789", 8)))
+	f.Add([]byte(salt))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		p, err := testSealer.open("shop", testSealer.close("shop", bytes.Clone(body)), 8)
-		if err == nil && (len(p.marks) != 8 || len(body) != 1+len(p.epoch)+80) {
+		if err == nil && (len(p.marks) != 8 || len(body) != saltLength+1+len(p.epoch)+80) {
 			t.Errorf("%d marks of %d bytes", len(p.marks), len(body))
 		}
 	})
