@@ -118,8 +118,9 @@ type grant struct {
 // book takes what the offer would give without approval out of the tenant's
 // budget, under a name that no other call has. Nothing is taken for a request
 // that was carried out before, nor for one that will be refused: both are told
-// so by the step, as is who asks for a case that is not there any more. What the offer that gives way to this one still holds is counted
-// as free: it ends with the step, or the step sees that it was accepted.
+// so by the step, as is who asks for a case that is not there any more. What the
+// offer that gives way to this one still holds is counted as free: it ends with
+// the step, or the step sees that it was accepted.
 func (o *offering) book(ctx context.Context) (g grant, err error) {
 	s := o.service
 	was, err := o.load(ctx)

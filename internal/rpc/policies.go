@@ -126,9 +126,17 @@ func (s *Service) CheckPolicy(ctx context.Context, req *recoveryv1.CheckPolicyRe
 	return answer, nil
 }
 
+// mostChecks is how many policies there may be that are read or wait for that, each
+// of them in the place of another call.
+const mostChecks = 4
+
 // check reads a policy in its turn: one at a time, since a large one keeps a
 // processor busy for a second.
 func (s *Service) check(ctx context.Context, yaml string) (Policy, []Finding, error) {
+	if !s.checks.TryAcquire(1) {
+		return Policy{}, nil, ledger.ErrOverloaded
+	}
+	defer s.checks.Release(1)
 	if err := s.checking.Acquire(ctx, 1); err != nil {
 		return Policy{}, nil, err
 	}

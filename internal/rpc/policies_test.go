@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/makeamends/amends/internal/ledger"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -55,6 +56,12 @@ func TestCheckPolicyInTurn(t *testing.T) {
 	}
 	if _, err := s.SimulatePolicy(ctx, recoveryv1.SimulatePolicyRequest_builder{Yaml: new("title: x")}.Build()); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the third: %v", err)
+	}
+	if !s.checks.TryAcquire(mostChecks - 1) {
+		t.Error("who waits no more keeps a place")
+	}
+	if _, err := s.CheckPolicy(t.Context(), &recoveryv1.CheckPolicyRequest{}); !errors.Is(err, ledger.ErrOverloaded) {
+		t.Errorf("where many wait: %v", err)
 	}
 	close(busy.reading)
 	if err := <-first; err != nil {

@@ -76,7 +76,8 @@ type Service struct {
 	watching Watching
 	admit    func(context.Context) (turn context.Context, done func(), err error)
 	failed   func(context.Context, FailedItems)
-	checking *semaphore.Weighted // of one policy
+	checks   *semaphore.Weighted // policies that are read or wait for that
+	checking *semaphore.Weighted // of one of them
 	ahead    *semaphore.Weighted // what all streams of Ingest together have read ahead
 }
 
@@ -103,7 +104,8 @@ type Config struct {
 // compile, which a test of the contract excludes.
 func New(c Config) (*Service, error) {
 	s := &Service{ledger: c.Ledger, rules: c.Rules, shelf: c.Shelf, now: c.Now, tracer: c.Tracer,
-		watching: c.Watching, admit: c.Admit, failed: c.Failed, checking: semaphore.NewWeighted(1), ahead: semaphore.NewWeighted(AllWindowBytes)}
+		watching: c.Watching, admit: c.Admit, failed: c.Failed,
+		checks: semaphore.NewWeighted(mostChecks), checking: semaphore.NewWeighted(1), ahead: semaphore.NewWeighted(AllWindowBytes)}
 	if s.admit == nil {
 		s.admit = func(ctx context.Context) (context.Context, func(), error) { return ctx, func() {}, nil }
 	}
