@@ -14,9 +14,9 @@ import (
 // mostTokens is how many tokens are remembered as verified. Some 300 bytes each.
 const mostTokens = 4096
 
-// MostExamined is how many tokens are examined at a time that were not seen before;
+// mostExamined is how many tokens are examined at a time that were not seen before;
 // some wait for the keys of their issuer. One connection has half as many calls.
-const MostExamined = 512
+const mostExamined = 512
 
 // firstKeys is how long a start waits for issuers that do not answer.
 const firstKeys = 3 * time.Second

@@ -62,7 +62,7 @@ func (s *state) verify(ctx context.Context, token string, now time.Time) (*verif
 		return v, nil
 	}
 	defer s.examined.Add(-1)
-	if s.examined.Add(1) > MostExamined {
+	if s.examined.Add(1) > mostExamined {
 		return nil, ErrCrowd
 	}
 	v, err := s.examine(ctx, token, now)

@@ -266,7 +266,7 @@ func TestNewTokensAtOnce(t *testing.T) {
 	if _, err := told(t, g, "Bearer "+known); err != nil {
 		t.Fatal(err)
 	}
-	g.examined.Store(MostExamined)
+	g.examined.Store(mostExamined)
 	if _, err := told(t, g, "Bearer "+known); err != nil {
 		t.Errorf("a token that is known: %v", err)
 	}

@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/makeamends/amends/internal/auth"
 	"github.com/makeamends/amends/internal/document"
 	"github.com/makeamends/amends/internal/recovery"
 	"github.com/makeamends/amends/internal/rpc"
@@ -32,7 +31,7 @@ func TestLimitsAsDocumented(t *testing.T) {
 		{"connections", count(mostConnections)},
 		{"streams of a connection", count(mostStreamsEach)},
 		{"calls and streams that are open in the process, health checks apart", count(mostOpen)},
-		{"tokens that are examined at a time, as each is once", count(auth.MostExamined)},
+		{"tokens that are examined at a time, as each is once", count(constant(t, "auth/guard.go", "mostExamined"))},
 		{"bytes of a stream that are not read yet", size(mostUnreadBytes)},
 		{"what a stream of Ingest holds between an item and its answer, where a failure counts 6 KiB and a good experience 1 KiB beside its own size", size(rpc.WindowBytes)},
 		{"what all streams of Ingest hold together", size(rpc.AllWindowBytes)},
@@ -65,6 +64,7 @@ func TestLimitsAsDocumented(t *testing.T) {
 		{"tokens that a server remembers as verified", count(constant(t, "auth/guard.go", "mostTokens"))},
 		{"policy, as YAML", count(document.MostBytes) + " bytes"},
 		{"faults of a policy or of an access file that are listed", count(constant(t, "document/finding.go", "mostFindings"))},
+		{"policies that are read at a time", "1 | " + count(constant(t, "rpc/policies.go", "mostChecks")-1) + " more wait"},
 		{"work of a policy's condition, in CEL's units of cost", count(constant(t, "policy/condition.go", "mostCost"))},
 		{"cases of a page of ListCases", fmt.Sprintf("as many as are asked for, 1,000 at most; full at %s or with what is found among %s cases of a tenant that are looked at",
 			strings.Replace(size(constant(t, "rpc/list.go", "mostListBytes")), " |", ",", 1), count(constant(t, "rpc/list.go", "mostLooked")))},

@@ -8,33 +8,49 @@ import (
 	"time"
 )
 
-// mostProbes is how many health checks there may be of which only a part has come.
+// mostProbes is how many health checks there may be for long of which only a part has
+// come.
 // Everybody may make them, and gRPC keeps up to 2 MiB of each until it is whole.
 const mostProbes = 64
 
 func healthCheck(method string) bool { return strings.HasPrefix(method, "/grpc.health.v1.Health/") }
 
-// partial are calls of which only a part has come. When they are too many, the one
-// goes that came first: what is sent at once is whole long before that, so that
-// nobody can keep others out.
-type partial struct {
+// leastProbe is how long each of them has at any rate, so that nobody can keep others
+// out: what is sent at once is whole by then.
+const leastProbe = 250 * time.Millisecond
+
+// probes are the health checks of which only a part has come and that may take their
+// time, in the order in which they came.
+type probes struct {
 	mu   sync.Mutex
 	most int
-	ends list.List // of what ends a call, in the order in which they came
+	list list.List
 }
 
-// add counts a call until done; end may be called meanwhile.
-func (p *partial) add(end func()) (done func()) {
+// probe is a health check of which only a part has come.
+type probe struct {
+	began time.Time
+	late  *time.Timer // ends it
+}
+
+// add lets a health check begin. When there are too many, the one that came first must
+// be done soon.
+func (p *probes) add(late *time.Timer) (done func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.ends.Len() >= p.most {
-		p.ends.Remove(p.ends.Front()).(func())()
+	now := time.Now()
+	if p.list.Len() >= p.most {
+		first := p.list.Remove(p.list.Front()).(probe)
+		if first.late.Stop() {
+			first.late.Reset(leastProbe - now.Sub(first.began))
+		}
 	}
-	e := p.ends.PushBack(end)
+	e := p.list.PushBack(probe{now, late})
 	return func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.ends.Remove(e)
+		late.Stop()
+		p.list.Remove(e)
 	}
 }
 
@@ -44,12 +60,7 @@ type probeKey struct{}
 // on.
 func (s *Server) probe(ctx context.Context) context.Context {
 	ctx, end := context.WithCancel(ctx)
-	late := time.AfterFunc(callTime, end)
-	done := s.probes.add(end)
-	whole := func() {
-		late.Stop()
-		done()
-	}
+	whole := s.probes.add(time.AfterFunc(callTime, end))
 	context.AfterFunc(ctx, whole)
 	return context.WithValue(ctx, probeKey{}, whole)
 }

@@ -38,9 +38,9 @@ type Server struct {
 	open        bound // calls and streams
 	connections bound
 	watches     bound
-	loads       bound   // streams of Ingest
-	healthWatch bound   // watches of the health
-	probes      partial // health checks
+	loads       bound // streams of Ingest
+	healthWatch bound // watches of the health
+	probes      probes
 	listener    net.Listener
 	ops         *http.Server
 	inside      *inside
