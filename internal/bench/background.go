@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/makeamends/amends/internal/bench/turns"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -45,7 +46,7 @@ func background(ctx context.Context, r *Run) (s Section, err error) {
 	}
 	idle, busy, events := make([]samples, len(setups)), make([]samples, len(setups)), make([][]float64, len(setups))
 	for round := range r.Rounds {
-		for n := range inRound(round, len(setups)) {
+		for n := range turns.InRound(round, len(setups)) {
 			way := backgroundWays[n]
 			r.say("what goes on by itself: "+way.about, round+1, r.Rounds)
 			err := followed(ctx, setups[n].service, way.watched, func(heard *atomic.Int64) error {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/makeamends/amends/internal/bench/turns"
 )
 
 // besideRate is how many reports a second are made beside a load: few, so that they
@@ -37,7 +39,7 @@ func (r *Run) beside(ctx context.Context, s *Section) error {
 	found := make([][]amid, len(loads))
 	var repeated []string
 	for round := range r.Rounds {
-		for n := range inRound(round, len(loads)) {
+		for n := range turns.InRound(round, len(loads)) {
 			r.say("reports beside "+loads[n].about, round+1, r.Rounds)
 			turn, err := r.besideOne(ctx, loads[n])
 			for again := 0; err != nil && ctx.Err() == nil && again < mostAgain; again++ {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/makeamends/amends/internal/bench/turns"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -42,7 +43,7 @@ func bulk(ctx context.Context, r *Run) (Section, error) {
 	all := make([]samples, len(ways))
 	for round := range r.Rounds {
 		complete := make([]sample, len(ways))
-		for i := range inRound(round, len(ways)) {
+		for i := range turns.InRound(round, len(ways)) {
 			way := ways[i]
 			r.say(way.about, round+1, r.Rounds)
 			sample, err := r.take(ctx, r.service.target, func() *outcome { return way.run(ctx, r.Slice) })

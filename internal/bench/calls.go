@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/makeamends/amends/internal/bench/turns"
 )
 
 // Calls is what a report costs, and how long it takes.
@@ -47,7 +49,7 @@ func (r *Run) inTurns(ctx context.Context, what string, targets []*target, turn 
 	}
 	for round := range r.Rounds {
 		of := map[*target]sample{}
-		for i := range inRound(round, len(targets)) {
+		for i := range turns.InRound(round, len(targets)) {
 			t := targets[i]
 			r.say(what+", "+t.name, round+1, r.Rounds)
 			s, err := r.take(ctx, t, func() *outcome { return turn(t) })

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/makeamends/amends/internal/bench/turns"
 	"github.com/makeamends/amends/internal/redisproc"
 )
 
@@ -54,7 +55,7 @@ func onCluster(ctx context.Context, r *Run) (s Section, err error) {
 		}
 	}
 	for round := range r.Rounds {
-		for i := range inRound(round, len(topologies)) {
+		for i := range turns.InRound(round, len(topologies)) {
 			of := topologies[i]
 			r.say("reports, "+of.about, round+1, r.Rounds)
 			if err := r.turn(ctx, of); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/makeamends/amends/internal/bench/turns"
 	"github.com/makeamends/amends/internal/ledger"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -113,13 +114,13 @@ func (r *Run) restart(ctx context.Context, c *crowd) (err error) {
 // meet reports failures, in turns: of other customers in each turn, one failure each
 // for every kind. So all have the same history, however many there are.
 func (r *Run) meet(ctx context.Context, crowds []*crowd, of ...int) error {
-	turns := turnsOfRound * r.Rounds
-	calls := max(1, min(200, r.Customers*2/5/turns)) // there are two meetings, and a tenth of all is for warming up
+	many := turnsOfRound * r.Rounds
+	calls := max(1, min(200, r.Customers*2/5/many)) // there are two meetings, and a tenth of all is for warming up
 	for _, c := range crowds {
 		r.report(ctx, c, c.draw(r.Customers/10))
 	}
-	for turn := range turns {
-		for i := range inRound(turn, len(crowds)) {
+	for turn := range many {
+		for i := range turns.InRound(turn, len(crowds)) {
 			c := crowds[i]
 			customers := c.draw(calls)
 			for _, kind := range of {

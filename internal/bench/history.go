@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/makeamends/amends/internal/bench/turns"
 )
 
 // History is whether a call costs more for a customer with a longer history.
@@ -90,7 +92,7 @@ func (r *Run) byLength(ctx context.Context, s *Section) error {
 	const calls = 100 // a turn
 	all := make([]samples, len(of))
 	for round := range max(r.Rounds, 5) {
-		for i := range inRound(round, len(of)) {
+		for i := range turns.InRound(round, len(of)) {
 			l := of[i]
 			r.say(fmt.Sprintf("one failure more after %d", l.failures), round+1, max(r.Rounds, 5))
 			sample, err := r.take(ctx, r.service.target, func() *outcome {

@@ -3,7 +3,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"iter"
 	"time"
 )
 
@@ -61,31 +60,6 @@ func (r *Run) look(ctx context.Context, t *target) (s sample, err error) {
 	}
 	s.cpu, err = spent(t.server.pid())
 	return s, err
-}
-
-// inRound gives the indices of n in the order of one round. What one leaves behind,
-// such as garbage and busy caches, is the next one's to bear; so the rounds are rows of
-// a Williams design, in which each follows each other one equally often, after n rounds
-// or, where n is odd, twice as many.
-func inRound(round, n int) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i := range n {
-			if n%2 == 1 && round%2 == 1 {
-				i = n - 1 - i // rows of an odd number are balanced by their mirror images
-			}
-			zigzag := (i + 1) / 2 // 0, 1, n-1, 2, n-2 and so on: no two steps are equal
-			if i%2 == 0 {
-				zigzag = n - zigzag
-			}
-			shift := round
-			if n%2 == 1 {
-				shift = n - round%n // so that mirrored rows do not begin as the ones before
-			}
-			if !yield((zigzag + shift) % n) {
-				return
-			}
-		}
-	}
 }
 
 // samples are the turns of one target, round by round.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/makeamends/amends/internal/bench/turns"
 )
 
 // Start is how soon a server serves, and how large it is.
@@ -44,7 +46,7 @@ type startOn struct {
 // starts starts servers in turns.
 func (r *Run) starts(ctx context.Context, stores []startOn) error {
 	for round := range r.Rounds {
-		for i := range inRound(round, len(stores)) {
+		for i := range turns.InRound(round, len(stores)) {
 			on := &stores[i]
 			r.say("starting with "+on.name, round+1, r.Rounds)
 			took, holds, err := r.startOnce(ctx, on.url)

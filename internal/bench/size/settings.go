@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/makeamends/amends/internal/bench/turns"
 )
 
 // Setting is one value of a setting of Redis, and what it costs.
@@ -123,8 +125,8 @@ const (
 )
 
 // vary reports failures to servers that differ in their settings: one for each
-// customer, and then, in turns of which each begins with another server, further ones,
-// which join the case. A round is some such turns, that there be reports enough in it.
+// customer, and then, in turns, further ones, which join the case. A round is some such
+// turns, that there be reports enough in it.
 func (m *measurement) vary(ctx context.Context, name string, variants []variant) ([]Setting, error) {
 	out := make([]Setting, len(variants))
 	stores := make([]*store, len(variants))
@@ -147,8 +149,7 @@ func (m *measurement) vary(ctx context.Context, name string, variants []variant)
 		m.progress("%s: round %d of %d", name, round+1, m.Rounds)
 		busy, took := make([]time.Duration, len(stores)), make([]time.Duration, len(stores))
 		for turn := range turnsOfRound {
-			for i := range stores {
-				i = (round*turnsOfRound + turn + i) % len(stores)
+			for i := range turns.InRound(round*turnsOfRound+turn, len(stores)) {
 				cpu, lasted, err := stores[i].reported(ctx, n, fmt.Sprintf("round %d, turn %d", round, turn))
 				if err != nil {
 					return nil, err

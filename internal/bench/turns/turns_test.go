@@ -1,4 +1,4 @@
-package bench
+package turns
 
 import (
 	"fmt"
@@ -17,7 +17,7 @@ func TestTurnsAreBalanced(t *testing.T) {
 		for _, rounds := range []int{whole, 5} {
 			follows, begins := map[[2]int]int{}, make([]int, n)
 			for round := range rounds {
-				order := slices.Collect(inRound(round, n))
+				order := slices.Collect(InRound(round, n))
 				if sorted := slices.Sorted(slices.Values(order)); !slices.Equal(sorted, upTo(n)) {
 					t.Fatalf("a round of %d is %v", n, order)
 				}
