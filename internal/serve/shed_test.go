@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
@@ -113,12 +114,11 @@ func TestOverload(t *testing.T) {
 	eventually(t, 5*time.Second, "nothing is under way", func() bool { _, _, calls := s.UnderWay(); return calls == 0 })
 }
 
-// TestMostHealthWatches: they are bounded for themselves.
-func TestMostHealthWatches(t *testing.T) {
-	s := start(t, serve.Config{})
-	s.SetMost(3, 100, 2)
+// twoAtMost opens two watches, beside which a third is refused.
+func twoAtMost[T any](t *testing.T, open func() (grpc.ServerStreamingClient[T], error)) {
+	t.Helper()
 	watch := func() error {
-		stream, err := s.health.Watch(t.Context(), &healthv1.HealthCheckRequest{})
+		stream, err := open()
 		if err != nil {
 			return err
 		}
@@ -131,8 +131,17 @@ func TestMostHealthWatches(t *testing.T) {
 		}
 	}
 	if code, reason, _ := refused(t, watch()); code != codes.ResourceExhausted || reason != "OVERLOADED" {
-		t.Errorf("a watch too many: answered %s %s", code, reason)
+		t.Errorf("a watch too many: answered %s %s, want ResourceExhausted OVERLOADED", code, reason)
 	}
+}
+
+// TestMostHealthWatches: they are bounded for themselves.
+func TestMostHealthWatches(t *testing.T) {
+	s := start(t, serve.Config{})
+	s.SetMost(3, 100, 2)
+	twoAtMost(t, func() (grpc.ServerStreamingClient[healthv1.HealthCheckResponse], error) {
+		return s.health.Watch(t.Context(), &healthv1.HealthCheckRequest{})
+	})
 	if _, err := s.report(t.Context(), event("e", "c")); err != nil || !s.serving(t.Context()) {
 		t.Errorf("a call beside them: %v", err)
 	}
@@ -162,23 +171,9 @@ func TestIngestWaits(t *testing.T) {
 func TestMostStreams(t *testing.T) {
 	s := start(t, serve.Config{})
 	s.SetMost(3, 100, 2)
-	watch := func() error {
-		stream, err := s.recovery.WatchCases(t.Context(), &recoveryv1.WatchCasesRequest{})
-		if err != nil {
-			return err
-		}
-		_, err = stream.Recv()
-		return err
-	}
-	for range 2 {
-		if err := watch(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	code, reason, _ := refused(t, watch())
-	if code != codes.ResourceExhausted || reason != "OVERLOADED" {
-		t.Errorf("a watch too many: answered %s %s, want ResourceExhausted OVERLOADED", code, reason)
-	}
+	twoAtMost(t, func() (grpc.ServerStreamingClient[recoveryv1.WatchCasesResponse], error) {
+		return s.recovery.WatchCases(t.Context(), &recoveryv1.WatchCasesRequest{})
+	})
 	watches := func() bool { open, _, _ := s.UnderWay(); return open == 2 }
 	eventually(t, 5*time.Second, "the watch too many has ended", watches)
 	if _, err := s.report(t.Context(), event("e1", "c")); err != nil {
