@@ -67,8 +67,8 @@ func TestACutConnectionCommitsOnce(t *testing.T) {
 	}
 
 	proxy.Cut()
+	unavailable(t, l.Ping(t.Context()), false) // on the connection that is about to be closed
 	unavailable(t, tryUpdate(t, l, one(l, "cut", "c"), count), false)
-	unavailable(t, l.Ping(t.Context()), false)
 	proxy.Restore()
 	if r := mustUpdate(t, l, one(l, "cut", "c"), count); r.Replayed || string(r.Answer) != "order 4" {
 		t.Errorf("after the outage: %+v", r)
