@@ -125,7 +125,7 @@ func (g *Guard) judge() {
 	}
 	all := true
 	for _, source := range s.sources {
-		all = all && !source.refused.Load()
+		all = all && source.trouble.Load() == nil
 	}
 	g.inForce(all)
 }

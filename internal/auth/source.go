@@ -20,8 +20,9 @@ type source struct {
 	told   func(issuer string, err error) // of every change that is taken over, or is not
 	stop   context.CancelFunc
 
-	trouble string      // that was told last; of follow alone
-	refused atomic.Bool // the keys as they stand are not those that count
+	// trouble, as it was told, is why the keys as they stand are not those that
+	// count; nil: they are.
+	trouble atomic.Pointer[string]
 }
 
 // newSource begins with the keys that the access file came with, if it did.
@@ -58,35 +59,37 @@ func (s *source) follow(ctx context.Context) {
 }
 
 func (s *source) tell(err error) {
-	s.refused.Store(err != nil)
+	var trouble *string
+	if err != nil {
+		trouble = new(err.Error())
+	}
+	s.trouble.Store(trouble)
 	s.told(s.issuer.GetIssuer(), err)
 }
 
 // adopt takes over keys. What cannot be read changes nothing. Whatever came in by
 // a key that is gone is void from then on.
 func (s *source) adopt(text []byte, err error) {
-	was := s.keys.Load()
+	was, trouble := s.keys.Load(), s.trouble.Load()
 	var set *keySet
 	if err == nil {
 		set, err = parseKeys(text)
 	}
-	trouble := ""
 	switch {
 	case err != nil:
-		trouble = err.Error()
+		if trouble != nil && *trouble == err.Error() {
+			return // it was told
+		}
 	case was == nil || was.text != set.text:
 		gone := set.succeed(was)
 		s.keys.Store(set)
 		for _, k := range gone {
 			k.withdraw()
 		}
-	case s.trouble == "":
+	case trouble == nil:
 		return // as it was
 	}
-	if err == nil || trouble != s.trouble {
-		s.tell(err)
-	}
-	s.trouble = trouble
+	s.tell(err)
 }
 
 // find gives the keys with which such a token may be signed, and the set that they
