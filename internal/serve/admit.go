@@ -50,12 +50,14 @@ func (s *Server) tap(ctx context.Context, info *tap.Info) (context.Context, erro
 	case !unary:
 		return ctx, nil
 	}
-	p := &place{admission: s.admission}
+	var p *place
 	if early && s.guard.Known(credentialsOf(ctx)) { // nobody else may keep callers out
 		var ok bool
 		if p, ok = s.admission.announce(ctx, k.class); !ok {
 			return nil, s.refuseEarly(method, overloaded())
 		}
+	} else {
+		p = &place{admission: s.admission}
 	}
 	if !own || left > limit {
 		ctx, p.expire = context.WithTimeout(ctx, limit)
