@@ -51,16 +51,7 @@ func (m *measurement) closed(ctx context.Context) error {
 			}
 			s.clock.skip(betweenCases)
 		}
-		if err := s.praise(ctx, who, 1, "after"); err != nil {
-			return err
-		}
-		if c.Positive, err = s.usage(ctx, who+"-0"); err != nil {
-			return err
-		}
-		if err := s.failOne(ctx, who, 1, "after"); err != nil {
-			return err
-		}
-		if c.Case, err = s.usage(ctx, who+"-1"); err != nil {
+		if c.Positive, c.Case, err = s.oneMore(ctx, who); err != nil {
 			return err
 		}
 		if kept, err := s.kept(ctx, who+"-1"); err != nil {

@@ -43,16 +43,7 @@ func (m *measurement) growth(ctx context.Context) error {
 			s.clock.skip(24 * time.Hour / 5)
 		}
 		s.clock.skip(10 * 24 * time.Hour)
-		if err := s.praise(ctx, who, 1, "after"); err != nil {
-			return err
-		}
-		if g.Positive, err = s.usage(ctx, who+"-0"); err != nil {
-			return err
-		}
-		if err := s.failOne(ctx, who, 1, "after"); err != nil {
-			return err
-		}
-		if g.Case, err = s.usage(ctx, who+"-1"); err != nil {
+		if g.Positive, g.Case, err = s.oneMore(ctx, who); err != nil {
 			return err
 		}
 		if g.Lasting, err = m.lasting(ctx, events); err != nil {
@@ -61,6 +52,22 @@ func (m *measurement) growth(ctx context.Context) error {
 		m.report.Growth = append(m.report.Growth, g)
 	}
 	return nil
+}
+
+// oneMore is what two customers take after one more event: one of them after a good
+// experience, the other after a failure, whose case is open then.
+func (s *store) oneMore(ctx context.Context, who string) (positive, open int64, err error) {
+	if err := s.praise(ctx, who, 1, "after"); err != nil {
+		return 0, 0, err
+	}
+	if positive, err = s.usage(ctx, who+"-0"); err != nil {
+		return 0, 0, err
+	}
+	if err := s.failOne(ctx, who, 1, "after"); err != nil {
+		return 0, 0, err
+	}
+	open, err = s.usage(ctx, who+"-1")
+	return positive, open, err
 }
 
 // How often a customer is in touch in a day: as people may be, and nearly as often as
