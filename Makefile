@@ -3,8 +3,10 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 
+# How the program is built, and whatever else needs no race detector: what they have in common is compiled once.
+PLAIN := CGO_ENABLED=0 GOFLAGS='$(strip $(GOFLAGS) -trimpath)'
 # buf lives in a module of its own, so that its many dependencies are not ours. The first build takes a minute or two, later runs use the cache.
-BUF := go tool -modfile=tools/go.mod buf
+BUF := $(PLAIN) go tool -modfile=tools/go.mod buf
 # What `make breaking` and `make benchstat` compare with: any commit, tag or branch.
 BASE ?= main
 
@@ -18,14 +20,14 @@ demo: ## Tell the stories through a real server with an embedded Redis.
 
 .PHONY: build
 build: ## Build the static binary into bin/.
-	CGO_ENABLED=0 go build -trimpath -o bin/amends ./cmd/amends
+	$(PLAIN) go build -o bin/amends ./cmd/amends
 
 .PHONY: test
 test: ## Run every test with the race detector, on real Redis servers, a real Jaeger and a real Prometheus (installs what is missing).
 	.ci/install
 	tools/jaeger/build.sh
-	go vet ./...
-	CI=true go test -race -timeout 15m ./...
+	$(PLAIN) go vet ./...
+	CI=true go test -race -vet=off -timeout 15m ./...
 
 .PHONY: cluster
 cluster: ## Run a Redis Cluster of three masters and three replicas on loopback, and say how to serve with it (Ctrl-C ends it).
@@ -52,7 +54,7 @@ check-alerts: ## Check the alerts: their syntax, and when they fire (installs Pr
 .PHONY: bench
 bench: ## Measure what the service costs beside baselines, and write docs/performance.md, docs/capacity.md and the README's table (ten minutes).
 	.ci/install redis-server
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/amends ./cmd/amends
+	$(PLAIN) go build -ldflags "-s -w" -o bin/amends ./cmd/amends
 	bin/amends bench --full -o json > bin/performance.json
 	mv bin/performance.json docs/pictures/performance.json
 	go run ./internal/performance
@@ -78,26 +80,26 @@ generate: third_party/proto ## Generate the Go code beside the .proto files.
 .PHONY: lint
 lint: third_party/proto ## Check the style of the Go and .proto files.
 	@unformatted=$$(git ls-files '*.go' | xargs gofmt -l); test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
-	go tool staticcheck ./...
+	$(PLAIN) go tool staticcheck ./...
 	$(BUF) lint
 	$(BUF) format --diff --exit-code proto
 
 .PHONY: breaking
 breaking: third_party/proto ## Check that the contract breaks no caller of BASE (default: main).
-	tools/breaking.sh $(BASE)
+	$(PLAIN) tools/breaking.sh $(BASE)
 
 .PHONY: check-generated
 check-generated: third_party/proto ## Check that the committed Go code is what `make generate` makes.
-	tools/check-generated.sh
+	$(PLAIN) tools/check-generated.sh
 
 .PHONY: check-deploy
 check-deploy: ## Check the files of deploy/ and carry out the Dockerfile, without a container engine.
 	.ci/install
-	cd deploy/check && go vet . && CI=true go test -timeout 15m .
+	cd deploy/check && export $(PLAIN) CI=true && go vet . && go test -vet=off -timeout 15m .
 
 # The files that our .proto files import, printed out of the Go packages that go.mod pins. Made anew when go.mod changes.
 third_party/proto: go.mod internal/thirdparty/main.go
-	go run ./internal/thirdparty $@.new
+	$(PLAIN) go run ./internal/thirdparty $@.new
 	rm -rf $@
 	mv $@.new $@
 	touch $@

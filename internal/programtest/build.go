@@ -2,6 +2,7 @@
 package programtest
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -13,7 +14,9 @@ import (
 func Build(tb testing.TB, folder string) (file string) {
 	tb.Helper()
 	file = filepath.Join(folder, "amends")
-	if said, err := exec.Command("go", "build", "-o", file, "github.com/makeamends/amends/cmd/amends").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-trimpath", "-o", file, "github.com/makeamends/amends/cmd/amends")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := build.CombinedOutput(); err != nil {
 		tb.Fatalf("go build: %v\n%s", err, said)
 	}
 	return file
