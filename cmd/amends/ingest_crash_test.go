@@ -324,7 +324,7 @@ func TestIngestInterruptedWhileItGoesOn(t *testing.T) {
 
 // Memory does not grow with the file.
 func TestIngestIsBounded(t *testing.T) {
-	const records = 100_000
+	const records = 40_000
 	path := filepath.Join(t.TempDir(), "large.ndjson")
 	if err := os.WriteFile(path, []byte(fulfilled(records, 1000)), 0o600); err != nil {
 		t.Fatal(err)
