@@ -3,96 +3,49 @@ package serve_test
 import (
 	"context"
 	"fmt"
-	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
-	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/makeamends/amends/internal/redistest"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
 const (
-	echoMethod  = "/bench.Echo/Call"
 	benchLanes  = 32 // calls under way at a time
 	benchWarmUp = 2000
-	benchRound  = 1000 // calls of one server before it is the other's turn
 )
 
-// serveEcho runs a gRPC server that does nothing: it takes bytes and answers
-// with as many bytes as the first four of the request ask for.
-func serveEcho() (stop func(), addr string, err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, "", err
-	}
-	answer := make([]byte, 1<<20)
-	call := func(_ any, _ context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-		var in wrapperspb.BytesValue
-		if err := decode(&in); err != nil {
-			return nil, err
-		}
-		n := int(in.Value[0])<<16 | int(in.Value[1])<<8 | int(in.Value[2])
-		return &wrapperspb.BytesValue{Value: answer[:n]}, nil
-	}
-	server := grpc.NewServer()
-	server.RegisterService(&grpc.ServiceDesc{
-		ServiceName: "bench.Echo", HandlerType: (*any)(nil),
-		Methods: []grpc.MethodDesc{{MethodName: "Call", Handler: call}},
-	}, nil)
-	go server.Serve(listener)
-	return server.Stop, listener.Addr().String(), nil
+// runner is a process that is measured in rounds, in turn with others.
+type runner struct {
+	*process
+	call func(context.Context) error
+
+	took, cost []float64 // microseconds a call, by round
 }
 
-// BenchmarkReportFailure measures what the server spends on one report, over a
-// real socket, with a real Redis and a collector that is told of one call in a
-// hundred, beside a server that does nothing with requests and answers of the
-// same sizes. Both take turns; the ratios are the medians of the rounds.
-func BenchmarkReportFailure(b *testing.B) {
-	store, collector := redistest.Server(b), answering(b, codes.OK)
-	service := spawn(b, childConfig{Redis: store.URL(), Collector: collector.Addr().String(), Sampled: "0.01"})
-	echo := spawn(b, childConfig{Echo: true})
-	report := reporter(b, service.addr)
-	in, out := report.sizes(b)
-	shout := shouter(b, echo.addr, in, out)
-
-	served, shouted := &runner{process: service, call: report.call}, &runner{process: echo, call: shout}
-	load(b, benchWarmUp, served.call)
-	load(b, benchWarmUp, shouted.call)
-	b.ResetTimer()
-	for left := b.N; left > 0; left -= benchRound {
-		served.round(b, min(left, benchRound))
-		b.StopTimer()
-		shouted.round(b, min(left, benchRound))
-		b.StartTimer()
-	}
-	b.ReportMetric(median(served.cost), "server-µs/op")
-	b.ReportMetric(median(shouted.cost), "echo-µs/op")
-	b.ReportMetric(medianRatio(served.cost, shouted.cost), "ratio")
-	b.ReportMetric(medianRatio(shouted.took, served.took), "rate/echo's")
-	b.ReportMetric(median(served.allocations), "server-allocs/op")
-	b.ReportMetric(median(served.bytes)/1024, "server-KiB/op")
-	b.ReportMetric(float64(in), "request-B")
-	b.ReportMetric(float64(out), "answer-B")
+func (r *runner) round(b *testing.B, calls int) {
+	b.Helper()
+	began := time.Now()
+	spent := r.cpu(b, func() { load(b, calls, r.call) })
+	r.took = append(r.took, float64(time.Since(began).Microseconds())/float64(calls))
+	r.cost = append(r.cost, float64(spent.Microseconds())/float64(calls))
 }
 
 // load makes n calls, some at a time.
-func load(b *testing.B, n int, call func(context.Context, int) error) {
+func load(b *testing.B, n int, call func(context.Context) error) {
 	b.Helper()
-	var next atomic.Int64
+	var made atomic.Int64
 	var wait sync.WaitGroup
 	for range benchLanes {
 		wait.Go(func() {
-			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+			for made.Add(1) <= int64(n) {
 				ctx, cancel := context.WithTimeout(b.Context(), 5*time.Second)
-				err := call(ctx, int(i))
+				err := call(ctx)
 				cancel()
 				if err != nil {
 					b.Error(err)
@@ -104,49 +57,31 @@ func load(b *testing.B, n int, call func(context.Context, int) error) {
 	wait.Wait()
 }
 
-// reports sends failures, two of each customer.
-type reports struct {
-	client recoveryv1.RecoveryServiceClient
-	sent   *atomic.Int64
-}
-
-func reporter(b *testing.B, addr string) reports {
-	return reports{recoveryv1.NewRecoveryServiceClient(dial(b, addr)), new(atomic.Int64)}
-}
-
-func (r reports) request(i int64) *recoveryv1.ReportFailureRequest {
-	e := event(fmt.Sprintf("event-%08d", i), fmt.Sprintf("customer-%08d", i/2))
-	e.SetOccurredAt(timestamppb.Now())
-	e.SetOrderId(fmt.Sprintf("order-%08d", i))
-	return recoveryv1.ReportFailureRequest_builder{Event: e}.Build()
-}
-
-func (r reports) call(ctx context.Context, _ int) error {
-	_, err := r.client.ReportFailure(ctx, r.request(r.sent.Add(1)))
-	return err
-}
-
-// sizes of a request and its answer, in bytes.
-func (r reports) sizes(b *testing.B) (in, out int) {
-	b.Helper()
-	request := r.request(r.sent.Add(1))
-	answer, err := r.client.ReportFailure(b.Context(), request)
-	if err != nil {
-		b.Fatal(err)
+// reporter sends failures, two of each customer; who they are begins with first.
+func reporter(b *testing.B, addr string, first int64) func(context.Context) error {
+	client := recoveryv1.NewRecoveryServiceClient(dial(b, addr))
+	var sent atomic.Int64
+	sent.Store(first)
+	return func(ctx context.Context) error {
+		i := sent.Add(1)
+		e := event(fmt.Sprintf("event-%08d", i), fmt.Sprintf("customer-%08d", i/2))
+		e.SetOccurredAt(timestamppb.Now())
+		e.SetOrderId(fmt.Sprintf("order-%08d", i))
+		_, err := client.ReportFailure(ctx, recoveryv1.ReportFailureRequest_builder{Event: e}.Build())
+		return err
 	}
-	return proto.Size(request), proto.Size(answer)
 }
 
-// shouter calls the echo with messages of the same sizes.
-func shouter(b *testing.B, addr string, in, out int) func(context.Context, int) error {
-	conn := dial(b, addr)
-	const frame = 3 // bytes that BytesValue adds to a message of this size
-	body := make([]byte, in-frame)
-	out -= frame
-	body[0], body[1], body[2] = byte(out>>16), byte(out>>8), byte(out)
-	request := &wrapperspb.BytesValue{Value: body}
-	return func(ctx context.Context, _ int) error {
-		var answer wrapperspb.BytesValue
-		return conn.Invoke(ctx, echoMethod, request, &answer)
+// spent is the processor time of this process so far.
+func spent() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		panic(err)
 	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+func median(all []float64) float64 {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[len(sorted)/2]
 }

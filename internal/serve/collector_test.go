@@ -69,9 +69,7 @@ func BenchmarkCollector(b *testing.B) {
 	}
 	for i, k := range kinds {
 		k.process = spawn(b, childConfig{Redis: store.URL(), Collector: k.at.String()})
-		reports := reporter(b, k.process.addr)
-		reports.sent.Store(int64(i+1) * 1_000_000)
-		k.call = reports.call
+		k.call = reporter(b, k.process.addr, int64(i)*1_000_000)
 		load(b, benchWarmUp, k.call)
 	}
 	b.ResetTimer()

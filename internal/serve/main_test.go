@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.opentelemetry.io/otel"
 	"go.uber.org/goleak"
@@ -35,14 +36,14 @@ func TestMain(m *testing.M) {
 }
 
 // child serves until its standard input ends, and answers every line of it with
-// what it has spent.
+// its processor time so far.
 func child(settings string) int {
 	var c childConfig
 	if err := json.Unmarshal([]byte(settings), &c); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	debug.SetGCPercent(800) // as `amends serve` does; the echo has it, too
+	debug.SetGCPercent(800) // as `amends serve` does
 	stop, addr, err := c.run()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -50,36 +51,25 @@ func child(settings string) int {
 	}
 	fmt.Println(addr)
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
-		fmt.Println(spent().values()...)
+		fmt.Println(int64(spent()))
 	}
 	stop()
 	return 0
 }
 
-// childConfig says what a child serves: the service, or an echo beside which
-// its cost is measured.
+// childConfig says how a child serves.
 type childConfig struct {
 	Redis string
-	Echo  bool
 	// Collector takes the spans; empty: none are made.
 	Collector string
-	// Sampled is the share of the calls that are traced; empty: all.
-	Sampled string
 	// DieAt kills the process when it logs its nth call: after the change was
 	// made and before the caller is told.
 	DieAt int
 }
 
 func (c childConfig) run() (stop func(), addr string, err error) {
-	if c.Echo {
-		return serveEcho()
-	}
 	if c.Collector != "" {
 		os.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://"+c.Collector)
-		if c.Sampled != "" {
-			os.Setenv("OTEL_TRACES_SAMPLER", "parentbased_traceidratio")
-			os.Setenv("OTEL_TRACES_SAMPLER_ARG", c.Sampled)
-		}
 		otel.SetErrorHandler(telemetry.Lost(c.logger()))
 	}
 	s, err := serve.Start(context.Background(), serve.Config{
@@ -166,21 +156,21 @@ func (p *process) end() {
 	}
 }
 
-// cost is what the child spends while do runs.
-func (p *process) cost(tb testing.TB, do func()) usage {
+// cpu is the processor time of the child while do runs.
+func (p *process) cpu(tb testing.TB, do func()) time.Duration {
 	tb.Helper()
 	before := p.spent(tb)
 	do()
-	return p.spent(tb).since(before)
+	return p.spent(tb) - before
 }
 
-func (p *process) spent(tb testing.TB) (u usage) {
+func (p *process) spent(tb testing.TB) (so time.Duration) {
 	tb.Helper()
 	if _, err := fmt.Fprintln(p.input); err != nil {
 		tb.Fatal(err)
 	}
-	if _, err := fmt.Fscanln(p.output, &u.processor, &u.allocations, &u.bytes); err != nil {
+	if _, err := fmt.Fscanln(p.output, (*int64)(&so)); err != nil {
 		tb.Fatal(err)
 	}
-	return u
+	return so
 }
