@@ -312,3 +312,37 @@ func TestEntitlementIsOutsideTheCaps(t *testing.T) {
 		}
 	}
 }
+
+// Whom we reached first is not waiting for us to acknowledge what they say then.
+func TestReachedFirstNeedsNoAcknowledgement(t *testing.T) {
+	steps := func(list ...recovery.Step) recovery.Customer {
+		c, _ := report(t, recovery.Customer{}, complaint(unvoiced, rejected(20_00), order("o")), noon)
+		for _, s := range list {
+			c, _ = take(t, c, 1, do(s), noon)
+		}
+		return c
+	}
+	const offer, made = recovery.StepRequestOffer, recovery.StepMakeOffer
+	for _, tt := range []struct {
+		name string
+		c    recovery.Customer
+		at   time.Duration
+		want recovery.Verdict // of the acknowledgement; 0: none is promised
+	}{
+		{"nobody has answered", steps(recovery.StepContactInbound), 0, recovery.Pending},
+		{"thanks for a call", steps(recovery.StepContactOutbound, recovery.StepContactInbound), hour, 0},
+		{"thanks for a message", steps(recovery.StepAcknowledge, recovery.StepContactInbound), hour, 0},
+		{"a refused offer", steps(offer, made, recovery.StepRefuseOffer), hour, 0},
+		{"an accepted one, and no resolution", steps(offer, made, recovery.StepAcceptOffer), 6 * day, 0},
+		{"another report", func() recovery.Customer {
+			c, _ := report(t, steps(recovery.StepContactOutbound), complaint(order("o")), noon)
+			return c
+		}(), 0, recovery.Pending},
+		{"opened again", steps(recovery.StepContactOutbound, recovery.StepResolve, recovery.StepReopen, recovery.StepContactInbound), 0, recovery.Pending},
+	} {
+		k := recovery.Tick(tt.c, rules, noon.Add(tt.at)).Open[0]
+		if d := newest(k, recovery.Acknowledge); d.Verdict != tt.want {
+			t.Errorf("%s: the acknowledgement is %s, want %s", tt.name, d.Verdict, tt.want)
+		}
+	}
+}

@@ -207,9 +207,13 @@ func (k *Case) take(p *Policy, e Event, now time.Time) {
 
 // adopt makes a decision the case's own. The recommendation is replaced; a
 // promise once given is only ever tightened, or made anew where it was broken
-// or where the customer has spoken again.
+// or where the customer has spoken again. Whom we have reached waits for no first
+// acknowledgement.
 func (k *Case) adopt(d Decision, anew milestones) {
 	k.Assessment = d.Assessment
 	k.Recommendation = d.Recommendation
+	if k.State != Open && anew&(1<<Acknowledge) == 0 {
+		d.Promise = without(d.Promise, Acknowledge)
+	}
 	k.Deadlines = merge(k.Deadlines, d.Promise, anew)
 }
