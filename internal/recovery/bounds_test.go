@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/makeamends/amends/internal/policy"
 	"github.com/makeamends/amends/internal/recovery"
 )
 
@@ -255,5 +256,51 @@ func TestNothingLeftIsNotPromised(t *testing.T) {
 	}
 	if d := newest(k, recovery.FirstResponse); d.Verdict != recovery.Pending {
 		t.Errorf("not promised: %+v", d)
+	}
+}
+
+// Promises may be made anew so often that not all verdicts can be kept. What a
+// judgement rests on is.
+func TestVerdictsThatCountAreKept(t *testing.T) {
+	p := *policy.Default().Rules
+	p.Deadlines.Renewals = 10
+	rules := recovery.Rules{Active: &p}
+	c, _, err := recovery.Report(recovery.Customer{}, complaint(order("o")), rules, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, _, err = recovery.Advance(c, 1, outcome(recovery.Satisfied), rules, noon); err != nil {
+		t.Fatal(err)
+	}
+	c = recovery.Tick(c, rules, noon.Add(80*day)) // the follow-up is missed, and then all else, ever again
+	k := c.Open[0]
+	if len(k.Deadlines) > recovery.MostDeadlines {
+		t.Errorf("%d deadlines are kept", len(k.Deadlines))
+	}
+	for m := recovery.Acknowledge; m <= recovery.FollowUp; m++ {
+		if newest(k, m).Verdict != recovery.Missed {
+			t.Errorf("%s is not missed: %+v", m, newest(k, m))
+		}
+	}
+	if want := []recovery.Code{recovery.CauseDeadlineMissed, recovery.CauseFollowUpMissed}; !slices.Equal(k.Assessment.Causes, want) {
+		t.Errorf("a double deviation for %v, want %v", k.Assessment.Causes, want)
+	}
+}
+
+// A kept promise that gives way does not look as if it had never been made.
+func TestKeptPromisesAreNotMadeAgain(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(20_00)), noon)
+	for _, s := range []recovery.Step{recovery.StepRequestOffer, recovery.StepMakeOffer} {
+		c, _ = take(t, c, 1, do(s), noon)
+	}
+	for i := range 30 {
+		now := noon.Add(time.Duration(i) * time.Hour)
+		c, _ = take(t, c, 1, do(recovery.StepContactInbound), now)
+		c, _ = take(t, c, 1, do(recovery.StepContactOutbound), now)
+	}
+	for _, m := range []recovery.Milestone{recovery.Acknowledge, recovery.MakeOffer} {
+		if d := newest(c.Open[0], m); d.Verdict != recovery.Met || !d.MetAt.Equal(noon) {
+			t.Errorf("%s: %+v", m, d)
+		}
 	}
 }

@@ -185,18 +185,24 @@ func merge(old, promised []Deadline, anew milestones) []Deadline {
 }
 
 // makeRoom drops the oldest kept promise of a list that is full, or the oldest
-// broken one; never one that is pending.
+// broken one: of those for which a newer one with the same verdict stands, so
+// that what is judged by them stays as it is.
 func makeRoom(list []Deadline) []Deadline {
 	if len(list) < MostDeadlines {
 		return list
 	}
 	for _, verdict := range []Verdict{Met, Missed} {
-		if i := slices.IndexFunc(list, func(d Deadline) bool { return d.Verdict == verdict }); i >= 0 {
-			return slices.Delete(list, i, i+1)
+		for i, d := range list {
+			if d.Verdict == verdict && slices.ContainsFunc(list[i+1:], d.alike) {
+				return slices.Delete(list, i, i+1)
+			}
 		}
 	}
 	return list
 }
+
+// alike reports whether two deadlines are of one milestone and have one verdict.
+func (d Deadline) alike(o Deadline) bool { return d.Milestone == o.Milestone && d.Verdict == o.Verdict }
 
 // missedMilestones are those whose newest promise was broken.
 func (k *Case) missedMilestones() (set milestones) {

@@ -191,8 +191,10 @@ func verdictsStand(t *rapid.T, old, k *recovery.Case) {
 	}
 	a, b := done(old.Deadlines), done(k.Deadlines)
 	for _, d := range a {
-		if d.Verdict == recovery.Met && len(k.Deadlines) == recovery.MostDeadlines {
-			continue // gives way to newer ones
+		if len(k.Deadlines) == recovery.MostDeadlines && slices.ContainsFunc(b, func(x recovery.Deadline) bool {
+			return x.Milestone == d.Milestone && x.Verdict == d.Verdict && x.DueAt.After(d.DueAt)
+		}) {
+			continue // gives way to a newer one
 		}
 		if !slices.ContainsFunc(b, func(x recovery.Deadline) bool {
 			return x.Milestone == d.Milestone && x.DueAt.Equal(d.DueAt) && x.Verdict == d.Verdict && x.MetAt.Equal(d.MetAt)
