@@ -238,9 +238,9 @@ func (c *Customer) heard(at time.Time) {
 	c.LastContact, c.LastActivity = later(c.LastContact, at), later(c.LastActivity, at)
 }
 
-// hear takes in what the customer says: it ends a hold and asks for an answer.
-// What is said after the resolution is noted only; whoever reads it may open
-// the case again.
+// hear takes in what the customer says: it ends all holds and asks for an
+// answer. What is said after the resolution asks for none; whoever reads it may
+// open the case again.
 func (t turn) hear(a Action) {
 	voice := Private
 	if a.Public {
@@ -249,6 +249,7 @@ func (t turn) hear(a Action) {
 	t.note(ChangeContacted)
 	if t.k.State >= Resolved {
 		t.c.heard(t.now)
+		t.c.releaseAll(t.rules, t.now)
 		return
 	}
 	t.spoke(voice, a.Channel)

@@ -8,11 +8,11 @@ import (
 // held reports whether the clocks of the case stand still.
 func (k *Case) held() bool { return !k.HeldSince.IsZero() }
 
-// stopped reports whether the clock of a pending deadline stands still. A hold
+// stopped reports whether the clock of a deadline stands still. A hold
 // excuses us from what we promised by ourselves. It does not stop who reads
 // along in public, nor what law or contract demand.
 func (k *Case) stopped(d *Deadline) bool {
-	return k.held() && d.BoundBy != ByPublic && d.BoundBy != ByStatute && d.BoundBy != ByContract
+	return k.held() && d.Verdict == Pending && d.BoundBy != ByPublic && d.BoundBy != ByStatute && d.BoundBy != ByContract
 }
 
 // release lets the clocks run again: what was left of a deadline when the hold
@@ -25,7 +25,7 @@ func (k *Case) release(p *Policy, now time.Time) {
 	k.Deadlines = slices.Clone(k.Deadlines)
 	for i := range k.Deadlines {
 		d := &k.Deadlines[i]
-		if d.Verdict != Pending || !k.stopped(d) {
+		if !k.stopped(d) {
 			continue
 		}
 		c := p.Deadlines.clock(d)

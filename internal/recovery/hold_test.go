@@ -155,3 +155,47 @@ func TestHoldDoesNotStopWhatOthersSet(t *testing.T) {
 		t.Errorf("the statutory deadline moved: %+v", d)
 	}
 }
+
+// under is a policy with limits of law, contract or house.
+func under(limits ...recovery.Limit) recovery.Rules {
+	p := *policy.Default().Rules
+	p.Deadlines.Limits = limits
+	return recovery.Rules{Active: &p}
+}
+
+// Who speaks about a resolved case has spoken: what we waited for in another
+// case may have come.
+func TestContactAboutAResolvedCaseEndsHolds(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("a")), noon)
+	c, _ = report(t, c, complaint(order("b")), noon)
+	c, _ = take(t, c, 2, outcome(recovery.Satisfied), noon)
+	c, _ = take(t, c, 1, do(recovery.StepHold), noon)
+	if c, _ = take(t, c, 2, do(recovery.StepContactInbound), noon.Add(time.Minute)); !c.Open[0].HeldSince.IsZero() {
+		t.Error("a contact about a resolved case leaves another one held")
+	}
+}
+
+func TestHoldHidesNoMiss(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o")), noon)
+	late := noon.Add(30 * hour)
+	c, _ = take(t, recovery.Tick(c, rules, late), 1, do(recovery.StepHold), late)
+	if k := recovery.View(c, rules, late).Open[0]; k.Assessment.Level != recovery.LevelFailure {
+		t.Errorf("level %s of a case that was held when its first response was missed already", k.Assessment.Level)
+	}
+}
+
+// We are late, whether or not the customer has ever spoken.
+func TestBrokenPromiseEndsTheHoldOfAnUnvoicedCase(t *testing.T) {
+	rules := under(recovery.Limit{Milestone: recovery.Resolve, Within: 48 * hour, BoundBy: recovery.ByStatute})
+	c, _, err := recovery.Report(recovery.Customer{}, complaint(unvoiced, order("o")), rules, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, _, err = recovery.Advance(c, 1, do(recovery.StepHold), rules, noon); err != nil {
+		t.Fatal(err)
+	}
+	k := recovery.Tick(c, rules, noon.Add(49*hour)).Open[0]
+	if d := newest(k, recovery.FirstResponse); !k.HeldSince.IsZero() || !d.DueAt.Equal(noon.Add(72*hour)) {
+		t.Errorf("held since %v, first response due %v", k.HeldSince, d.DueAt)
+	}
+}

@@ -89,11 +89,11 @@ func (k *Case) warn(at time.Time) {
 	}
 }
 
-// miss marks the deadlines that go by at one moment. A missed follow-up opens
-// the case again. A broken promise to somebody who spoke is a second failure:
-// the case is judged anew, and what was broken is promised anew, with less time,
-// unless that has happened too often already. A hold ends then, since it is we
-// who are late.
+// miss marks the deadlines that go by at one moment. A hold ends then, since it
+// is we who are late. A missed follow-up opens the case again. A broken promise
+// to somebody who spoke is a second failure: the case is judged anew, and what
+// was broken is promised anew, with less time, unless that has happened too often
+// already.
 func (c *Customer) miss(p *Policy, k *Case, at time.Time) {
 	var broken, anew milestones
 	k.Deadlines = slices.Clone(k.Deadlines)
@@ -111,12 +111,14 @@ func (c *Customer) miss(p *Policy, k *Case, at time.Time) {
 		c.LastMiss = later(c.LastMiss, d.DueAt)
 		k.note(Transition{At: at, Change: ChangeMissed, Milestone: d.Milestone})
 	}
+	if broken != 0 {
+		k.release(p, at)
+	}
 	switch {
 	case broken&(1<<FollowUp) != 0:
 		c.reopen(p, k, StepMissFollowUp, at)
 		c.judge(p, k, everything, at)
 	case broken != 0 && k.voiced():
-		k.release(p, at)
 		d := Decide(p, c, k, at)
 		p.Deadlines.hasten(d.Promise, anew, at)
 		k.adopt(d, anew)
