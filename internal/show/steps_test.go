@@ -246,3 +246,18 @@ func TestBoardOnlyReads(t *testing.T) {
 		t.Error("the cases were moved")
 	}
 }
+
+// One of a kind is spoken of as one, and no id passes for free that is refused.
+func TestErasureOfOneOfEach(t *testing.T) {
+	text := show.Erasure("c-1", recoveryv1.EraseCustomerResponse_builder{
+		Found: true, CasesRemoved: 1, FailuresRemoved: 1, AnswersRemoved: 1, EventsRemoved: 1, TombstoneExpiresAt: at(90 * 24 * time.Hour),
+	}.Build(), show.Page{Width: 100, Now: now})
+	for _, want := range []string{"with its offers", "that was remembered", "hashes of the ids of the last days"} {
+		if !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
+			t.Errorf("%q is not in\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "free") {
+		t.Errorf("the ids are said to be free:\n%s", text)
+	}
+}
