@@ -15,6 +15,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -91,11 +92,22 @@ func ByHand(flags *pflag.FlagSet, names ...string) {
 }
 
 func isByHand(flag *pflag.Flag) bool {
-	if flag == nil {
-		return false
-	}
 	_, is := flag.Annotations[byHand]
 	return is
+}
+
+// byHandIn names the flags of the command and of those below it that are set by the command line alone.
+func byHandIn(command *cobra.Command) map[string]bool {
+	names := map[string]bool{}
+	command.Flags().VisitAll(func(flag *pflag.Flag) {
+		if isByHand(flag) {
+			names[flag.Name] = true
+		}
+	})
+	for _, child := range command.Commands() {
+		maps.Copy(names, byHandIn(child))
+	}
+	return names
 }
 
 // settable leaves out the flags that ask for something other than the command's own work, and those for the command line alone.

@@ -121,7 +121,7 @@ func (r *reader) section(mapping *yaml.Node, owner *cobra.Command) {
 			subs = append(subs, sub{value, child})
 		case isSection && flags[key.Value]:
 			r.fault(place, "%q takes a plain value", key.Value)
-		case !flags[key.Value] && isByHand(owner.Flags().Lookup(key.Value)):
+		case !flags[key.Value] && byHandIn(owner)[key.Value]:
 			r.fault(place, "%q is taken from the command line alone", key.Value)
 		case !flags[key.Value]:
 			r.fault(place, "%s", unknown(key.Value, flags, commands))

@@ -22,7 +22,13 @@ func Strays(root *cobra.Command, environ []string) []string {
 		if !strings.HasPrefix(name, "AMENDS_") || value == "" || slices.Contains(known, name) {
 			continue
 		}
-		warnings = append(warnings, fmt.Sprintf("%s is set, but there is no such setting", name)+DidYouMean(name, known, "%s"))
+		what := "there is no such setting" + DidYouMean(name, known, "%s")
+		for flag := range byHandIn(root) {
+			if EnvName(flag) == name {
+				what = fmt.Sprintf("--%s is taken from the command line alone", flag)
+			}
+		}
+		warnings = append(warnings, fmt.Sprintf("%s is set, but %s", name, what))
 	}
 	return warnings
 }
