@@ -182,7 +182,7 @@ func TestRepetition(t *testing.T) {
 		t.Errorf("repeated with its time it is not known again: %s%s", o.stdout, o.stderr)
 	}
 	time.Sleep(2 * time.Millisecond) // by which the times differ
-	o := command{}.fails(t, exitConflict, []string{"ALREADY_EXISTS", "Repeat that call exactly", "The time is content too", "--occurred-at"}, named...)
+	o := command{}.fails(t, exitConflict, []string{"ALREADY_EXISTS", "Repeat that call exactly, its time too (--occurred-at)"}, named...)
 	if strings.Contains(o.stderr, "To repeat this call safely") {
 		t.Errorf("it says how to be refused again:\n%s", o.stderr)
 	}

@@ -1,7 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +83,17 @@ func TestFiltersOfCases(t *testing.T) {
 	if diff := cmp.Diff([]proto.Message{want}, d.asked(), protocmp.Transform()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	for _, args := range [][]string{{"cases"}, {"watch"}, {"report", "--kind", "rude"}, {"praise"}, {"assess"}, {"erase", "--yes"}} {
+		command{}.fails(t, exitUsage, []string{"--customer: it is empty"}, append(args, "--customer", "", "--server", d.address)...)
+	}
+	for flag, args := range map[string][]string{
+		"--event-id": {"report", "--customer", "c", "--kind", "rude"}, "--interaction-id": {"praise", "--customer", "c"}, "--request-id": {"ack", "c.1"},
+	} {
+		command{}.fails(t, exitUsage, []string{flag + ": it is empty"}, append(args, flag, "", "--server", d.address)...)
+	}
+	if n := len(d.asked()); n != 1 {
+		t.Errorf("the service was asked %d times", n)
+	}
 	for _, args := range [][]string{{"--due-in", "2h"}, {"--due-before", "+2h"}} {
 		amends(t, append([]string{"cases", "--server", d.address}, args...)...)
 		asked := d.asked()
@@ -110,10 +127,10 @@ func TestErase(t *testing.T) {
 		"sure":                   {false, "", []string{"--yes"}, exitOK, nil},
 		"for machines":           {false, "", []string{"--yes", "-o", "json"}, exitOK, nil},
 		"asked, yes":             {true, "y\n", nil, exitOK, []string{"customer c-1 of tenant shop? This cannot be undone. [y/N]"}},
-		"asked, no":              {true, "\n", nil, exitUsage, []string{"nothing was erased"}},
-		"asked, no answer":       {true, "", nil, exitUsage, []string{"nothing was erased"}},
+		"asked, no":              {true, "\n", nil, exitInterrupted, []string{"nothing was erased"}},
+		"asked, no answer":       {true, "", nil, exitInterrupted, []string{"nothing was erased"}},
 		"nobody is there":        {false, "y\n", nil, exitUsage, []string{"add --yes"}},
-		"a typing error is a no": {true, "yep\n", nil, exitUsage, []string{"nothing was erased"}},
+		"a typing error is a no": {true, "yep\n", nil, exitInterrupted, []string{"nothing was erased"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t, &desk{answer: func(int, proto.Message) (proto.Message, error) { return answer, nil }})
@@ -130,6 +147,81 @@ func TestErase(t *testing.T) {
 			}
 			if diff := cmp.Diff(want, d.asked(), protocmp.Transform()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Ctrl-C ends the question at once, though the terminal has nothing to say.
+func TestEraseInterrupted(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	in, typing := io.Pipe()
+	defer typing.Close()
+	d := newDesk(t, &desk{})
+	time.AfterFunc(100*time.Millisecond, interrupt)
+	left := make(chan outcome, 1)
+	go func() {
+		left <- command{ctx: ctx, terminal: true, stdin: in}.run("erase", "--customer", "c-1", "--server", d.address)
+	}()
+	select {
+	case o := <-left:
+		if o.code != exitInterrupted || !strings.Contains(o.stderr, "nothing was erased") {
+			t.Errorf("left with %d: %s", o.code, o.stderr)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("it goes on asking")
+	}
+	if len(d.asked()) > 0 {
+		t.Error("the service was asked")
+	}
+}
+
+// What says whom one call is about, or that it is meant, stands on the command line alone.
+func TestTheEnvironmentChoosesNoCustomer(t *testing.T) {
+	env := map[string]string{"AMENDS_YES": "true", "AMENDS_CUSTOMER": "m1", "AMENDS_EVENT_ID": "e", "AMENDS_INTERACTION_ID": "i", "AMENDS_REQUEST_ID": "r"}
+	d := newDesk(t, &desk{answer: shelf(1)})
+	c := command{env: env}
+	o := c.works(t, "cases", "--server", d.address)
+	if got := d.asked()[0].(*recoveryv1.ListCasesRequest).GetCustomerId(); got != "" {
+		t.Errorf("only the cases of %q are listed", got)
+	}
+	for name := range env {
+		if !strings.Contains(o.stderr, name+" is set, but") {
+			t.Errorf("%s is ignored without a word:\n%s", name, o.stderr)
+		}
+	}
+	c.fails(t, exitUsage, []string{"--customer is missing"}, "erase", "--server", d.address)
+	c.fails(t, exitUsage, []string{"add --yes"}, "erase", "--customer", "c-1", "--server", d.address)
+	file := written(t, "erase:\n  yes: true\n")
+	command{}.fails(t, exitUsage, []string{"taken from the command line alone"}, "cases", "--server", d.address, "--config", file)
+}
+
+// The command that makes the secret of a store never overwrites one, wherever it is told.
+func TestKeyIsNeverOverwritten(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for where, text := range map[string]string{
+		"README.md":       string(readme),
+		"serve --help":    amends(t, "serve", "--help").stdout,
+		"serve --redis …": command{}.run("serve", "--redis", "redis://127.0.0.1:1").stderr,
+	} {
+		t.Run(where, func(t *testing.T) {
+			dir := t.TempDir()
+			makeKey := func() (key string, err error) {
+				sh := exec.Command("sh", "-c", regexp.MustCompile(`\(umask 077;[^\n]*> amends\.key\)`).FindString(text))
+				sh.Dir = dir
+				err = sh.Run()
+				made, _ := os.ReadFile(filepath.Join(dir, "amends.key"))
+				return string(made), err
+			}
+			first, err := makeKey()
+			if err != nil || len(first) < 32 {
+				t.Fatalf("made %q: %v", first, err)
+			}
+			if second, err := makeKey(); err == nil || second != first {
+				t.Errorf("the key was overwritten (%v)", err)
 			}
 		})
 	}

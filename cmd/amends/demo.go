@@ -83,10 +83,11 @@ func (d *demo) run(ctx context.Context, names []string) error {
 			}
 		}
 		if *d.format == "table" && len(d.endings) > 1 {
-			fmt.Fprint(d.app.stdout, show.StoryTitle("All", "the stories side by side",
-				"Risk of losing the customer if nobody answers, if the answer is good but late, and if it is good and on time; what to give in all; and how soon a human must answer.", d.page))
-			fmt.Fprint(d.app.stdout, show.Endings(d.endings, d.page), show.Legend(d.page),
+			_, err := fmt.Fprint(d.app.stdout, show.StoryTitle("All", "the stories side by side",
+				"Risk of losing the customer if nobody answers, if the answer is good but late, and if it is good and on time; what to give in all; and how soon a human must answer.", d.page),
+				show.Endings(d.endings, d.page), show.Legend(d.page),
 				show.Note("One story in full: amends demo 3b --full. Try the service: amends serve.", d.page))
+			return err
 		}
 		return nil
 	})
@@ -163,7 +164,9 @@ func (d *demo) play(ctx context.Context, p *story.Player, s story.Story) error {
 	default:
 		text += show.Decision(last.Case, page)
 	}
-	fmt.Fprintln(d.app.stdout, text)
+	if _, err := fmt.Fprintln(d.app.stdout, text); err != nil {
+		return err
+	}
 	if s.Ends == nil {
 		d.endings = append(d.endings, show.Ending{ID: s.ID, Title: s.Title, Case: last.Case, Now: last.At})
 	}

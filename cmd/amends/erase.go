@@ -34,9 +34,10 @@ func eraseCommand(app *app) *cobra.Command {
 answers to earlier calls. This cannot be undone; doing it again finds nothing. A later
 event of the customer starts as if they were new.
 
-For a time, a keyed hash keeps how much goodwill was given automatically of late, and how
-many orders and claims were counted, so that nobody is given the same goodwill twice by
-being forgotten. The answer says until when.
+For a time, a keyed hash keeps how much goodwill was given automatically of late, how many
+orders and claims were counted, and keyed hashes of the ids of the last days, none of which
+is carried out again: so that nobody is given the same goodwill twice by being forgotten.
+The answer says until when.
 
 On a terminal it asks first; elsewhere it wants --yes.`,
 		Example: `  amends erase --customer c-1042
@@ -84,11 +85,15 @@ func (e *erasing) confirm(cmd *cobra.Command) error {
 		return &usageError{err: errors.New("erasing cannot be undone: add --yes if you are sure"), command: cmd.CommandPath()}
 	}
 	fmt.Fprintf(e.stderr, "Delete all that is stored of customer %s? This cannot be undone. [y/N] ", e.who())
-	line, _ := bufio.NewReader(e.stdin).ReadString('\n')
+	line, _ := bufio.NewReader(interruptible(cmd.Context(), e.stdin)).ReadString('\n')
+	if cmd.Context().Err() != nil {
+		fmt.Fprintln(e.stderr) // what follows is no answer
+		line = ""
+	}
 	switch strings.ToLower(strings.TrimSpace(line)) {
 	case "y", "yes":
 		return nil
 	default:
-		return &usageError{err: errors.New("nothing was erased")}
+		return &interruption{"nothing was erased"}
 	}
 }

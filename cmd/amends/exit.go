@@ -23,6 +23,7 @@ const (
 	exitConflict    = 4
 	exitUnavailable = 5
 	exitDenied      = 6
+	exitInterrupted = 130 // as shells say it of Ctrl-C
 )
 
 func exitCodesTopic() *cobra.Command {
@@ -33,6 +34,7 @@ func exitCodesTopic() *cobra.Command {
 
   0  It worked.
   1  A fault inside: a bug, or an answer that is not understood. Look at the service's log.
+     Also: what is to be said cannot be written, as on a full disk.
   2  The call was wrong: a flag, a setting, a file or a field. Mend it before trying again.
      Also: a policy with faults, or a policy test that failed.
   3  There is no such case or policy.
@@ -44,6 +46,11 @@ func exitCodesTopic() *cobra.Command {
      Also: serve whose Redis is not there, refuses changes or tells another time than this
      machine. That may pass: start it again until it stays.
   6  The caller is not known to the service, or may not do this.
+130  It was interrupted by Ctrl-C, or by a no to the question of erase.
+
+With -o json the last line on standard error is the error: an object with exitCode, code,
+reason and message, and where there are some with violations, advice, retryAfterSeconds and
+traceId. docs/client.md says of each reason what to do.
 
 When some lines of a file failed, the code is the one of the first failed line. A file
 that was interrupted (ingest) leaves with 5: the same command goes on.`,
@@ -59,6 +66,11 @@ type usageError struct {
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
+// interruption is what whoever sits there has ended.
+type interruption struct{ text string }
+
+func (e *interruption) Error() string { return e.text }
+
 // exitCode tells by which number the process says what became of it.
 func exitCode(err error) int {
 	switch {
@@ -71,11 +83,16 @@ func exitCode(err error) int {
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, new(*stopped)), errors.As(err, new(*unready)),
 		errors.As(err, new(*ledger.Unavailable)), errors.As(err, new(*ledger.ClockError)):
 		return exitUnavailable
+	case errors.Is(err, context.Canceled), errors.As(err, new(*interruption)):
+		return exitInterrupted
 	}
 	if client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_POLICY_INVALID {
 		return exitUsage // the state of the service has no part in it
 	}
 	if s, ok := status.FromError(err); ok {
+		if speaksHTTP(s.Message()) {
+			return exitUnavailable
+		}
 		return exitCodeOf(s.Code())
 	}
 	return exitInternal
@@ -95,6 +112,8 @@ func exitCodeOf(code codes.Code) int {
 		return exitUnavailable
 	case codes.PermissionDenied, codes.Unauthenticated:
 		return exitDenied
+	case codes.Canceled:
+		return exitInterrupted
 	default:
 		return exitInternal
 	}

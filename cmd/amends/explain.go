@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +23,7 @@ type callError struct {
 	err    error
 	server string
 	again  string // flags that repeat the call safely; empty for a call that changes nothing
+	wrong  string // what is wrong, in place of the words of the service
 	advice string // what else to do, in place of what the status alone would suggest
 }
 
@@ -36,6 +39,8 @@ func explain(w io.Writer, err error) {
 	var usage *usageError
 	var bulk *bulkError
 	switch {
+	case exitCode(err) == exitInterrupted:
+		explainInterruption(w, err)
 	case errors.As(err, &bulk):
 		fmt.Fprintf(w, "amends: %v\n", bulk)
 	case errors.As(err, &settings):
@@ -58,6 +63,18 @@ func explain(w io.Writer, err error) {
 	}
 }
 
+// explainInterruption says what was ended, and how to repeat a call that may have been carried out all the same.
+func explainInterruption(w io.Writer, err error) {
+	var told *interruption
+	if !errors.As(err, &told) {
+		told = &interruption{"interrupted"}
+	}
+	fmt.Fprintln(w, "amends:", told)
+	if call := new(callError); errors.As(err, &call) && call.again != "" {
+		fmt.Fprintf(w, "It may have been done all the same. To make sure, repeat it, exactly as before, with %s.\n", call.again)
+	}
+}
+
 // ofService takes the error of a call apart; nil if it is of none.
 func ofService(err error) *client.Error {
 	var e *client.Error
@@ -71,32 +88,90 @@ func ofService(err error) *client.Error {
 }
 
 func explainCall(w io.Writer, err error, e *client.Error) {
-	var call *callError
-	if !errors.As(err, &call) {
-		call = &callError{err: err}
+	wrong, advice := words(err, e)
+	if hasAnswer(err, e) {
+		wrong = named(e) + ": " + wrong
 	}
-	if call.server != "" && unreachable(e) {
-		fmt.Fprintf(w, "amends: no service answers at %s: %s\n", call.server, dialCause(e.Message))
-		fmt.Fprintln(w, dialAdvice(e.Message))
-		if call.again == "" {
-			return
-		}
-	} else if call.server != "" && strings.Contains(e.Message, "unexpected HTTP status code") { // gRPC's own words
-		fmt.Fprintf(w, "amends: no service answers at %s: what is there speaks HTTP, but not gRPC\n", call.server)
-		fmt.Fprintln(w, `Name where "amends serve" takes calls (--listen) with --server (or AMENDS_SERVER), not the address for operators.`)
-		return
-	} else {
-		fmt.Fprintf(w, "amends: %s\n", inCommands.Replace(headline(e)))
-		for _, v := range e.Violations {
-			fmt.Fprintf(w, "  %s\n", inCommands.Replace(v.Field+": "+v.Description))
-		}
+	fmt.Fprintf(w, "amends: %s\n", wrong)
+	for _, v := range e.Violations {
+		fmt.Fprintf(w, "  %s\n", inCommands.Replace(v.Field+": "+v.Description))
 	}
-	if next := nextStep(e, call); next != "" {
-		fmt.Fprintln(w, next)
+	for _, line := range advice {
+		fmt.Fprintln(w, line)
 	}
 	if e.TraceID != "" {
 		fmt.Fprintln(w, "trace: "+e.TraceID)
 	}
+}
+
+// words say what is wrong with a call, and what to do next.
+func words(err error, e *client.Error) (wrong string, advice []string) {
+	var call *callError
+	if !errors.As(err, &call) {
+		call = &callError{err: err}
+	}
+	next := nextStep(e, call)
+	switch {
+	case hasAnswer(err, e):
+		wrong = cmp.Or(call.wrong, inCommands.Replace(said(e)))
+		if e.Reason == recoveryv1.ErrorReason_ERROR_REASON_ID_REUSED {
+			wrong = "the id was used before, for another content" // the rest of what the service says is advice
+		}
+	case speaksHTTP(e.Message):
+		next = ""
+		wrong = fmt.Sprintf("no service answers at %s: what is there speaks HTTP, but not gRPC", call.server)
+		advice = []string{`Name where "amends serve" takes calls (--listen) with --server (or AMENDS_SERVER), not the address for operators.`}
+	default:
+		if call.again == "" {
+			next = ""
+		}
+		wrong = fmt.Sprintf("no service answers at %s: %s", call.server, dialCause(e.Message))
+		advice = []string{dialAdvice(e.Message)}
+	}
+	if next != "" {
+		advice = append(advice, strings.Split(next, "\n")...)
+	}
+	return wrong, advice
+}
+
+// hasAnswer tells the error of a service from that of a call that has not reached any.
+func hasAnswer(err error, e *client.Error) bool {
+	var call *callError
+	return !errors.As(err, &call) || call.server == "" || !unreachable(e) && !speaksHTTP(e.Message)
+}
+
+// toldError is an error for machines.
+type toldError struct {
+	ExitCode   int           `json:"exitCode"`
+	Code       string        `json:"code,omitempty"`
+	Reason     string        `json:"reason,omitempty"`
+	Message    string        `json:"message"`
+	Violations []failedField `json:"violations,omitempty"`
+	Advice     []string      `json:"advice,omitempty"`
+	RetryAfter float64       `json:"retryAfterSeconds,omitempty"`
+	TraceID    string        `json:"traceId,omitempty"`
+}
+
+type failedField struct {
+	Field       string `json:"field"`
+	Description string `json:"description"`
+}
+
+// explainJSON says the same as explain, as one line of JSON.
+func explainJSON(w io.Writer, err error) {
+	f := toldError{ExitCode: exitCode(err), Message: strings.TrimSpace(err.Error())}
+	if e := ofService(err); e != nil {
+		f.Code, f.Reason, f.RetryAfter, f.TraceID = code.Code(e.Code).String(), reason(e), e.RetryAfter.Seconds(), e.TraceID
+		if bulk := new(bulkError); !errors.As(err, &bulk) { // which is about many
+			f.Message, f.Advice = words(err, e)
+			for _, v := range e.Violations {
+				f.Violations = append(f.Violations, failedField(v))
+			}
+		}
+	}
+	line := json.NewEncoder(w)
+	line.SetEscapeHTML(false)
+	_ = line.Encode(f)
 }
 
 // inCommands puts the command beside a call that the service names, which speaks to programs. Steps of a case are told in a line of their own.
@@ -106,18 +181,41 @@ var inCommands = strings.NewReplacer(
 	"GetCase", "GetCase (amends case)", "ListCases", "ListCases (amends cases)", "WatchCases", "WatchCases (amends watch)",
 )
 
-// headline is the canonical name of the error and what it says, unless the faulty fields say the same.
-func headline(e *client.Error) string {
-	if n := len(e.Violations); n > 0 {
-		return fmt.Sprintf("%s: %d %s", code.Code(e.Code), n, plural(n, "fault"))
+// headline names the error and says what it says.
+func headline(e *client.Error) string { return named(e) + ": " + said(e) }
+
+// named are the canonical name of the error and the service's own, where that is another.
+func named(e *client.Error) string {
+	name := code.Code(e.Code).String()
+	if own := reason(e); own != "" && own != name {
+		name += " (" + own + ")"
 	}
-	return fmt.Sprintf("%s: %s", code.Code(e.Code), e.Message)
+	return name
+}
+
+// reason is the service's own name of the error; empty if there is none.
+func reason(e *client.Error) string {
+	if e.Reason == recoveryv1.ErrorReason_ERROR_REASON_UNSPECIFIED {
+		return ""
+	}
+	return strings.TrimPrefix(e.Reason.String(), "ERROR_REASON_")
+}
+
+// said is what the error says, unless the faulty fields say the same.
+func said(e *client.Error) string {
+	if n := len(e.Violations); n > 0 {
+		return fmt.Sprintf("%d %s", n, plural(n, "fault"))
+	}
+	return e.Message
 }
 
 // unreachable tells a server that is not there from one that answers UNAVAILABLE: only the latter's errors carry a reason.
 func unreachable(e *client.Error) bool {
 	return e.Code == codes.Unavailable && e.Reason == recoveryv1.ErrorReason_ERROR_REASON_UNSPECIFIED
 }
+
+// speaksHTTP tells in the words of gRPC that what is there does not speak it.
+func speaksHTTP(message string) bool { return strings.Contains(message, "unexpected HTTP status code") }
 
 // noAddress is what gRPC says of a name that leads nowhere.
 const noAddress = "no children to pick from"
@@ -150,7 +248,7 @@ func dialAdvice(message string) string {
 	}
 }
 
-const idReusedAdvice = "The id was used for another content. Repeat that call exactly, or give this one a new id."
+const idReusedAdvice = "Repeat that call exactly, or give this one a new id."
 
 func nextStep(e *client.Error, call *callError) string {
 	if call.advice != "" {

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"encoding/pem"
 	"io"
 	"log"
 	"net"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -44,11 +46,11 @@ func TestExitCodes(t *testing.T) {
 		code int
 		says []string
 	}{
-		"internal":          {refusal(t, codes.Internal, "internal", info("INTERNAL")), 1, []string{"INTERNAL: internal", "trace: 4bf92f3577b34da6", "log"}},
+		"internal":          {refusal(t, codes.Internal, "internal", info("INTERNAL")), 1, []string{"amends: INTERNAL: internal", "trace: 4bf92f3577b34da6", "log"}},
 		"unknown":           {status.Error(codes.Unknown, "?"), 1, []string{"UNKNOWN"}},
 		"unimplemented":     {status.Error(codes.Unimplemented, "no such method"), 1, []string{"UNIMPLEMENTED"}},
 		"invalid":           {refusal(t, codes.InvalidArgument, "bad", faults), 2, []string{"INVALID_ARGUMENT: 2 faults", "  event.kinds: must be stated\n", "  event.severity: must be at most 1\n"}},
-		"not found":         {refusal(t, codes.NotFound, "no such case", info("CASE_NOT_FOUND")), 3, []string{"NOT_FOUND: no such case"}},
+		"not found":         {refusal(t, codes.NotFound, "no such case", info("CASE_NOT_FOUND")), 3, []string{"NOT_FOUND (CASE_NOT_FOUND): no such case"}},
 		"id reused":         {refusal(t, codes.AlreadyExists, "id reused", info("ID_REUSED")), 4, []string{"Repeat that call exactly"}},
 		"wrong state":       {status.Error(codes.FailedPrecondition, "closed"), 4, []string{"FAILED_PRECONDITION: closed"}},
 		"conflict":          {refusal(t, codes.Aborted, "too many", info("CONFLICT")), 4, []string{"Try again", "--event-id e-1"}},
@@ -65,6 +67,34 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// For machines the last line on standard error is the error, whatever it is about.
+func TestErrorsForMachines(t *testing.T) {
+	soon := &errdetails.RetryInfo{RetryDelay: durationpb.New(1500 * time.Millisecond)}
+	faults := &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: "event.kinds", Description: "must be stated"}}}
+	report := []string{"report", "--customer", "c-1", "--kind", "rude", "--event-id", "e-1", "--occurred-at", "2026-01-02T03:04:05Z", "-o", "json"}
+	for name, row := range map[string]struct {
+		err  error
+		args []string
+		code int
+		want string
+	}{
+		"invalid": {refusal(t, codes.InvalidArgument, "bad", faults, &errdetails.ErrorInfo{Reason: "INVALID_REQUEST", Domain: "amends"}), report, exitUsage,
+			`{"exitCode":2,"code":"INVALID_ARGUMENT","reason":"INVALID_REQUEST","message":"1 fault","violations":[{"field":"event.kinds","description":"must be stated"}]}`},
+		"later": {refusal(t, codes.Unavailable, "<lost>", info("STORE_UNAVAILABLE"), soon), report, exitUnavailable,
+			`{"exitCode":5,"code":"UNAVAILABLE","reason":"STORE_UNAVAILABLE","message":"<lost>","advice":["Try again in 1.5s, exactly as before, with --event-id e-1."],"retryAfterSeconds":1.5,"traceId":"4bf92f3577b34da6"}`},
+		"usage": {nil, []string{"report", "-o", "json", "--customer", "c"}, exitUsage, `{"exitCode":2,"message":"--kind is missing: what went wrong, of `},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake := newImpostor(t, func(int) error { return row.err })
+			o := command{}.fails(t, row.code, nil, append(row.args, "--server", fake.address)...)
+			lines := strings.Split(strings.TrimSpace(o.stderr), "\n")
+			if last := lines[len(lines)-1]; !strings.HasPrefix(last, row.want) || !json.Valid([]byte(last)) {
+				t.Errorf("it says\n%s\nand not\n%s", last, row.want)
+			}
+		})
+	}
+}
+
 // The port for operators is next to that for calls, and is soon mistaken for it.
 func TestThePortForOperators(t *testing.T) {
 	server, err := serve.Start(t.Context(), serve.Config{Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0"})
@@ -75,7 +105,7 @@ func TestThePortForOperators(t *testing.T) {
 	says := []string{"no service answers at " + server.OpsAddr(), "not gRPC", "--server", "not the address for operators"}
 	command{}.fails(t, exitUnavailable, says, "health", "--server", server.OpsAddr())
 	for _, args := range [][]string{{"assess", "c"}, {"report", "--customer", "c", "--kind", "rude"}, {"watch"}} {
-		command{}.fails(t, exitInternal, says, append(args, "--server", server.OpsAddr())...)
+		command{}.fails(t, exitUnavailable, says, append(args, "--server", server.OpsAddr())...)
 	}
 }
 
@@ -167,7 +197,45 @@ func TestInterrupted(t *testing.T) {
 	done := make(chan struct{})
 	fake := newImpostor(t, func(int) error { cancel(); <-done; return nil })
 	t.Cleanup(func() { close(done) })
-	command{ctx: ctx}.fails(t, exitInternal, []string{"CANCELLED"}, "assess", "c-1", "--server", fake.address)
+	command{ctx: ctx}.fails(t, exitInterrupted, []string{"amends: interrupted\n"}, "assess", "c-1", "--server", fake.address)
+	// What may have been done is said, and how to repeat it.
+	for _, id := range [][]string{nil, {"--event-id", "e-1"}} {
+		ctx, cancel := context.WithCancel(t.Context())
+		fake := newImpostor(t, func(int) error { cancel(); <-done; return nil })
+		o := command{ctx: ctx}.fails(t, exitInterrupted, []string{"interrupted\nIt may have been done", "with --event-id "},
+			append([]string{"report", "--customer", "c-1", "--kind", "rude", "--server", fake.address}, id...)...)
+		if n := strings.Count(o.stderr, "--event-id"); n != 1 {
+			t.Errorf("it is said %d times how to repeat it:\n%s", n, o.stderr)
+		}
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	cancel()
+	command{ctx: ctx, stdin: strings.NewReader(`{"eventId": "e-1"}`)}.fails(t, exitInterrupted, []string{"amends: interrupted: 1 read: 0 recorded, "},
+		"report", "-f", "-", "--server", fake.address)
+}
+
+// A demo that is ended says no more than that.
+func TestDemoInterrupted(t *testing.T) {
+	o := command{until: func(said string) bool { return strings.Contains(said, "\n") }}.fails(t, exitInterrupted, []string{"amends: interrupted\n"}, "demo")
+	if strings.Contains(o.stderr, "rpc") {
+		t.Errorf("it says %q", o.stderr)
+	}
+}
+
+// A disk without room is a failure of whatever is printed.
+func TestFullDisk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	for _, args := range [][]string{{"--help"}, {"help", "settings"}, {"--version"}, {"completion", "bash"}, {"demo", "1"}} {
+		var stderr strings.Builder
+		err := run(t.Context(), args, func(string) string { return "" }, full, &stderr)
+		if exitCode(err) != exitInternal || !strings.Contains(stderr.String(), "no space left") {
+			t.Errorf("%v: left with %v, said %q", args, err, stderr.String())
+		}
+	}
 }
 
 // When time runs out between two tries, the last answer tells more than that it is late; and so it does after the last try, but not of one under way.
@@ -176,7 +244,7 @@ func TestLastCause(t *testing.T) {
 		return refusal(t, codes.Unavailable, "the store cannot be reached", info("STORE_UNAVAILABLE"))
 	})
 	for _, timeout := range []string{"150ms", "10s"} {
-		o := command{}.fails(t, exitUnavailable, []string{"UNAVAILABLE: the store cannot be reached\n", "Try again"}, "assess", "c", "--server", fake.address, "--timeout", timeout)
+		o := command{}.fails(t, exitUnavailable, []string{"UNAVAILABLE (STORE_UNAVAILABLE): the store cannot be reached\n", "Try again"}, "assess", "c", "--server", fake.address, "--timeout", timeout)
 		if strings.Contains(o.stderr, "DEADLINE") || strings.Contains(o.stderr, "rpc error") {
 			t.Errorf("--timeout %s:\n%s", timeout, o.stderr)
 		}

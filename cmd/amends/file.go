@@ -135,6 +135,9 @@ func (f *fileFlags) transfer(cmd *cobra.Command, app *app, b *bulk, write func(*
 		fmt.Fprintln(app.stderr, counts)
 		return fmt.Errorf("the answers cannot be written: %w", unwritten)
 	}
+	if cmd.Context().Err() != nil {
+		return &interruption{"interrupted: " + counts.String()}
+	}
 	if err := counts.err(); err != nil {
 		return err
 	}

@@ -70,6 +70,33 @@ func notText(cmd *cobra.Command, args []string) error {
 	return errors.Join(faults...)
 }
 
+// idFlags name what one call is about. Empty they would stand for another call: one about everybody, or a new one.
+var idFlags = []string{"customer", "event-id", "interaction-id", "request-id"}
+
+// ofOneCall has the flags that say what one call is about, and that it is meant, be set by its command line alone, and to something.
+func ofOneCall(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	config.ByHand(flags, append(idFlags, "yes")...)
+	for _, name := range idFlags {
+		if flag := flags.Lookup(name); flag != nil {
+			flag.Value = filled{flag.Value}
+		}
+	}
+	for _, child := range cmd.Commands() {
+		ofOneCall(child)
+	}
+}
+
+// filled is a flag of a text that is not empty.
+type filled struct{ pflag.Value }
+
+func (v filled) Set(text string) error {
+	if text == "" {
+		return errors.New("it is empty: is a variable of the shell not set?")
+	}
+	return v.Value.Set(text)
+}
+
 // takesAll is a flag of which a fault was told already.
 type takesAll struct{}
 

@@ -114,17 +114,22 @@ func (s *stepping) noChoice(c *recoveryv1.Case, fit []*recoveryv1.Offer) error {
 	return &choiceError{text}
 }
 
-// look finds out how an offer stands with which a step could not be taken, as far as the service answers.
+// look finds out how a case or an offer stands with which a step could not be taken, as far as the service answers.
 func (s *stepping) look(ctx context.Context, desk recoveryv1.RecoveryServiceClient, err error) {
-	if s.offerID == "" || client.Reason(err) != recoveryv1.ErrorReason_ERROR_REASON_WRONG_STATE {
+	isChanged := s.revision != nil && client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_REVISION_MISMATCH
+	isOffer := s.offerID != "" && client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_WRONG_STATE
+	if !isChanged && !isOffer {
 		return
 	}
 	answer, err := desk.GetCase(ctx, recoveryv1.GetCaseRequest_builder{CaseId: s.caseID}.Build())
 	if err != nil {
 		return // it would have been more to tell, and no more than that
 	}
+	if isChanged {
+		s.stands = fmt.Sprintf("the case has revision %d, not %d", answer.GetCase().GetRevision(), *s.revision)
+	}
 	for _, o := range answer.GetCase().GetOffers() {
-		if o.GetOfferId() == s.offerID {
+		if isOffer && o.GetOfferId() == s.offerID {
 			s.stands = show.OfferStands(o, answer.GetCase(), show.Page{Now: s.now()})
 		}
 	}

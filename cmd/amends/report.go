@@ -121,14 +121,14 @@ func (r *reporting) one(cmd *cobra.Command, desk recoveryv1.RecoveryServiceClien
 func adviseTime(err error, times string) {
 	var call *callError
 	if errors.As(err, &call) && client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_ID_REUSED && times != "" {
-		call.advice = idReusedAdvice + "\nThe time is content too: of the same event, name the one of the first call, with --occurred-at."
+		call.advice = "Repeat that call exactly, its time too (--occurred-at), or give this one a new id."
 	}
 }
 
 // tellAgain says how to repeat a call: not one that was refused as it is and would be refused again, nor one whose error says it.
 func (a *app) tellAgain(err error, again string) {
 	isReused := err != nil && client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_ID_REUSED
-	if code := exitCode(err); code != exitUsage && code != exitUnavailable && !isReused {
+	if code := exitCode(err); code != exitUsage && code != exitUnavailable && code != exitInterrupted && !isReused {
 		fmt.Fprintf(a.stderr, "To repeat this call safely, add %s\n", again)
 	}
 }

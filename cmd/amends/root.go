@@ -24,6 +24,8 @@ type app struct {
 	now     func() time.Time
 	// isTerminal tells whether somebody watches a stream.
 	isTerminal func(stream any) bool
+	// printed is stdout for what the framework prints, which minds no fault of it.
+	printed *printed
 	// program is the file of this program.
 	program func() (string, error)
 
@@ -36,7 +38,8 @@ type app struct {
 }
 
 func newApp(getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) *app {
-	return &app{getenv: getenv, environ: os.Environ, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now, isTerminal: isTerminal, program: os.Executable}
+	return &app{getenv: getenv, environ: os.Environ, stdin: stdin, stdout: stdout, stderr: stderr, now: time.Now, isTerminal: isTerminal,
+		printed: &printed{to: stdout}, program: os.Executable}
 }
 
 func (a *app) run(ctx context.Context, args []string) error {
@@ -44,11 +47,13 @@ func (a *app) run(ctx context.Context, args []string) error {
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFaults(cmd, args, err) })
 	root.SetIn(a.stdin)
-	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	cmd, err := root.ExecuteContextC(ctx)
 	if a.flush != nil {
 		a.flush()
+	}
+	if a.printed.fault != nil {
+		err, a.started = a.printed.fault, true
 	}
 	if err == nil {
 		return nil
@@ -56,7 +61,11 @@ func (a *app) run(ctx context.Context, args []string) error {
 	if !a.started && !errors.As(err, new(*usageError)) {
 		err = &usageError{err: err, command: cmd.CommandPath()}
 	}
-	explain(a.stderr, err)
+	if format := cmd.Flag("output"); format != nil && format.Value.String() == "json" {
+		explainJSON(a.stderr, err)
+	} else {
+		explain(a.stderr, err)
+	}
 	return err
 }
 
@@ -128,9 +137,24 @@ file (--config): see "amends help settings".`,
 		settingsTopic(),
 	)
 	addCaseCommands(root, app)
-	root.SetOut(app.stdout) // some commands that the framework brings take it for good when they are made
+	ofOneCall(root)
+	root.SetOut(app.printed) // some commands that the framework brings take it for good when they are made
 	strictHelp(root)
 	return root
+}
+
+// printed remembers the first fault of a stream.
+type printed struct {
+	to    io.Writer
+	fault error
+}
+
+func (p *printed) Write(text []byte) (int, error) {
+	n, err := p.to.Write(text)
+	if p.fault == nil {
+		p.fault = err
+	}
+	return n, err
 }
 
 // addCaseCommands adds what a desk works with: look, take a step, watch.

@@ -51,7 +51,7 @@ log level, to be changed while the service runs, profiles (/debug/pprof/) and ch
   amends serve
 
   # keep the customers in Redis
-  (umask 077; head -c 32 /dev/urandom | base64 > amends.key)
+  (umask 077; set -C; head -c 32 /dev/urandom | base64 > amends.key)
   amends serve --redis redis://127.0.0.1:6379 --key-file amends.key
 
   # with a policy of your own, taken over whenever the file changes

@@ -6,7 +6,7 @@ func settingsTopic() *cobra.Command {
 	return &cobra.Command{
 		Use:   "settings",
 		Short: "Where a flag's value comes from: command line, environment, file",
-		Long: `Every flag can also be given by the environment or by a file. What stands higher wins:
+		Long: `Flags can also be given by the environment or by a file. What stands higher wins:
 
   1. the command line          --ops-listen 127.0.0.1:7071
   2. the environment           AMENDS_OPS_LISTEN=127.0.0.1:7071
@@ -30,9 +30,10 @@ empty one counts as not set. The file is YAML and is named by --config or AMENDS
       policy: /etc/amends/policy.yaml
 
 A key that is not known is an error that says where it stands and what was probably meant;
-all faults are reported at once. Bench takes --redis and --not-empty from the command line
-alone, since it fills the store that it is given. A variable AMENDS_… that is no setting is
-warned of. NO_COLOR (any value) turns colour off, COLUMNS sets the width where the output is
-not a terminal.`,
+all faults are reported at once. What one call is about (--customer, --event-id,
+--interaction-id, --request-id) and --yes are taken from the command line alone, and so are
+--redis and --not-empty of bench, since it fills the store that it is given. A variable
+AMENDS_… that is no setting is warned of. NO_COLOR (any value) turns colour off, COLUMNS
+sets the width where the output is not a terminal.`,
 	}
 }

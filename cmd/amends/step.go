@@ -57,7 +57,7 @@ type stepping struct {
 	outcome               recoveryv1.Outcome
 	offerID               string
 	chosen                *recoveryv1.Offer // of which the step is, if it was not named
-	stands                string            // how the offer stands with which the step cannot be taken
+	stands                string            // how the case or the offer stands with which the step cannot be taken
 	answer                recoveryv1.Answer
 	approver              string
 	goodwill              *money.Money

@@ -26,7 +26,7 @@ func (s *stepping) advise(err error) {
 			call.advice = "As it is, " + s.stands + "\n" + call.advice
 		}
 	case recoveryv1.ErrorReason_ERROR_REASON_REVISION_MISMATCH:
-		call.advice = "It has changed meanwhile. Look at it again, then repeat with its revision: " + look
+		call.wrong, call.advice = s.stands, "Look at it again, then decide anew: "+look
 	case recoveryv1.ErrorReason_ERROR_REASON_CASE_NOT_FOUND:
 		call.advice = noCaseAdvice(s.caseID)
 	case recoveryv1.ErrorReason_ERROR_REASON_OFFER_NOT_FOUND:

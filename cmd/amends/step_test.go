@@ -128,12 +128,12 @@ func TestRefusedSteps(t *testing.T) {
 			exitConflict, []string{"the case is RESOLVED", "That is: amends contact, amends follow-up, amends reopen\n", "amends case c.1"}},
 		"wrong offer": {refusal(t, codes.FailedPrecondition, "the offer is MADE and would have to be PROPOSED", info("WRONG_STATE")),
 			exitConflict, []string{"would have to be PROPOSED\nSee where it stands: amends case c.1"}},
-		"changed":  {refusal(t, codes.Aborted, "changed", info("REVISION_MISMATCH")), exitConflict, []string{"Look at it again", "amends case c.1"}},
+		"changed":  {refusal(t, codes.Aborted, "changed", info("REVISION_MISMATCH")), exitConflict, []string{"amends: ABORTED (REVISION_MISMATCH): changed\nLook at it again, then decide anew: amends case c.1\n"}},
 		"no case":  {refusal(t, codes.NotFound, "no such case", info("CASE_NOT_FOUND")), exitNotFound, []string{"amends cases --customer c.1"}},
 		"currency": {refusal(t, codes.FailedPrecondition, "GetPolicy shows those", info("CURRENCY_NOT_LISTED")), exitConflict, []string{"GetPolicy (amends policy show --server) shows"}},
 		"no offer": {refusal(t, codes.NotFound, "no such offer", info("OFFER_NOT_FOUND")), exitNotFound, []string{"amends case c.1"}},
 		"nothing":  {refusal(t, codes.FailedPrecondition, "nothing", info("NOTHING_TO_OFFER")), exitConflict, []string{"--goodwill", "amends resolve c.1"}},
-		"reused":   {refusal(t, codes.AlreadyExists, "reused", info("ID_REUSED")), exitConflict, []string{"a new id"}},
+		"reused":   {refusal(t, codes.AlreadyExists, "reused", info("ID_REUSED")), exitConflict, []string{"ALREADY_EXISTS (ID_REUSED): the id was used before, for another content\nRepeat that call exactly, or give this one a new id.\n"}},
 		"too much": {refusal(t, codes.FailedPrecondition, "at most 600.00 USD", info("CAP_REACHED")), exitConflict, []string{"at most 600.00 USD"}},
 		"unknown":  {refusal(t, codes.Unavailable, "the change may have been made", info("STATE_UNKNOWN")), exitUnavailable, []string{"exactly as before, with --request-id "}},
 		"fault":    {refusal(t, codes.Internal, "a fault", info("INTERNAL")), exitInternal, []string{"To repeat this call safely, add --request-id "}},
@@ -142,6 +142,21 @@ func TestRefusedSteps(t *testing.T) {
 			d := newDesk(t, &desk{answer: func(int, proto.Message) (proto.Message, error) { return nil, row.err }})
 			command{}.fails(t, row.code, row.says, "ack", "c.1", "--server", d.address)
 		})
+	}
+}
+
+// A step on another revision than the case has says which one it has, and one thing to do.
+func TestAnotherRevision(t *testing.T) {
+	d := newDesk(t, &desk{answer: func(n int, request proto.Message) (proto.Message, error) {
+		if _, isLook := request.(*recoveryv1.GetCaseRequest); isLook {
+			return answered(theCase())(n, request)
+		}
+		return nil, refusal(t, codes.Aborted, "the case has changed; read it again with GetCase", info("REVISION_MISMATCH"))
+	}})
+	o := command{}.fails(t, exitConflict, []string{"amends: ABORTED (REVISION_MISMATCH): the case has revision 4, not 99\nLook at it again, then decide anew: amends case c.1\n"},
+		"ack", "c.1", "--revision", "99", "--server", d.address)
+	if strings.Contains(o.stderr, "GetCase") {
+		t.Errorf("it says it twice:\n%s", o.stderr)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 const leastSecret = 32
 
 // howToMake tells how to make a secret.
-const howToMake = "make one with: (umask 077; head -c 32 /dev/urandom | base64 > amends.key) and keep it for as long as the data"
+const howToMake = "make one with: (umask 077; set -C; head -c 32 /dev/urandom | base64 > amends.key) and keep it for as long as the data"
 
 // secret is what makes the customer keys: given, read from a file, or made up
 // for a store that ends with the process.
