@@ -2,6 +2,7 @@ package monitoring
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"log/slog"
 	"net/http"
@@ -11,11 +12,12 @@ import (
 
 	"google.golang.org/genproto/googleapis/type/money"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/makeamends/amends/internal/authtest"
 	"github.com/makeamends/amends/internal/redistest"
 	"github.com/makeamends/amends/internal/serve"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
@@ -24,13 +26,22 @@ import (
 // trace is that of the calls which drive the service; it is sampled.
 const trace = "0af7651916cd43dd8448eb211c80319c"
 
-// startService runs the service on a Redis that is as production wants it, and
-// keeps a watch open.
+// callers lets the one do whatever drive does.
+const callers = `callers:
+  - {name: caller, roles: [reporter, agent], tenants: [default], certificates: [{uri: "spiffe://test/caller"}]}
+`
+
+// startService runs the service with TLS on a Redis that is as production wants it,
+// and keeps a watch open.
 func startService(t *testing.T) (ops string) {
 	t.Helper()
+	dir, authority := t.TempDir(), authtest.NewAuthority(t)
+	server := authority.Server(t)
 	s, err := serve.Start(t.Context(), serve.Config{
 		Listen: "127.0.0.1:0", OpsListen: "127.0.0.1:0", Redis: redistest.Server(t, redistest.WithAOF()).URL(),
 		Secret: []byte(strings.Repeat("s", 32)), Level: new(slog.LevelVar), Version: "v1.2.3",
+		TLSCert: authtest.Write(t, dir, "tls.crt", server.Cert), TLSKey: authtest.Write(t, dir, "tls.key", server.Key),
+		ClientCA: authtest.Write(t, dir, "ca.crt", authority.PEM()), Access: authtest.Write(t, dir, "access.yaml", []byte(callers)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +51,8 @@ func startService(t *testing.T) (ops string) {
 			t.Error(err)
 		}
 	})
-	conn, err := grpc.NewClient(s.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	as := &tls.Config{RootCAs: authority.Pool(), Certificates: []tls.Certificate{authority.Client(t, "spiffe://test/caller").TLS(t)}}
+	conn, err := grpc.NewClient(s.Addr(), grpc.WithTransportCredentials(credentials.NewTLS(as)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,12 +90,14 @@ func (s *Server) adoptTransport(contents [][]byte) error {
 		// have changed since, and connections of gRPC last.
 		SessionTicketsDisabled: true,
 	}
+	until := time.Time{}
 	if s.config.ClientCA != "" {
-		if next.ClientCAs, err = authorities(contents[2]); err != nil {
+		if next.ClientCAs, until, err = authorities(contents[2]); err != nil {
 			return fmt.Errorf("%s: %w", s.config.ClientCA, err)
 		}
 	}
 	s.transport.config.Store(next)
+	s.telemetry.Metrics.CertificatesUntil(pair.Leaf.NotAfter, until)
 	return nil
 }
 
@@ -112,25 +114,29 @@ func current(c *x509.Certificate, now time.Time) error {
 
 // authorities reads a bundle as a whole: one of which a part cannot be read was
 // perhaps only half written, and would shut out whom the rest of it vouches for.
-// Text around the certificates is passed over, as it is everywhere.
-func authorities(bundle []byte) (*x509.CertPool, error) {
+// Text around the certificates is passed over, as it is everywhere. The last of them
+// is good until then: of two, of which one follows the other, the old one may expire.
+func authorities(bundle []byte) (_ *x509.CertPool, until time.Time, _ error) {
 	pool, certificates := x509.NewCertPool(), 0
 	begun := bytes.Count(bundle, []byte("-----BEGIN "))
 	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
 		c, err := x509.ParseCertificate(block.Bytes)
 		if block.Type != "CERTIFICATE" || err != nil {
-			return nil, fmt.Errorf("block %d is no certificate of an authority that can be read", certificates+1)
+			return nil, until, fmt.Errorf("block %d is no certificate of an authority that can be read", certificates+1)
 		}
 		pool.AddCert(c)
+		if c.NotAfter.After(until) {
+			until = c.NotAfter
+		}
 		certificates++
 	}
 	switch {
 	case certificates == 0:
-		return nil, errors.New("no certificate of an authority in PEM form is in it")
+		return nil, until, errors.New("no certificate of an authority in PEM form is in it")
 	case certificates != begun:
-		return nil, fmt.Errorf("of %d blocks in PEM form %d can be read; the file is perhaps not whole", begun, certificates)
+		return nil, until, fmt.Errorf("of %d blocks in PEM form %d can be read; the file is perhaps not whole", begun, certificates)
 	}
-	return pool, nil
+	return pool, until, nil
 }
 
 // next is for the next connection. Where authorities are named a certificate must

@@ -4,11 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -390,6 +392,34 @@ func TestRotationToWhatDoesNotWork(t *testing.T) {
 			f.write(t, name, text)
 		}
 	}
+}
+
+// Whoever watches over the service learns when its certificate expires, as of the one
+// that is in force, and when the last of the authorities does.
+func TestCertificatesUntil(t *testing.T) {
+	f := defend(t, byCertificate("reader"), serve.Config{OpsListen: "127.0.0.1:0"})
+	until := func(certificate string, want time.Time) func() bool {
+		return func() bool {
+			line := fmt.Sprintf("amends_certificate_not_after_timestamp_seconds{certificate=%q} %s\n", certificate,
+				strconv.FormatFloat(float64(want.Unix()), 'g', -1, 64))
+			return strings.Contains(f.metrics(t), line)
+		}
+	}
+	der := func(text []byte) *x509.Certificate {
+		block, _ := pem.Decode(text)
+		return must[*x509.Certificate](t)(x509.ParseCertificate(block.Bytes))
+	}
+	text, err := os.ReadFile(f.path("server.crt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, time.Second, "the certificate of the start", until("service", der(text).NotAfter))
+	eventually(t, time.Second, "the authority of the start", until("authorities", der(f.authority.PEM()).NotAfter))
+	next := f.authority.Sign(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(3 * time.Hour) })
+	f.write(t, "server.crt", next.Cert)
+	f.write(t, "server.key", next.Key)
+	eventually(t, 10*time.Second, "the renewed certificate", until("service", der(next.Cert).NotAfter))
+	eventually(t, time.Second, "the authority stays", until("authorities", der(f.authority.PEM()).NotAfter))
 }
 
 func serialOf(p peer.Peer) string {

@@ -1,6 +1,8 @@
 package telemetry
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
@@ -19,6 +21,7 @@ type fileMetrics struct {
 	failures *prometheus.CounterVec
 	success  *prometheus.GaugeVec
 	refused  *prometheus.CounterVec
+	until    *prometheus.GaugeVec
 }
 
 func newFileMetrics(f promauto.Factory) fileMetrics {
@@ -32,6 +35,10 @@ func newFileMetrics(f promauto.Factory) fileMetrics {
 		refused: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "amends_connections_refused_total", Help: "Connections whose TLS handshake failed, by reason.",
 		}, []string{"reason"}),
+		until: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "amends_certificate_not_after_timestamp_seconds",
+			Help: "Until when the certificate of the service that is in force is valid, and the last of the authorities of callers; Unix time, none without TLS.",
+		}, []string{"certificate"}),
 	}
 	for _, files := range []string{AccessFile, KeysFile, TLSFiles} {
 		m.failures.WithLabelValues(files)
@@ -55,3 +62,12 @@ func (m *Metrics) FilesInForce(files string, inForce bool) {
 
 // ConnectionRefused counts a connection that was refused before any call.
 func (m *Metrics) ConnectionRefused(reason string) { m.files.refused.WithLabelValues(reason).Inc() }
+
+// CertificatesUntil tells until when the certificate of the service is valid, and the
+// last of the authorities of callers; zero where there are none.
+func (m *Metrics) CertificatesUntil(service, authorities time.Time) {
+	m.files.until.WithLabelValues("service").Set(float64(service.Unix()))
+	if !authorities.IsZero() {
+		m.files.until.WithLabelValues("authorities").Set(float64(authorities.Unix()))
+	}
+}
