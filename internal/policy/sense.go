@@ -22,6 +22,10 @@ func (c *compiler) sense() {
 			"must not be above %s: no risk is", ceiling)
 	}
 	c.shares(path{"compensation", "ratio"})
+	for name, m := range c.message.GetCalendars() {
+		c.require(!m.HasHours() || len(specOf(m).Hours) > 0, path{"calendars", key(name), "hours"},
+			"never open, so no deadline could be met; leave hours out to be always open")
+	}
 }
 
 // shares: only the relationship may take something off the ratio.

@@ -173,7 +173,7 @@ type Calendar_builder struct {
 
 	// IANA name of the zone whose wall clock the hours follow, such as Europe/Berlin; left out: UTC.
 	TimeZone *string
-	// Open intervals of each weekday; left out: open round the clock.
+	// Open intervals of each weekday, one at least; left out: open round the clock.
 	Hours *Hours
 	// Days without open time.
 	Holidays []*Holiday
