@@ -194,34 +194,3 @@ func TestAddGrowsWithTheOpenTime(t *testing.T) {
 		}
 	})
 }
-
-func TestHoldsMoveADeadlineByWhatTheyTake(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s := drawSample(t)
-		from, d := s.moment(t, time.Minute), s.span(t, time.Minute)
-		var holds []Hold
-		for range rapid.IntRange(0, 4).Draw(t, "holds") {
-			holds = append(holds, Hold{From: s.moment(t, time.Minute), Until: s.moment(t, time.Minute)})
-		}
-		// The plain way again: minutes that are held are not open.
-		p := s.step()
-		for _, h := range holds {
-			for i := p.index(h.From); i < p.index(h.Until); i++ {
-				p.open(i) // sees the minutes before
-				p.seen[i] = false
-			}
-		}
-		got, want := s.AddAround(from, d, holds), p.add(from, d)
-		if !got.Equal(want) {
-			t.Fatalf("AddAround(%s, %s, %v) = %s, want %s", from, d, holds, got, want)
-		}
-		held := append(holds, Hold{From: s.moment(t, time.Minute)})
-		if got, begins := s.AddAround(from, d, held), held[len(holds)].From; begins.Before(want) && d > 0 {
-			if !got.Equal(Never) {
-				t.Fatalf("held from %s on: due %s, want never", begins, got)
-			}
-		} else if !got.Equal(want) {
-			t.Fatalf("held from %s on, which is too late: due %s, want %s", begins, got, want)
-		}
-	})
-}
