@@ -116,6 +116,7 @@ func Advance(c Customer, number int64, a Action, rules Rules, now time.Time) (Cu
 	if k.closed() {
 		c.file(number)
 	}
+	c.forget(rules, now)
 	return c, done, nil
 }
 

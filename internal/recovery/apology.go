@@ -40,7 +40,7 @@ func circumstancesOf(p *Policy, s *situation, compensated bool) (set uint32) {
 // apologies counts those that came with other cases, in the rolling window.
 func (c *Customer) apologies(p *Policy, k *Case, now time.Time) (count int) {
 	for _, a := range c.Apologies {
-		if a.Case != k.Number && now.Sub(a.At) < p.Memory.RollingWindow {
+		if a.Case != k.Number && p.Memory.counts(a.At, now) {
 			count++
 		}
 	}

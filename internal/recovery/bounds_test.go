@@ -79,6 +79,48 @@ func TestCapCountsFromTheGift(t *testing.T) {
 	}
 }
 
+// What one policy has forgotten another may still count: the one that a case was
+// opened with, or the one that judges new cases.
+func TestEachPolicyCountsItsWindow(t *testing.T) {
+	judges := func(version string, window time.Duration) *recovery.Policy {
+		p := *rules.Active
+		p.Version, p.Memory.RollingWindow = version, window
+		return &p
+	}
+	for _, row := range []struct {
+		name     string
+		old, new time.Duration // windows of the policy of the first case, and of the active one
+	}{{"the active policy counts longer", 30 * day, 90 * day}, {"the policy of an open case counts longer", 90 * day, 30 * day}} {
+		old, active := judges("old", row.old), judges("new", row.new)
+		both := recovery.Rules{Active: old, Kept: map[string]*recovery.Policy{"old": old, "new": active}}
+		c, _, err := recovery.Report(recovery.Customer{}, complaint(order("o"), rejected(100_00)), both, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c, _, err = recovery.Advance(c, 1, do(recovery.StepContactOutbound), both, noon); err != nil {
+			t.Fatal(err)
+		}
+		c.Grants = []recovery.Grant{{Case: 90, At: noon, Currency: "USD", Minor: 100_00, Units: 100}}
+		both.Active = active
+		now := noon.Add(40 * day)
+		c, k, err := recovery.Advance(c, 1, do(recovery.StepRequestOffer), both, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reserved := k.Offers[0].Reserved; (reserved == 0) != (row.old > 40*day) {
+			t.Errorf("%s: %d cents reserved for the old case", row.name, reserved)
+		}
+		spent := recovery.Recall(c, both, now).Grants
+		_, k, err = recovery.Report(c, complaint(order("other"), rejected(100_00), at(now)), both, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, automatic := k.Recommendation.Goodwill(); (automatic == 0) != (row.new > 40*day) || (automatic == 0) != (len(spent) > 0 && spent[0].Case == 90) {
+			t.Errorf("%s: %d cents automatic for a new case, in the window %+v", row.name, automatic, spent)
+		}
+	}
+}
+
 // However many grants are kept, none of their money is forgotten within the window.
 func TestFoldedGrantsAreKept(t *testing.T) {
 	var c recovery.Customer

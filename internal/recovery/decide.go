@@ -62,6 +62,7 @@ func Report(c Customer, e Event, rules Rules, now time.Time) (Customer, Case, er
 		c.releaseAll(rules, now)
 	}
 	c.judge(p, k, anew, now)
+	c.forget(rules, now) // what was given long ago is not booked anew
 	return c, *k, nil
 }
 

@@ -139,7 +139,6 @@ func (c *Customer) book(p *Policy, k *Case, now time.Time) {
 		list = foldOldest(list)
 	}
 	c.Grants = list
-	c.forget(p, now) // what was given long ago is not booked anew
 }
 
 // automatic is the goodwill that the case is given without approval, and when
@@ -182,16 +181,27 @@ func foldOldest(list []Grant) []Grant {
 // without approval in the rolling window.
 func (c *Customer) granted(p *Policy, k *Case, now time.Time) (units float64) {
 	for _, g := range c.Grants {
-		if g.Case != k.Number && now.Sub(g.At) < p.Memory.RollingWindow {
+		if g.Case != k.Number && p.Memory.counts(g.At, now) {
 			units += g.Units
 		}
 	}
 	return units
 }
 
-// forget drops what has left the rolling window.
-func (c *Customer) forget(p *Policy, now time.Time) {
-	old := func(at time.Time) bool { return now.Sub(at) >= p.Memory.RollingWindow }
+// counts reports whether what was given at one moment is in the rolling window
+// of another.
+func (r *MemoryRules) counts(at, now time.Time) bool { return now.Sub(at) < r.RollingWindow }
+
+// forget drops what has left the rolling window of every policy by which the
+// customer is judged.
+func (c *Customer) forget(rules Rules, now time.Time) {
+	longest := rules.Active
+	for i := range c.Open {
+		if p := rules.For(c.Open[i].Policy); p.Memory.RollingWindow > longest.Memory.RollingWindow {
+			longest = p
+		}
+	}
+	old := func(at time.Time) bool { return !longest.Memory.counts(at, now) }
 	if slices.ContainsFunc(c.Grants, func(g Grant) bool { return old(g.At) }) {
 		c.Grants = slices.DeleteFunc(slices.Clone(c.Grants), func(g Grant) bool { return old(g.At) })
 	}

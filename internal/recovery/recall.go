@@ -1,6 +1,9 @@
 package recovery
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Recollection is what is known of a customer at one moment, whatever the case.
 type Recollection struct {
@@ -12,6 +15,8 @@ type Recollection struct {
 	Residual     float64 // risk left over from closed cases
 	Relationship Relationship
 	Level        ServiceLevel
+	Apologies    int     // given in the rolling window
+	Grants       []Grant // of the rolling window
 }
 
 // Recall says what is known of a customer as of now; c is the customer as of
@@ -24,6 +29,8 @@ func Recall(c Customer, rules Rules, now time.Time) Recollection {
 		Residual:     c.residualAt(p, now),
 		Relationship: relationship(p, &c, Profile{}),
 		Level:        c.servedLevel(p, now),
+		Apologies:    c.apologies(p, &Case{}, now),
+		Grants:       slices.DeleteFunc(slices.Clone(c.Grants), func(g Grant) bool { return !p.Memory.counts(g.At, now) }),
 	}
 	for _, f := range c.Failures {
 		m.Repeat += f.weight(p, now)

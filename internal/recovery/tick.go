@@ -31,7 +31,7 @@ func Tick(c Customer, rules Rules, now time.Time) Customer {
 			c.miss(p, k, at)
 		}
 	}
-	c.forget(rules.Active, now)
+	c.forget(rules, now)
 	return c
 }
 
