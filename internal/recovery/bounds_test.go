@@ -3,6 +3,7 @@ package recovery_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -189,6 +190,54 @@ func TestReopeningTakesBackWhatWasLeft(t *testing.T) {
 	c, _ = take(t, c, 1, do(recovery.StepReopen), noon.Add(time.Minute))
 	if c.Residual != 0 {
 		t.Errorf("%v of %v is left after the case was opened again", c.Residual, bad)
+	}
+}
+
+// Opening one case again takes back what it has left, and nothing of what others
+// have.
+func TestReopeningLeavesWhatOthersLeft(t *testing.T) {
+	residual := func(c recovery.Customer) float64 { return recovery.Recall(c, rules, noon.Add(hour)).Residual }
+	// ended has a grave case 1 and a slight case 2, of which those named were ended, and then
+	// those named opened again.
+	type end struct {
+		number int64
+		after  time.Duration
+	}
+	ended := func(ends []end, praised bool, reopened ...int64) float64 {
+		c, _ := report(t, recovery.Customer{}, complaint(order("grave"), rejected(100_00), kinds(recovery.Damaged)), noon)
+		c, _ = report(t, c, complaint(order("slight"), kinds(recovery.ThirdParty), at(noon.Add(-day))), noon)
+		for _, e := range ends {
+			c, _ = take(t, c, e.number, outcome(recovery.Unsatisfied), noon.Add(e.after))
+		}
+		if praised {
+			c = recovery.Remember(c, recovery.Interaction{OccurredAt: noon.Add(hour), Kind: recovery.PositiveRating}, rules, noon.Add(hour))
+		}
+		for _, number := range reopened {
+			c, _ = take(t, c, number, do(recovery.StepReopen), noon.Add(hour))
+		}
+		return residual(c)
+	}
+	grave, slight := end{1, time.Minute}, end{2, 2 * time.Minute}
+	sameTime, before := end{2, time.Minute}, end{2, time.Second}
+	for _, row := range []struct {
+		name      string
+		got, want float64
+	}{
+		{"the slight rest comes to light", ended([]end{grave, slight}, false, 1), ended([]end{slight}, false)},
+		{"the grave rest stays", ended([]end{grave, slight}, false, 2), ended([]end{grave}, false)},
+		{"at one moment, the slight one opened", ended([]end{sameTime, grave}, false, 2), ended([]end{grave}, false)},
+		{"at one moment, the grave one opened", ended([]end{grave, sameTime}, false, 1), ended([]end{sameTime}, false)},
+		{"the slight rest was there before", ended([]end{before, grave}, false, 1), ended([]end{before}, false)},
+		{"both opened, the grave one first", ended([]end{grave, slight}, false, 1, 2), 0},
+		{"both opened, the slight one first", ended([]end{grave, slight}, false, 2, 1), 0},
+		{"both opened, in the order of their ends", ended([]end{before, grave}, false, 2, 1), 0},
+	} {
+		if math.Abs(row.got-row.want) > 1e-12 {
+			t.Errorf("%s: %v is left, want %v", row.name, row.got, row.want)
+		}
+	}
+	if most, all := ended([]end{grave, slight}, true, 1), ended([]end{grave, slight}, true); most <= 0 || most > all {
+		t.Errorf("after a good experience %v is left of %v", most, all)
 	}
 }
 

@@ -65,13 +65,36 @@ func (c *Customer) reopen(p *Policy, k *Case, by Step, now time.Time) {
 		c.recovered(k, false)
 		c.takeBack(p, SatisfiedRecovery, k.ClosedAt)
 	}
-	if c.ResidualAt.Equal(k.ClosedAt) {
-		c.Residual = min(c.Residual, k.Before)
-	}
+	c.takeBackResidual(p, k, now)
 	k.dropPending()
 	k.enter(by)
 	k.Outcome, k.ClosedAt, k.ReopenedAt = 0, time.Time{}, now
 	k.note(Transition{At: now, Change: ChangeReopened})
+}
+
+// takeBackResidual takes back what the end of a case has left over. In its place
+// comes what was left before or, if that is more, what another ended case leaves;
+// of those that are filed away only what was left before is known.
+func (c *Customer) takeBackResidual(p *Policy, k *Case, now time.Time) {
+	half := p.Memory.ResidualHalfLife
+	left, at := min(c.Residual, k.Before), k.ClosedAt
+	for i := range c.Open {
+		o := &c.Open[i]
+		if o.State < Resolved || o.Number == k.Number {
+			continue
+		}
+		if !o.ClosedAt.Before(k.ClosedAt) {
+			o.Before = min(o.Before, k.Before*decay(o.ClosedAt.Sub(k.ClosedAt), half))
+		}
+		most := c.residualAt(p, o.ClosedAt) / decay(c.ResidualAt.Sub(o.ClosedAt), half) // good experiences have lowered it
+		own := min(o.leaves(o.Outcome), most)
+		if own*decay(now.Sub(o.ClosedAt), half) > left*decay(now.Sub(at), half) {
+			left, at = own, o.ClosedAt
+		}
+	}
+	if c.ResidualAt.Equal(k.ClosedAt) {
+		c.Residual, c.ResidualAt = left, at
+	}
 }
 
 // dropPending takes back the promises that were neither kept nor broken.
