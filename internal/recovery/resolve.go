@@ -18,7 +18,7 @@ func (c *Customer) settle(p *Policy, k *Case, how Outcome, now time.Time) {
 	if left := k.leaves(how); left > c.residualAt(p, now) {
 		c.Residual, c.ResidualAt = left, later(c.ResidualAt, now)
 	}
-	c.Proactive = !k.voiced() && !k.AnsweredAt.IsZero()
+	c.Proactive = c.Proactive && !k.AnsweredAt.IsZero() // the first answer has said so
 	if how == Lapsed {
 		return
 	}

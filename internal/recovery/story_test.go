@@ -644,3 +644,61 @@ func TestApology(t *testing.T) {
 		}
 	}
 }
+
+func TestServiceLevel(t *testing.T) {
+	type happening func(*testing.T, recovery.Customer) recovery.Customer
+	step := func(a recovery.Action) happening {
+		return func(t *testing.T, c recovery.Customer) recovery.Customer {
+			c, _ = take(t, c, 1, a, noon.Add(time.Minute))
+			return c
+		}
+	}
+	reported := func(changes ...func(*recovery.Event)) happening {
+		return func(t *testing.T, c recovery.Customer) recovery.Customer {
+			c, _ = report(t, c, complaint(changes...), noon)
+			return c
+		}
+	}
+	lets := func(d time.Duration) happening {
+		return func(_ *testing.T, c recovery.Customer) recovery.Customer { return recovery.Tick(c, rules, noon.Add(d)) }
+	}
+	spoken, silent := reported(order("o")), reported(order("o"), unvoiced, rejected(20_00))
+	offered, made, accepted := step(do(recovery.StepRequestOffer)), step(do(recovery.StepMakeOffer)), step(do(recovery.StepAcceptOffer))
+	answered, asked := step(do(recovery.StepContactOutbound)), step(do(recovery.StepContactInbound))
+	satisfied := step(outcome(recovery.Satisfied))
+	greedy := func(e *recovery.Event) { e.Attribution.Motive = recovery.Greed }
+	for _, row := range []struct {
+		name  string
+		steps []happening
+		after time.Duration
+		want  recovery.ServiceLevel
+	}{
+		{"a stranger", nil, 0, recovery.LevelSuccess},
+		{"they had to complain", []happening{spoken}, 0, recovery.LevelSurvival},
+		{"they were answered in time", []happening{spoken, answered}, hour, recovery.LevelSuccess},
+		{"nobody answers in time", []happening{spoken, lets(3 * day)}, 3 * day, recovery.LevelFailure},
+		{"refused by greed", []happening{reported(kinds(recovery.Refused), greedy)}, 0, recovery.LevelFailure},
+		{"nobody has spoken", []happening{silent}, 0, recovery.LevelSuccess},
+		{"we reached out first", []happening{silent, answered}, 0, recovery.LevelTransformational},
+		{"of two cases the worse", []happening{silent, answered, reported(order("2"))}, 0, recovery.LevelSurvival},
+		{"in whatever order", []happening{reported(order("2"), unvoiced), answered, reported(order("3")), reported(order("4"), unvoiced)}, 0, recovery.LevelSurvival},
+		{"they accepted what we offered first", []happening{silent, offered, made, accepted}, 0, recovery.LevelTransformational},
+		{"and were satisfied", []happening{silent, offered, made, accepted, satisfied}, hour, recovery.LevelTransformational},
+		{"thanked us and were satisfied", []happening{silent, answered, asked, answered, satisfied}, hour, recovery.LevelTransformational},
+		{"they spoke first and were satisfied", []happening{spoken, answered, satisfied}, hour, recovery.LevelSuccess},
+		{"nobody was spoken to", []happening{silent, satisfied}, hour, recovery.LevelSuccess},
+		{"a promise was broken of late", []happening{silent}, 100 * day, recovery.LevelSurvival},
+		{"a promise was broken long ago", []happening{silent}, 200 * day, recovery.LevelSuccess},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var c recovery.Customer
+			for _, next := range row.steps {
+				c = next(t, c)
+			}
+			now := noon.Add(row.after)
+			if got := recovery.Recall(recovery.View(c, rules, now), rules, now).Level; got != row.want {
+				t.Errorf("%s, want %s", got, row.want)
+			}
+		})
+	}
+}
