@@ -47,6 +47,9 @@ func Report(c Customer, e Event, rules Rules, now time.Time) (Customer, Case, er
 	if err := k.admit(p, e.Failure); err != nil {
 		return before, Case{}, err
 	}
+	if !e.Kinds.Has(Late) {
+		e.Delay = 0 // read of what was late alone
+	}
 	e.Failure.Stale = now.Sub(e.OccurredAt) > p.Memory.StaleAfter
 	was := *k
 	k.take(p, e, now)

@@ -254,6 +254,19 @@ func TestJoinedCaseKeepsTheGravestWord(t *testing.T) {
 	}
 }
 
+// How late something was is read of an account of the kind LATE alone.
+func TestDelayBelongsToWhatWasLate(t *testing.T) {
+	late := complaint(order("1"), kinds(recovery.Late), func(e *recovery.Event) { e.Delay = 10 * time.Minute })
+	rude := complaint(order("1"), func(e *recovery.Event) { e.Delay = 3 * time.Hour })
+	want := 1 - (1-0.15)*(1-0.5)
+	for name, pair := range map[string][2]recovery.Event{"late first": {late, rude}, "rude first": {rude, late}} {
+		c, _ := report(t, recovery.Customer{}, pair[0], noon)
+		if _, k := report(t, c, pair[1], noon); math.Abs(k.Assessment.Severity-want) > 1e-12 {
+			t.Errorf("%s: severity %v, want %v", name, k.Assessment.Severity, want)
+		}
+	}
+}
+
 // Three accounts of one failure make the same case in any order.
 func TestThreeAccountsInAnyOrder(t *testing.T) {
 	on := func(ch recovery.Channel, r recovery.Resource, ago time.Duration) recovery.Event {
@@ -412,6 +425,12 @@ func TestGoodwill(t *testing.T) {
 		r := k.Assessment.Risk
 		if want := int64((r.Ignored - r.OnTime) / 2 * 20_00); amount != want {
 			t.Errorf("%d cents, want %d", amount, want)
+		}
+	})
+	t.Run("who is worth nothing is given nothing", func(t *testing.T) {
+		worth := func(e *recovery.Event) { e.Profile.LifetimeValue = 1 }
+		if _, amount, _ := pay(recovery.Customer{}, complaint(rejected(100_00), worth)); amount != 0 {
+			t.Errorf("%d cents for who brings in a cent", amount)
 		}
 	})
 	t.Run("an old event never pays by itself", func(t *testing.T) {
