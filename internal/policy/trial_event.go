@@ -78,6 +78,9 @@ func (t *trial) money(f *recovery.Failure, m *policyv1.TrialEvent) (recovery.Pro
 		f.Currency = cmp.Or(f.Currency, currency)
 		*a.into = minor
 	}
+	if customer.GetLifetimeValue() != "" {
+		profile.LifetimeValue = max(profile.LifetimeValue, 1) // 0 means not known
+	}
 	return profile, nil
 }
 

@@ -88,6 +88,9 @@ func attribution(a *recoveryv1.Attribution) recovery.Attribution {
 func profile(c *recoveryv1.CustomerProfile, rules recovery.Rules) recovery.Profile {
 	currency, _ := rules.Currency(c.GetLifetimeValue().GetCurrencyCode())
 	value, _ := minor(c.GetLifetimeValue(), currency.Digits)
+	if c.HasLifetimeValue() {
+		value = max(value, 1) // 0 means not known; who is worth one minor unit is given no goodwill either
+	}
 	return recovery.Profile{
 		Relationship:  recovery.Relationship(c.GetRelationship()),
 		LifetimeValue: value,

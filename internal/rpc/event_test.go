@@ -65,6 +65,9 @@ func TestDefaults(t *testing.T) {
 		"a severity of 0": {func(e proto) { e.SetSeverity(0) }, func(e core) { e.Stated = new(0.0) }},
 		"an order":        {func(e proto) { e.SetOrderId("o"); e.SetIncidentId("i") }, func(e core) { e.Order, e.Incident = "order:default\x00o", "incident:default\x00i" }},
 		"of a tenant":     {func(e proto) { e.SetOrderId("o"); e.SetTenant("acme") }, func(e core) { e.Order = "order:acme\x00o" }},
+		"who brings in nothing": {func(e proto) {
+			e.SetCustomer(recoveryv1.CustomerProfile_builder{LifetimeValue: &money.Money{CurrencyCode: "USD"}}.Build())
+		}, func(e core) { e.Currency, e.Profile.LifetimeValue = "USD", 1 }},
 		"everything else": {func(e proto) {
 			e.SetKinds([]recoveryv1.FailureKind{1, 3})
 			e.SetDelay(durationpb.New(time.Hour))
