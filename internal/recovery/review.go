@@ -26,7 +26,8 @@ func review(p *Policy, s *situation) (reasons []string) {
 }
 
 // abused reports whether a customer claims so often, on their word alone, that
-// goodwill must wait for a human.
+// goodwill must wait for a human. A case that does not rest on their word is not
+// held back by what they claimed elsewhere.
 func abused(p *Policy, c *Customer, k *Case) bool {
 	g := &p.Guard
 	if c.Claims == 0 || !k.claim() {
