@@ -87,9 +87,6 @@ func goodwill(p *Policy, s *situation, a *Assessment, currency string) gift {
 		ceiling = min(ceiling, p.valueBound(f, paid))
 	}
 	switch {
-	case s.abused:
-		g.ratio = ratio(p, s)
-		return g
 	case s.controllability == 0: // a token, exact, in kind, and no admission of fault
 		token := min(r.Token*perUnit, r.TokenShare*float64(f.Value))
 		g.medium, g.minor = InKind, floor(token+0.5)
@@ -100,6 +97,9 @@ func goodwill(p *Policy, s *situation, a *Assessment, currency string) gift {
 		g.minor = roundUp(g.ratio*float64(f.Value)-float64(paid), step)
 	}
 	g.minor = min(g.minor, floor(ceiling))
+	if s.abused {
+		g.minor = 0
+	}
 	return g
 }
 

@@ -595,6 +595,9 @@ func TestAbuseGuard(t *testing.T) {
 		if restitution := k.Recommendation.Items[0]; restitution.Kind != recovery.Restitution || restitution.Amount != 20_00 {
 			t.Errorf("the guard touched the restitution: %+v", restitution)
 		}
+		if _, k = report(t, c, complaint(func(e *recovery.Event) { e.Evidence = recovery.ClaimOnly }), noon); k.Recommendation.Ratio != 0 {
+			t.Errorf("%d of %d: ratio %v of no value", row.claims, row.orders, k.Recommendation.Ratio)
+		}
 	}
 }
 

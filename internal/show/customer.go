@@ -39,7 +39,7 @@ func (w *writer) memory(a *recoveryv1.CustomerAssessment) [][]string {
 		{"apologies", fmt.Sprint(a.GetApologies_90D()), w.dim("in 90 days")},
 	}
 	if granted := a.GetGoodwillGranted_90D(); len(granted) > 0 {
-		rows = append(rows, []string{"goodwill", amounts(granted), w.dim("given in 90 days")})
+		rows = append(rows, []string{"goodwill", amounts(granted), w.dim("promised or given in 90 days")})
 	}
 	if level := a.GetServiceLevel(); level != recoveryv1.ServiceLevel_SERVICE_LEVEL_UNSPECIFIED {
 		rows = append(rows, []string{"service level", plain(level), ""})

@@ -938,7 +938,7 @@ type Recommendation_builder struct {
 	// The worth of all items, in the currency of the case.
 	Total *money.Money
 	// r: what entitlement, restitution and goodwill together aim at before rounding and caps, as a share of the order value, 0 to 1.50;
-	// 0 if the order value is 0.
+	// 0 if the order value is 0 or the business is not at fault.
 	Ratio float64
 	// How to apologise.
 	Apology *ApologyPlan
