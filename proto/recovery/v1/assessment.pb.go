@@ -84,7 +84,7 @@ const (
 	ServiceLevel_SERVICE_LEVEL_UNSPECIFIED ServiceLevel = 0
 	// An open case is past its first-response deadline, or the customer was refused out of greed.
 	ServiceLevel_SERVICE_LEVEL_FAILURE ServiceLevel = 1
-	// The customer had to complain first.
+	// The customer had to complain first, or a deadline of the last 180 days was missed.
 	ServiceLevel_SERVICE_LEVEL_SURVIVAL ServiceLevel = 2
 	// Every deadline of 180 days was kept.
 	ServiceLevel_SERVICE_LEVEL_SUCCESS ServiceLevel = 3
@@ -209,7 +209,7 @@ const (
 	ReasonCode_REASON_CODE_CONTROLLABILITY ReasonCode = 2
 	// 0.60 x weight of the motive. Grade O; blame is worst when the failure looks intended and greedy.
 	ReasonCode_REASON_CODE_MOTIVE ReasonCode = 3
-	// 0.35 x repeat mass, which is capped at 3. Sign grade A (Knox & van Oest 2014; Maxham & Netemeyer 2002), size grade O.
+	// 0.35 x repeat mass, which is capped at 3. Sign grade A (Knox & van Oest 2014; B: Maxham & Netemeyer 2002), size grade O.
 	ReasonCode_REASON_CODE_REPEAT ReasonCode = 4
 	// 0.25 if an earlier failure within 180 days shares a kind. Sign grade B.
 	ReasonCode_REASON_CODE_SIMILAR ReasonCode = 5
@@ -383,8 +383,8 @@ type Risk_builder struct {
 
 	// Probability, 0 to 0.99, if nobody answers. At least late, at least on_time.
 	Ignored float64
-	// Probability, 0 to 0.99, if every deadline is kept. Never below the baseline: no recovery makes a customer more loyal than no failure
-	// (grade A: de Matos 2007; Knox & van Oest 2014).
+	// Probability, 0 to 0.99, if every deadline is kept. Never below the baseline unless ignored is: no recovery makes a customer more loyal
+	// than no failure (grade A: de Matos 2007; Knox & van Oest 2014). Ignored falls below it where nobody blames the business.
 	OnTime float64
 	// Probability, 0 to 0.99, if the answer comes late. Between on_time and ignored.
 	Late float64

@@ -34,7 +34,8 @@ const (
 	CaseState_CASE_STATE_ACKNOWLEDGED CaseState = 2
 	// An offer was made.
 	CaseState_CASE_STATE_OFFERED CaseState = 3
-	// It was ended; the outcome says how. Unless it lapsed or was withdrawn, a follow-up is due, and a missed one opens it again.
+	// It was ended; the outcome says how. A follow-up is due, which closes it; a missed one opens it again. One that lapsed or was withdrawn
+	// is closed at once.
 	CaseState_CASE_STATE_RESOLVED CaseState = 4
 	// It is closed: the customer was asked afterwards.
 	CaseState_CASE_STATE_FOLLOWED_UP CaseState = 5
@@ -150,11 +151,12 @@ const (
 	Milestone_MILESTONE_UNSPECIFIED Milestone = 0
 	// Tell the customer that it was heard; voiced cases only. 5 minutes.
 	Milestone_MILESTONE_ACKNOWLEDGE Milestone = 1
-	// A person answers. Public 60 minutes, else the time of the band: CRITICAL 2 hours, HIGH 12, MODERATE 24, LOW 48.
+	// A person answers. Public 60 minutes, on the premises 15, else the time of the band, at most 72 calendar hours: CRITICAL 2 hours, HIGH 12,
+	// MODERATE 24, LOW 48.
 	Milestone_MILESTONE_FIRST_RESPONSE Milestone = 2
 	// Make an offer. The time of the band, at most 72 calendar hours.
 	Milestone_MILESTONE_OFFER Milestone = 3
-	// Close the case. 5 days.
+	// End the case. 5 days.
 	Milestone_MILESTONE_RESOLVE Milestone = 4
 	// Ask the customer afterwards. 7 days after the resolution.
 	Milestone_MILESTONE_FOLLOW_UP Milestone = 5
@@ -354,13 +356,13 @@ const (
 	TransitionKind_TRANSITION_KIND_OFFER_MADE TransitionKind = 12
 	// The customer accepted or refused an offer.
 	TransitionKind_TRANSITION_KIND_OFFER_ANSWERED TransitionKind = 13
-	// It was closed.
+	// It was ended.
 	TransitionKind_TRANSITION_KIND_RESOLVED TransitionKind = 14
 	// The customer was asked afterwards.
 	TransitionKind_TRANSITION_KIND_FOLLOWED_UP TransitionKind = 15
 	// It was opened again.
 	TransitionKind_TRANSITION_KIND_REOPENED TransitionKind = 16
-	// It was closed by the service: unvoiced and unanswered for 30 days, or the oldest of more than 100 open ones.
+	// It was ended by the service, and closed: unvoiced and unanswered for 30 days, or the oldest of more than 100 open ones.
 	TransitionKind_TRANSITION_KIND_LAPSED TransitionKind = 17
 	// An offer ended without an answer; what was reserved for it is free again.
 	TransitionKind_TRANSITION_KIND_OFFER_EXPIRED TransitionKind = 18
@@ -1015,7 +1017,7 @@ func (x *Case) ClearHeldSince() {
 type Case_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
-	// Made by the service; opaque, at most 128 characters.
+	// Made by the service; opaque, at most 128 characters. Empty for a dry run.
 	CaseId string
 	// The tenant of the customer; "default" if none was named.
 	Tenant string
@@ -1027,19 +1029,20 @@ type Case_builder struct {
 	Revision int64
 	// When it was opened, by the clock of the service.
 	OpenedAt *timestamppb.Timestamp
-	// The failures that it is about, in the order in which they came in.
+	// The failures that it is about, in the order in which they came in: the newest 16. The older ones count all the same.
 	Failures []*Failure
 	// The risk, as of the last change or as of now if the answer says so.
 	Assessment *Assessment
 	// What to give and how to say it.
 	Recommendation *Recommendation
-	// Every deadline, met and missed ones too; at most one pending a milestone.
+	// The deadlines, met and missed ones too: 24 at most, of which kept ones give way first; at most one
+	// pending a milestone.
 	Deadlines []*Deadline
 	// When a person must have answered: the due_at of FIRST_RESPONSE.
 	RespondBy *timestamppb.Timestamp
 	// The offers, oldest first.
 	Offers []*Offer
-	// What happened so far, oldest first.
+	// What happened so far, oldest first: the newest 50.
 	History []*Transition
 	// The version of the policy that the case was opened with, by which it is judged until it closes.
 	PolicyVersion string
@@ -1047,7 +1050,7 @@ type Case_builder struct {
 	TraceParent string
 	// How it ended; unspecified while it is open.
 	Outcome Outcome
-	// When it was closed; not set while it is open.
+	// When it was ended; not set while it is open.
 	ResolvedAt *timestamppb.Timestamp
 	// Since when its clocks stand still because the customer owes something; not set while they run.
 	HeldSince *timestamppb.Timestamp

@@ -1596,7 +1596,7 @@ func (b0 ResolveCaseResponse_builder) Build() *ResolveCaseResponse {
 	return m0
 }
 
-// RecordFollowUpRequest says that the customer of a closed case was asked afterwards.
+// RecordFollowUpRequest says that the customer of a resolved case was asked afterwards, which closes it.
 type RecordFollowUpRequest struct {
 	state                  protoimpl.MessageState `protogen:"opaque.v1"`
 	xxx_hidden_CaseId      string                 `protobuf:"bytes,1,opt,name=case_id,json=caseId,proto3"`
@@ -1774,7 +1774,7 @@ func (b0 RecordFollowUpResponse_builder) Build() *RecordFollowUpResponse {
 	return m0
 }
 
-// ReopenCaseRequest opens a closed case again.
+// ReopenCaseRequest opens a resolved or closed case again.
 type ReopenCaseRequest struct {
 	state                  protoimpl.MessageState `protogen:"opaque.v1"`
 	xxx_hidden_CaseId      string                 `protobuf:"bytes,1,opt,name=case_id,json=caseId,proto3"`

@@ -337,15 +337,18 @@ type CustomerAssessment_builder struct {
 	PositiveMass float64
 	// R: the failures remembered, each as its severity halved every 90 days, recovered ones halved; 0 or more.
 	RepeatMass float64
-	// What closed cases have left of risk above the baseline, 0 to 1. Halved every 30 days, and at each later good experience (grade M).
+	// What ended cases have left of risk above the baseline, 0 to 1. Halved every 30 days, and at each later good experience that is reported
+	// (grade M).
 	Residual float64
-	// How many orders are known of; 0 or more.
+	// How many orders are known of; 0 or more. A fulfilled order counts beside orders_total where it is reported after it, and within it where
+	// before, so that this depends on the order in which they come.
 	Orders int64
 	// How many failures rest on the word of the customer alone; 0 or more. Set against orders by the abuse guard.
 	Claims int64
-	// How many apologies were made within 90 days; 0 or more. After two, a bare apology is advised against (grade A).
+	// How many apologies were made within 90 days, one a case that was the fault of the business; 0 to 8. After two, a bare apology is advised against (grade A).
 	Apologies_90D int64
-	// Goodwill granted within 90 days, one entry for each currency; empty if none.
+	// Goodwill without approval within 90 days that was given or offered or, where nothing was offered yet, recommended, since it may have been
+	// given; one entry for each currency, empty if none. Set against what a customer may be given without approval.
 	GoodwillGranted_90D []*money.Money
 	// When the customer last did or said anything; not set if never.
 	LastActivityAt *timestamppb.Timestamp

@@ -443,7 +443,7 @@ type FailureEvent_builder struct {
 	OccurredAt *timestamppb.Timestamp
 	// Set by the caller: all that went wrong at once, 1 to 8 different kinds. Their severities combine as 1 - product of (1 - s).
 	Kinds []FailureKind
-	// Set by the caller: how late it was, 0 to 3660 days. Read for the kind LATE only; not given means no delay.
+	// Set by the caller: how late it was, 0 to 3660 days. Read for an event of the kind LATE only; not given means no delay.
 	Delay *durationpb.Duration
 	// Set by the caller, empty if there is none: the order that failed. Failures of one customer with the same order id within 30 days
 	// join one case. Stored only as a keyed hash. At most 128 characters without control characters.
@@ -742,7 +742,8 @@ type CustomerProfile_builder struct {
 	// How close the customer is. Unspecified is derived: NEW up to 1 order, STEADY from 6 orders or with loyalty_member, else CASUAL.
 	Relationship Relationship
 	// What the customer is expected to bring in over the years, not negative, in the currency of the event. When it is given, goodwill is
-	// at most half of what answering on time is expected to save. Not given means unknown: no such bound.
+	// at most half of what answering on time is expected to save. An explicit zero leaves
+	// no goodwill. Not given means unknown: no such bound.
 	LifetimeValue *money.Money
 	// How many orders the customer has placed so far, up to 1000000000; 0 if unknown. The larger of this and the count of the service is
 	// used.
@@ -1003,7 +1004,7 @@ type Failure_builder struct {
 	ReceivedAt *timestamppb.Timestamp
 	// What went wrong, 1 to 8 kinds.
 	Kinds []FailureKind
-	// How late it was; not set if the caller gave none.
+	// How late it was; not set if the caller gave none or the kind is not LATE.
 	Delay *durationpb.Duration
 	// The severity of this failure alone, 0 to 1, as stated by the caller or computed.
 	Severity float64

@@ -486,7 +486,8 @@ func (x Relationship) Number() protoreflect.EnumNumber {
 	return protoreflect.EnumNumber(x)
 }
 
-// How well the failure is attested. Only claims can trigger the abuse guard.
+// How well the failure is attested. Only a case that rests on a claim is held back by the abuse guard,
+// however much its customer has claimed before.
 type Corroboration int32
 
 const (

@@ -456,7 +456,7 @@ type DeadlineRules_builder struct {
 	BeforeDeparture *Period
 	// But never sooner than this from now.
 	NeverBefore *Period
-	// No offer takes longer than this by the clock, whatever the calendar. Not below band.critical.
+	// No first response and no offer takes longer than this by the clock, whatever the calendar. Not below band.critical.
 	PatienceCeiling *Period
 	// Time to resolve a case, by the clock.
 	Resolve *Period

@@ -336,11 +336,12 @@ type MemoryRules_builder struct {
 	PositiveHalfLife *Period
 	// What each good experience weighs.
 	Positives *Positives
-	// Failures of one order or, where not both name an order, of one incident that happen within this time join one case.
+	// Failures of one order or, where not both name an order, of one incident that happen within this time join one case. Which of
+	// several join may depend on which is reported first: each is compared with the case as it stands by then.
 	JoinWithin *Period
 	// An event that happened longer ago is recorded but never pays by itself, so that a late retry cannot pay twice.
 	StaleAfter *Period
-	// Apologies and goodwill are counted over this time.
+	// Apologies and goodwill are counted over this time; those of a case by the policy that it was opened with.
 	RollingWindow *Period
 	// The service level looks at the deadlines of this time.
 	ServiceWindow *Period
