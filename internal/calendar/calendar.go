@@ -82,6 +82,9 @@ func (b *business) spans(d int64) []span {
 	return b.week[weekday]
 }
 
+// AlwaysOpen reports whether the calendar is never closed.
+func (c *Calendar) AlwaysOpen() bool { return c.business == nil }
+
 // Open reports whether t lies in open time. The moment of closing does not.
 func (c *Calendar) Open(t time.Time) bool {
 	if c.business == nil {

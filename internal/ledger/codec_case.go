@@ -86,6 +86,13 @@ func deadlineFields(r *record, d *recovery.Deadline) {
 	if r.reading || d.Verdict == recovery.Pending { // later nobody asks for it
 		text(r, 8, &d.TraceParent)
 	}
+	parts(r, 9, &d.Beside, dueFields)
+}
+
+func dueFields(r *record, d *recovery.Due) {
+	r.moment(1, &d.At)
+	number(r, 2, &d.BoundBy)
+	r.flag(3, &d.Business)
 }
 
 func transitionFields(r *record, t *recovery.Transition) {

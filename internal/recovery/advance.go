@@ -171,8 +171,7 @@ func (t turn) take(a Action) error {
 	case StepContactInbound:
 		t.hear(a)
 	case StepHold:
-		t.k.HeldSince = t.now
-		t.note(ChangeHeld)
+		t.k.hold(t.p, t.now)
 	case StepRelease:
 		t.k.release(t.p, t.now)
 	case StepRequestOffer:

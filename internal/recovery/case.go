@@ -111,6 +111,9 @@ const (
 	ByPolicy
 )
 
+// firm reports whether no hold puts off what such a bound demands.
+func (b Bound) firm() bool { return b == ByPublic || b == ByStatute || b == ByContract }
+
 // String gives the contract's name without its prefix.
 func (b Bound) String() string {
 	return name([]string{"", "BAND", "PUBLIC", "ON_PREMISES", "PATIENCE_CEILING", "STATUTORY", "CONTRACT", "POLICY"}, uint8(b))
@@ -138,9 +141,17 @@ type Deadline struct {
 	MetAt     time.Time
 	Business  bool        // its clock runs in business hours only
 	Warnings  []time.Time // still to be given, ascending
+	Beside    []Due       // other times that count once a hold has put this one off, or for as long as it does; see [Case.hold]
 
 	TraceParent string // of the call that made the promise; the store fills it in
 	Fresh       bool   // promised by this very change; not kept
+}
+
+// Due is a time at which a promise falls due by one bound.
+type Due struct {
+	At       time.Time
+	BoundBy  Bound
+	Business bool // its clock runs in business hours only
 }
 
 // Change is a kind of transition in the life of a case.

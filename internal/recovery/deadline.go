@@ -48,7 +48,7 @@ func (r *DeadlineRules) hasten(list []Deadline, which milestones, now time.Time)
 		if which&(1<<d.Milestone) == 0 || d.BoundBy != ByBand && d.BoundBy != ByPatienceCeiling {
 			continue
 		}
-		c := r.clock(d)
+		c := r.clock(d.Business)
 		d.DueAt = c.add(now, time.Duration(r.RenewedShare*float64(c.between(now, d.DueAt))))
 	}
 	r.announce(list, now)
@@ -63,13 +63,22 @@ func (r *DeadlineRules) announce(list []Deadline, now time.Time) {
 	all := make([]time.Time, 0, len(list)*len(r.Warnings))
 	for i := range list {
 		d := &list[i]
-		c := r.clock(d)
+		c := r.clock(d.Business)
 		span := c.between(now, d.DueAt)
 		for _, share := range r.Warnings {
 			all = append(all, c.add(now, time.Duration(share*float64(span))))
 		}
 		d.Warnings = all[len(all)-len(r.Warnings) : len(all) : len(all)]
 	}
+}
+
+// warnAnew sets when to warn of a deadline that is due at another time now, as
+// often as is left.
+func (r *DeadlineRules) warnAnew(d *Deadline, now time.Time) {
+	left := len(d.Warnings)
+	list := []Deadline{*d}
+	r.announce(list, now)
+	d.Warnings = list[0].Warnings[max(len(list[0].Warnings)-left, 0):]
 }
 
 // byBand is the band's time in business hours, or on the calendar when the
@@ -81,7 +90,7 @@ func (r *DeadlineRules) byBand(band Band, now time.Time) Deadline {
 		return d
 	}
 	d.DueAt, d.Business = r.Calendar.Add(now, r.Band[band]), true
-	return earlier(d, now.Add(r.PatienceCeiling), ByPatienceCeiling)
+	return r.bound(d, now.Add(r.PatienceCeiling), ByPatienceCeiling)
 }
 
 // hurry brings the first response forward for whoever complains in public or
@@ -92,10 +101,10 @@ func (r *DeadlineRules) hurry(d Deadline, k *Case, now time.Time) Deadline {
 		if k.Failure.Reach >= r.WideReach {
 			within = r.PublicWide
 		}
-		d = earlier(d, now.Add(within), ByPublic)
+		d = r.bound(d, now.Add(within), ByPublic)
 	}
 	if r.onPremises(&k.Failure, now) {
-		d = earlier(d, r.beforeLeaving(k.Failure.DepartsAt, now), ByOnPremises)
+		d = r.bound(d, r.beforeLeaving(k.Failure.DepartsAt, now), ByOnPremises)
 	}
 	return d
 }
@@ -133,18 +142,58 @@ func (r *DeadlineRules) beforeLeaving(departs, now time.Time) time.Time {
 func (r *DeadlineRules) limit(d Deadline, k *Case, now time.Time) Deadline {
 	for _, l := range r.Limits {
 		if l.Milestone == d.Milestone && (l.Kinds == 0 || l.Kinds&k.Failure.Kinds != 0) {
-			d = earlier(d, now.Add(l.Within), l.BoundBy)
+			d = r.bound(d, now.Add(l.Within), l.BoundBy)
 		}
 	}
 	return d
 }
 
-// earlier brings a deadline forward to a moment of the wall clock.
-func earlier(d Deadline, at time.Time, by Bound) Deadline {
-	if at.Before(d.DueAt) {
-		d.DueAt, d.BoundBy, d.Business = at, by, false
-	}
+// bound takes in one more time, of the wall clock, by which a deadline is due.
+func (r *DeadlineRules) bound(d Deadline, at time.Time, by Bound) Deadline {
+	d.fallDue(r.narrow(append(d.times(), Due{At: at, BoundBy: by})))
 	return d
+}
+
+// due is the time that counts.
+func (d *Deadline) due() Due { return Due{d.DueAt, d.BoundBy, d.Business} }
+
+// times are all times of a deadline, the one that counts first.
+func (d *Deadline) times() []Due { return append([]Due{d.due()}, d.Beside...) }
+
+// fallDue makes the first of several times the one that counts.
+func (d *Deadline) fallDue(times []Due) {
+	d.DueAt, d.BoundBy, d.Business = times[0].At, times[0].BoundBy, times[0].Business
+	d.Beside = append([]Due(nil), times[1:]...)
+}
+
+// narrow leaves of several times the earliest, and of the later ones those that a
+// hold can bring before it: the earliest of each clock, and of those that no hold
+// puts off.
+func (r *DeadlineRules) narrow(times []Due) []Due {
+	kept := make([]Due, 0, 3)
+	for _, t := range earliestFirst(times) {
+		if !slices.ContainsFunc(kept, func(before Due) bool {
+			return before.BoundBy.firm() || !t.BoundBy.firm() && (before.Business == t.Business || r.Calendar.AlwaysOpen())
+		}) {
+			kept = append(kept, t)
+		}
+	}
+	return kept
+}
+
+// earliestFirst puts times in order; of two at once, the one that no hold puts off
+// comes first.
+func earliestFirst(times []Due) []Due {
+	slices.SortStableFunc(times, func(a, b Due) int {
+		if c := a.At.Compare(b.At); c != 0 || a.BoundBy.firm() == b.BoundBy.firm() {
+			return c
+		}
+		if a.BoundBy.firm() {
+			return -1
+		}
+		return 1
+	})
+	return times
 }
 
 // Renewals counts, for each milestone, how often time has made a promise anew
@@ -170,13 +219,13 @@ func only(list ...Milestone) (set milestones) {
 // merge brings a new promise into the deadlines of a case. A pending deadline
 // is only ever tightened. A verdict stands for good: what was met or missed is
 // promised anew beside it, where that is asked for.
-func merge(old, promised []Deadline, anew milestones) []Deadline {
+func (r *DeadlineRules) merge(old, promised []Deadline, anew milestones) []Deadline {
 	out := append(make([]Deadline, 0, len(old)+len(promised)), old...)
 	for _, d := range promised {
 		i := latest(out, d.Milestone)
 		switch {
 		case i >= 0 && out[i].Verdict == Pending:
-			out[i] = out[i].tighten(d)
+			out[i] = r.tighten(out[i], d)
 		case i < 0, anew&(1<<d.Milestone) != 0:
 			out = append(makeRoom(out), d)
 		}
@@ -214,15 +263,18 @@ func (k *Case) missedMilestones() (set milestones) {
 	return set
 }
 
-// tighten takes over an earlier promise. Warnings that were given are not
-// given again.
-func (d Deadline) tighten(by Deadline) Deadline {
-	if !by.DueAt.Before(d.DueAt) {
-		return d
+// tighten takes over the earlier times of another promise. Warnings that were
+// given are not given again.
+func (r *DeadlineRules) tighten(d, by Deadline) Deadline {
+	own := d.due()
+	times := r.narrow(append(d.times(), by.times()...))
+	if times[0] != own {
+		given := max(len(by.Warnings)-len(d.Warnings), 0)
+		by.Warnings = by.Warnings[given:]
+		d = by
 	}
-	given := max(len(by.Warnings)-len(d.Warnings), 0)
-	by.Warnings = by.Warnings[given:]
-	return by
+	d.fallDue(times)
+	return d
 }
 
 // latest finds the newest deadline of a milestone, -1 when there is none.

@@ -72,7 +72,7 @@ func Report(c Customer, e Event, rules Rules, now time.Time) (Customer, Case, er
 // judge decides on a case and makes the decision its own.
 func (c *Customer) judge(p *Policy, k *Case, anew milestones, now time.Time) {
 	k.Renewals = 0
-	k.adopt(Decide(p, c, k, now), anew)
+	k.adopt(p, Decide(p, c, k, now), anew)
 	c.book(p, k, now)
 }
 
@@ -213,11 +213,11 @@ func (k *Case) take(p *Policy, e Event, now time.Time) {
 // promise once given is only ever tightened, or made anew where it was broken
 // or where the customer has spoken again. Whom we have reached waits for no first
 // acknowledgement.
-func (k *Case) adopt(d Decision, anew milestones) {
+func (k *Case) adopt(p *Policy, d Decision, anew milestones) {
 	k.Assessment = d.Assessment
 	k.Recommendation = d.Recommendation
 	if k.State != Open && anew&(1<<Acknowledge) == 0 {
 		d.Promise = without(d.Promise, Acknowledge)
 	}
-	k.Deadlines = merge(k.Deadlines, d.Promise, anew)
+	k.Deadlines = p.Deadlines.merge(k.Deadlines, d.Promise, anew)
 }

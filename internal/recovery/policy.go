@@ -146,6 +146,8 @@ type Calendar interface {
 	Add(t time.Time, d time.Duration) time.Time
 	// Between gives the open time from one moment to another.
 	Between(from, to time.Time) time.Duration
+	// AlwaysOpen reports whether all time is open.
+	AlwaysOpen() bool
 }
 
 // DeadlineRules say by when we answer.

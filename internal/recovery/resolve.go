@@ -111,9 +111,9 @@ func (k *Case) meet(p *Policy, now time.Time, which ...Milestone) {
 		if d.Verdict != Pending || !slices.Contains(which, d.Milestone) {
 			continue
 		}
-		if k.stopped(d) {
-			d.DueAt = p.Deadlines.clock(d).resume(d.DueAt, k.HeldSince, now)
+		if k.held() {
+			k.resume(&p.Deadlines, d, now)
 		}
-		d.Verdict, d.MetAt, d.Warnings = Met, now, nil
+		d.Verdict, d.MetAt, d.Warnings, d.Beside = Met, now, nil, nil
 	}
 }

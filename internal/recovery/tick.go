@@ -102,7 +102,7 @@ func (c *Customer) miss(p *Policy, k *Case, at time.Time) {
 		if d.Verdict != Pending || k.stopped(d) || at.Before(d.DueAt) {
 			continue
 		}
-		d.Verdict, d.Warnings = Missed, nil
+		d.Verdict, d.Warnings, d.Beside = Missed, nil, nil
 		broken |= 1 << d.Milestone
 		if k.Renewals.of(d.Milestone) < p.Deadlines.Renewals {
 			k.Renewals.add(d.Milestone)
@@ -121,7 +121,7 @@ func (c *Customer) miss(p *Policy, k *Case, at time.Time) {
 	case broken != 0 && k.voiced():
 		d := Decide(p, c, k, at)
 		p.Deadlines.hasten(d.Promise, anew, at)
-		k.adopt(d, anew)
+		k.adopt(p, d, anew)
 		c.book(p, k, at)
 	default:
 		return

@@ -1047,7 +1047,7 @@ func (b0 RecordContactResponse_builder) Build() *RecordContactResponse {
 	return m0
 }
 
-// HoldCaseRequest stops the clocks of a case, except those set by PUBLIC, STATUTORY and CONTRACT, because the customer owes something.
+// HoldCaseRequest stops the clocks of a case, except those set by PUBLIC, STATUTORY and CONTRACT and by a departure, because the customer owes something.
 type HoldCaseRequest struct {
 	state                  protoimpl.MessageState `protogen:"opaque.v1"`
 	xxx_hidden_CaseId      string                 `protobuf:"bytes,1,opt,name=case_id,json=caseId,proto3"`

@@ -91,7 +91,8 @@ type RecoveryServiceClient interface {
 	// inbound one ends a hold, re-assesses the case and promises an answer anew.
 	// Roles: agent.
 	RecordContact(ctx context.Context, in *RecordContactRequest, opts ...grpc.CallOption) (*RecordContactResponse, error)
-	// HoldCase stops the clocks of a case because the customer owes something; not those set by PUBLIC, STATUTORY or CONTRACT. It ends with
+	// HoldCase stops the clocks of a case because the customer owes something; not those set by PUBLIC, STATUTORY or CONTRACT, nor a
+	// departure. Where the time of a deadline stands still, it shows the first that does not, if there is one. The hold ends with
 	// ReleaseCase, and by itself when the customer writes or a promise is broken.
 	// Roles: agent.
 	HoldCase(ctx context.Context, in *HoldCaseRequest, opts ...grpc.CallOption) (*HoldCaseResponse, error)
@@ -377,7 +378,8 @@ type RecoveryServiceServer interface {
 	// inbound one ends a hold, re-assesses the case and promises an answer anew.
 	// Roles: agent.
 	RecordContact(context.Context, *RecordContactRequest) (*RecordContactResponse, error)
-	// HoldCase stops the clocks of a case because the customer owes something; not those set by PUBLIC, STATUTORY or CONTRACT. It ends with
+	// HoldCase stops the clocks of a case because the customer owes something; not those set by PUBLIC, STATUTORY or CONTRACT, nor a
+	// departure. Where the time of a deadline stands still, it shows the first that does not, if there is one. The hold ends with
 	// ReleaseCase, and by itself when the customer writes or a promise is broken.
 	// Roles: agent.
 	HoldCase(context.Context, *HoldCaseRequest) (*HoldCaseResponse, error)

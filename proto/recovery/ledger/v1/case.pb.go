@@ -1342,6 +1342,7 @@ type Deadline struct {
 	xxx_hidden_Business    bool                   `protobuf:"varint,6,opt,name=business,proto3"`
 	xxx_hidden_Warnings    []int64                `protobuf:"fixed64,7,rep,packed,name=warnings,proto3"`
 	xxx_hidden_TraceParent string                 `protobuf:"bytes,8,opt,name=trace_parent,json=traceParent,proto3"`
+	xxx_hidden_Beside      *[]*Due                `protobuf:"bytes,9,rep,name=beside,proto3"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
 }
@@ -1427,6 +1428,15 @@ func (x *Deadline) GetTraceParent() string {
 	return ""
 }
 
+func (x *Deadline) GetBeside() []*Due {
+	if x != nil {
+		if x.xxx_hidden_Beside != nil {
+			return *x.xxx_hidden_Beside
+		}
+	}
+	return nil
+}
+
 func (x *Deadline) SetMilestone(v uint32) {
 	x.xxx_hidden_Milestone = v
 }
@@ -1459,6 +1469,10 @@ func (x *Deadline) SetTraceParent(v string) {
 	x.xxx_hidden_TraceParent = v
 }
 
+func (x *Deadline) SetBeside(v []*Due) {
+	x.xxx_hidden_Beside = &v
+}
+
 type Deadline_builder struct {
 	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
 
@@ -1478,6 +1492,9 @@ type Deadline_builder struct {
 	Warnings []int64
 	// W3C traceparent of the call, or of the sweep, that made the promise; kept while it is pending. Empty if that was not traced.
 	TraceParent string
+	// Other times by which it is due while it is pending: those that may count once a hold has put off this one or, where this one
+	// counts only while another stands still, that other one.
+	Beside []*Due
 }
 
 func (b0 Deadline_builder) Build() *Deadline {
@@ -1492,6 +1509,96 @@ func (b0 Deadline_builder) Build() *Deadline {
 	x.xxx_hidden_Business = b.Business
 	x.xxx_hidden_Warnings = b.Warnings
 	x.xxx_hidden_TraceParent = b.TraceParent
+	x.xxx_hidden_Beside = &b.Beside
+	return m0
+}
+
+// Due is a time by which a promise is due by one rule.
+type Due struct {
+	state               protoimpl.MessageState `protogen:"opaque.v1"`
+	xxx_hidden_At       int64                  `protobuf:"fixed64,1,opt,name=at,proto3"`
+	xxx_hidden_BoundBy  uint32                 `protobuf:"varint,2,opt,name=bound_by,json=boundBy,proto3"`
+	xxx_hidden_Business bool                   `protobuf:"varint,3,opt,name=business,proto3"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *Due) Reset() {
+	*x = Due{}
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Due) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Due) ProtoMessage() {}
+
+func (x *Due) ProtoReflect() protoreflect.Message {
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+func (x *Due) GetAt() int64 {
+	if x != nil {
+		return x.xxx_hidden_At
+	}
+	return 0
+}
+
+func (x *Due) GetBoundBy() uint32 {
+	if x != nil {
+		return x.xxx_hidden_BoundBy
+	}
+	return 0
+}
+
+func (x *Due) GetBusiness() bool {
+	if x != nil {
+		return x.xxx_hidden_Business
+	}
+	return false
+}
+
+func (x *Due) SetAt(v int64) {
+	x.xxx_hidden_At = v
+}
+
+func (x *Due) SetBoundBy(v uint32) {
+	x.xxx_hidden_BoundBy = v
+}
+
+func (x *Due) SetBusiness(v bool) {
+	x.xxx_hidden_Business = v
+}
+
+type Due_builder struct {
+	_ [0]func() // Prevents comparability and use of unkeyed literals for the builder.
+
+	// When.
+	At int64
+	// The rule that set it.
+	BoundBy uint32
+	// Whether its clock is that of business hours.
+	Business bool
+}
+
+func (b0 Due_builder) Build() *Due {
+	m0 := &Due{}
+	b, x := &b0, m0
+	_, _ = b, x
+	x.xxx_hidden_At = b.At
+	x.xxx_hidden_BoundBy = b.BoundBy
+	x.xxx_hidden_Business = b.Business
 	return m0
 }
 
@@ -1508,7 +1615,7 @@ type Transition struct {
 
 func (x *Transition) Reset() {
 	*x = Transition{}
-	mi := &file_recovery_ledger_v1_case_proto_msgTypes[6]
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1520,7 +1627,7 @@ func (x *Transition) String() string {
 func (*Transition) ProtoMessage() {}
 
 func (x *Transition) ProtoReflect() protoreflect.Message {
-	mi := &file_recovery_ledger_v1_case_proto_msgTypes[6]
+	mi := &file_recovery_ledger_v1_case_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1694,7 +1801,7 @@ const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"\frelationship\x18\x01 \x01(\rR\frelationship\x12%\n" +
 	"\x0elifetime_value\x18\x02 \x01(\x03R\rlifetimeValue\x12\x16\n" +
 	"\x06orders\x18\x03 \x01(\x03R\x06orders\x12\x18\n" +
-	"\aloyalty\x18\x04 \x01(\bR\aloyalty\"\xe6\x01\n" +
+	"\aloyalty\x18\x04 \x01(\bR\aloyalty\"\x97\x02\n" +
 	"\bDeadline\x12\x1c\n" +
 	"\tmilestone\x18\x01 \x01(\rR\tmilestone\x12\x15\n" +
 	"\x06due_at\x18\x02 \x01(\x10R\x05dueAt\x12\x19\n" +
@@ -1703,7 +1810,12 @@ const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"\x06met_at\x18\x05 \x01(\x10R\x05metAt\x12\x1a\n" +
 	"\bbusiness\x18\x06 \x01(\bR\bbusiness\x12\x1a\n" +
 	"\bwarnings\x18\a \x03(\x10R\bwarnings\x12!\n" +
-	"\ftrace_parent\x18\b \x01(\tR\vtraceParent\"h\n" +
+	"\ftrace_parent\x18\b \x01(\tR\vtraceParent\x12/\n" +
+	"\x06beside\x18\t \x03(\v2\x17.recovery.ledger.v1.DueR\x06beside\"L\n" +
+	"\x03Due\x12\x0e\n" +
+	"\x02at\x18\x01 \x01(\x10R\x02at\x12\x19\n" +
+	"\bbound_by\x18\x02 \x01(\rR\aboundBy\x12\x1a\n" +
+	"\bbusiness\x18\x03 \x01(\bR\bbusiness\"h\n" +
 	"\n" +
 	"Transition\x12\x0e\n" +
 	"\x02at\x18\x01 \x01(\x10R\x02at\x12\x16\n" +
@@ -1711,7 +1823,7 @@ const file_recovery_ledger_v1_case_proto_rawDesc = "" +
 	"\tmilestone\x18\x03 \x01(\rR\tmilestone\x12\x14\n" +
 	"\x05offer\x18\x04 \x01(\x03R\x05offerB@Z>github.com/makeamends/amends/proto/recovery/ledger/v1;ledgerv1b\x06proto3"
 
-var file_recovery_ledger_v1_case_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_recovery_ledger_v1_case_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_recovery_ledger_v1_case_proto_goTypes = []any{
 	(*Case)(nil),           // 0: recovery.ledger.v1.Case
 	(*Offer)(nil),          // 1: recovery.ledger.v1.Offer
@@ -1719,27 +1831,29 @@ var file_recovery_ledger_v1_case_proto_goTypes = []any{
 	(*Attribution)(nil),    // 3: recovery.ledger.v1.Attribution
 	(*Profile)(nil),        // 4: recovery.ledger.v1.Profile
 	(*Deadline)(nil),       // 5: recovery.ledger.v1.Deadline
-	(*Transition)(nil),     // 6: recovery.ledger.v1.Transition
-	(*Assessment)(nil),     // 7: recovery.ledger.v1.Assessment
-	(*Recommendation)(nil), // 8: recovery.ledger.v1.Recommendation
-	(*Item)(nil),           // 9: recovery.ledger.v1.Item
+	(*Due)(nil),            // 6: recovery.ledger.v1.Due
+	(*Transition)(nil),     // 7: recovery.ledger.v1.Transition
+	(*Assessment)(nil),     // 8: recovery.ledger.v1.Assessment
+	(*Recommendation)(nil), // 9: recovery.ledger.v1.Recommendation
+	(*Item)(nil),           // 10: recovery.ledger.v1.Item
 }
 var file_recovery_ledger_v1_case_proto_depIdxs = []int32{
 	2,  // 0: recovery.ledger.v1.Case.failure:type_name -> recovery.ledger.v1.Failure
 	2,  // 1: recovery.ledger.v1.Case.accounts:type_name -> recovery.ledger.v1.Failure
 	4,  // 2: recovery.ledger.v1.Case.profile:type_name -> recovery.ledger.v1.Profile
-	7,  // 3: recovery.ledger.v1.Case.assessment:type_name -> recovery.ledger.v1.Assessment
-	8,  // 4: recovery.ledger.v1.Case.recommendation:type_name -> recovery.ledger.v1.Recommendation
+	8,  // 3: recovery.ledger.v1.Case.assessment:type_name -> recovery.ledger.v1.Assessment
+	9,  // 4: recovery.ledger.v1.Case.recommendation:type_name -> recovery.ledger.v1.Recommendation
 	5,  // 5: recovery.ledger.v1.Case.deadlines:type_name -> recovery.ledger.v1.Deadline
-	6,  // 6: recovery.ledger.v1.Case.history:type_name -> recovery.ledger.v1.Transition
+	7,  // 6: recovery.ledger.v1.Case.history:type_name -> recovery.ledger.v1.Transition
 	1,  // 7: recovery.ledger.v1.Case.offers:type_name -> recovery.ledger.v1.Offer
-	9,  // 8: recovery.ledger.v1.Offer.items:type_name -> recovery.ledger.v1.Item
+	10, // 8: recovery.ledger.v1.Offer.items:type_name -> recovery.ledger.v1.Item
 	3,  // 9: recovery.ledger.v1.Failure.attribution:type_name -> recovery.ledger.v1.Attribution
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	6,  // 10: recovery.ledger.v1.Deadline.beside:type_name -> recovery.ledger.v1.Due
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_recovery_ledger_v1_case_proto_init() }
@@ -1756,7 +1870,7 @@ func file_recovery_ledger_v1_case_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_recovery_ledger_v1_case_proto_rawDesc), len(file_recovery_ledger_v1_case_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
