@@ -31,7 +31,7 @@ func exactly(what ...string) cobra.PositionalArgs {
 // shellWord writes a word so that a shell takes it as that word, wherever a command is named to be pasted.
 func shellWord(word string) string {
 	isPlain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._:@+-", r)
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._:@+-/", r)
 	}
 	if word != "" && strings.TrimLeftFunc(word, isPlain) == "" {
 		return word

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -228,4 +229,19 @@ func TestPolicyOfAServer(t *testing.T) {
 	}
 	command{}.fails(t, exitUsage, []string{"--server"}, "policy", "show", "--version", "p-1")
 	command{}.fails(t, exitNotFound, []string{"NOT_FOUND"}, "policy", "show", "--server", server, "--version", "p-1")
+}
+
+func TestVersionForMachines(t *testing.T) {
+	var said struct{ Version, Go, Platform string }
+	if err := json.Unmarshal([]byte(amends(t, "version", "-o", "json").stdout), &said); err != nil || said.Version != release || !strings.HasPrefix(said.Go, "go1") ||
+		said.Platform == "" {
+		t.Errorf("%+v, %v", said, err)
+	}
+}
+
+// A story is known by its name in whatever case.
+func TestDemoInAnyCase(t *testing.T) {
+	if o := amends(t, "demo", "3B"); !strings.Contains(o.stdout, "3b") {
+		t.Errorf("it tells\n%s", o.stdout)
+	}
 }

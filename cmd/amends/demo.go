@@ -73,7 +73,10 @@ func (d *demo) run(ctx context.Context, names []string) error {
 		return err
 	}
 	if d.decision, err = time.Parse(time.RFC3339, d.at); err != nil {
-		return &usageError{err: fmt.Errorf("--at must be a moment such as 2026-03-02T12:00:00Z: %w", err), command: "amends demo"}
+		return &usageError{err: fmt.Errorf("--at %q is no moment such as 2026-03-02T12:00:00Z", d.at), command: "amends demo"}
+	}
+	if year := d.decision.Year(); year < 1980 || year > 2200 { // beyond which what went before, or comes after, is no time of the service
+		return &usageError{err: fmt.Errorf("--at %s: must be from 1980 to 2200", d.at), command: "amends demo"}
 	}
 	d.page.Now = d.decision
 	return d.withServer(ctx, func(p *story.Player) error {
@@ -105,7 +108,7 @@ func choose(names []string) ([]story.Story, error) {
 		known = append(known, s.ID)
 	}
 	for _, name := range names {
-		i := slices.Index(known, name)
+		i := slices.IndexFunc(known, func(id string) bool { return strings.EqualFold(id, name) })
 		if i < 0 {
 			unknown = append(unknown, name)
 			continue

@@ -61,7 +61,7 @@ func (f *eventFlags) addFailure(cmd *cobra.Command) {
 	flags.StringVar(&e.CustomerId, "customer", "", "`ID` of the customer, opaque: no name, no address")
 	flags.Var(&f.occurredAt, "occurred-at", "when it happened: RFC 3339, or from now such as -2h (default: the time in the event id, else now)")
 	addEnums(cmd, &e.Kinds, "kind", "what went wrong; several with commas or by repeating the flag")
-	flags.Var(spanValue{&f.delay}, "delay", "how late it was, such as 45m or 2d; for the kind LATE")
+	flags.Var(delayValue{spanValue{&f.delay}}, "delay", "how late it was, such as 45m or 2d; for the kind LATE")
 	flags.StringVar(&e.OrderId, "order", "", "`ID` of the order that failed; failures of one order join one case")
 	flags.StringVar(&e.IncidentId, "incident", "", "`ID` of the incident that hit many customers alike")
 	flags.Var(moneyValue{&e.OrderValue}, "value", `what the failed thing cost, such as "18.00 USD"`)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -88,6 +89,11 @@ func (f *fileFlags) transfer(cmd *cobra.Command, app *app, b *bulk, write func(*
 		return err
 	}
 	defer closeFile()
+	beginning := bufio.NewReaderSize(in, 4<<10)
+	if start, _ := beginning.Peek(4 << 10); isTable(start) {
+		return &usageError{err: fmt.Errorf("%s looks like CSV: amends ingest %s", name, shellWord(f.path))}
+	}
+	in = beginning
 	rescue := io.Discard
 	if f.failed != "" {
 		if err := overwritesNothing(f.failed, cmd.CommandPath()+" -f", "--failed"); err != nil {
@@ -143,6 +149,15 @@ func (f *fileFlags) transfer(cmd *cobra.Command, app *app, b *bulk, write func(*
 	}
 	fmt.Fprintln(app.stderr, counts)
 	return nil
+}
+
+// isTable tells a CSV file from JSON by its header.
+func isTable(start []byte) bool {
+	if start = bytes.TrimLeft(start, " \t\r\n"); len(start) == 0 || start[0] == '{' || start[0] == '[' {
+		return false
+	}
+	t, err := readHeader(&lineReader{in: bufio.NewReader(bytes.NewReader(start))})
+	return err == nil && t != nil
 }
 
 // location is where a path leads, be there a file or not.

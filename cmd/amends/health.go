@@ -23,7 +23,7 @@ of containers.`,
 		Example: `  amends health --server 127.0.0.1:7070`,
 		Args:    cobra.NoArgs,
 	}
-	connection := addConnection(cmd)
+	connection, format := addConnection(cmd), addFormat(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		answer, err := ask(connection, func(c *client.Client) (*healthv1.HealthCheckResponse, error) {
 			ctx, cancel := context.WithTimeout(cmd.Context(), connection.timeout)
@@ -36,10 +36,17 @@ of containers.`,
 		if err != nil {
 			return err
 		}
+		if *format == "json" {
+			if err := printJSON(app.stdout, answer); err != nil {
+				return err
+			}
+		}
 		if answer.GetStatus() != healthv1.HealthCheckResponse_SERVING {
 			return status.Error(codes.Unavailable, "the service cannot be sent calls: it is ending, or has lost its store")
 		}
-		_, err = fmt.Fprintln(app.stdout, "ready for calls")
+		if *format != "json" {
+			_, err = fmt.Fprintln(app.stdout, "ready for calls")
+		}
 		return err
 	}
 	return cmd

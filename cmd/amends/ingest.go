@@ -132,10 +132,10 @@ func (i *ingesting) run(cmd *cobra.Command, paths []string) error {
 	return first
 }
 
-// leaveOut says which files were not begun: what they tell may come after what stands in the one that was left.
+// leaveOut says, after why, which files were not begun: what they tell may come after what stands in the one that was left.
 func (i *ingesting) leaveOut(paths []string, left string) {
 	for _, path := range paths {
-		fmt.Fprintf(i.stderr, "%s: not begun, since %s did not come to its end: take it in after that\n", path, left)
+		i.last = append(i.last, fmt.Sprintf("%s: not begun, since %s did not come to its end: take it in after that", path, left))
 	}
 }
 
@@ -190,6 +190,9 @@ func (in *intake) end(ctx context.Context, failed error) error {
 			_ = os.Remove(in.notes) // where it is not, nothing is lost
 		}
 		in.advise()
+		if in.note.Records == 0 {
+			in.tell("there are no records in it")
+		}
 		return in.counts.refusals(in.rejects)
 	}
 	in.isWhole = false

@@ -312,6 +312,9 @@ func (in *intake) load() show.Load {
 		File: in.text.name, Read: in.note.Records, Recorded: in.counts.recorded, Replayed: in.counts.replayed, Refused: in.counts.failed,
 		Earlier: in.counts.before, Whole: in.isWhole, Seconds: in.now().Sub(in.bar.started).Seconds(), Line: in.note.Line,
 	}
+	if in.dryRun {
+		l.Sound, l.Recorded = l.Recorded, 0
+	}
 	if in.rejects.written > 0 {
 		l.Rejects = in.rejects.path
 	}

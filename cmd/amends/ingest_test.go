@@ -95,6 +95,14 @@ func TestIngestExamples(t *testing.T) {
 	server := service(t)
 	files := []string{"../../examples/history.csv", "../../examples/history.ndjson"}
 	dry := amends(t, append([]string{"ingest", "--dry-run"}, files...)...)
+	var dried struct{ Files []show.Load }
+	if err := json.Unmarshal([]byte(amends(t, append([]string{"ingest", "--dry-run", "-o", "json"}, files...)...).stdout), &dried); err != nil ||
+		dried.Files[0].Recorded != 0 || dried.Files[0].Sound != 7 {
+		t.Errorf("for machines it is %+v, %v", dried, err)
+	}
+	if !strings.Contains(dry.stdout, "in less than 1 s") {
+		t.Errorf("how long it took is said as\n%s", dry.stdout)
+	}
 	if !strings.Contains(dry.stdout, "all") || strings.Contains(dry.stderr, ":") {
 		t.Errorf("checked:\n%s%s", dry.stdout, dry.stderr)
 	}
@@ -598,5 +606,20 @@ func TestIngestTellsHowToSendRejects(t *testing.T) {
 		path := history(t, "a.ndjson", praise+"\nno JSON\n")
 		want := strings.Join(append(append([]string{"then: amends ingest"}, flags...), path+".rejects.ndjson\n"), " ")
 		command{}.fails(t, exitUsage, []string{want}, append([]string{"ingest", "--server", server, path}, flags...)...)
+	}
+}
+
+// What is missing is told before what was not begun for it, and what has no records is told at all.
+func TestIngestOfNothing(t *testing.T) {
+	server := service(t)
+	none, empty := filepath.Join(t.TempDir(), "none.csv"), history(t, "a.csv", "")
+	o := command{}.fails(t, exitUsage, nil, "ingest", "--server", server, none, empty)
+	if cause, rest := strings.Index(o.stderr, "no such file"), strings.Index(o.stderr, "not begun"); cause < 0 || rest < cause {
+		t.Errorf("it says\n%s", o.stderr)
+	}
+	for _, file := range []string{empty, history(t, "b.csv", "event_id,customer_id\n"), history(t, "c.ndjson", "\n")} {
+		if o := amends(t, "ingest", "--server", server, file); !strings.Contains(o.stderr, file+": there are no records in it\n") {
+			t.Errorf("of %s it says %q", file, o.stderr)
+		}
 	}
 }

@@ -53,6 +53,9 @@ func (a *app) openText(ctx context.Context, path, format string) (_ *text, err e
 		if ctx.Err() != nil {
 			return nil, &stopped{ctx.Err()}
 		}
+		if folder := new(fs.PathError); errors.As(err, &folder) {
+			err = folder.Err // which names the file once more
+		}
 		return nil, &usageError{err: fmt.Errorf("%s: %w", t.name, err)}
 	}
 	return t, nil

@@ -30,7 +30,7 @@ the offer: name no more of a person than that takes. --goodwill allows another a
   amends approve "$CASE" --approver m.ortiz --goodwill "40.00 USD"`,
 		fits: []recoveryv1.OfferState{recoveryv1.OfferState_OFFER_STATE_APPROVAL_REQUIRED},
 		flags: func(s *stepping, cmd *cobra.Command) {
-			cmd.Flags().StringVar(&s.approver, "approver", "", "who allows it, a `NAME` as your staff is known to you")
+			cmd.Flags().StringVar(&s.approver, "approver", "", "who allows it, a `NAME` as your staff is known to you: up to 64 of A-Z a-z 0-9 . _ @ + -")
 			s.addGoodwill(cmd)
 		},
 		check: func(s *stepping) error {

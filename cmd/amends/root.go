@@ -33,6 +33,8 @@ type app struct {
 	started bool
 	// flush sends the traces of the calls; nil: there are none.
 	flush func()
+	// last is what to say when an error was told.
+	last []string
 	// warnings are what the environment holds that is no setting.
 	warnings []string
 }
@@ -62,9 +64,15 @@ func (a *app) run(ctx context.Context, args []string) error {
 		err = &usageError{err: err, command: cmd.CommandPath()}
 	}
 	if format := cmd.Flag("output"); format != nil && format.Value.String() == "json" {
+		for _, line := range a.last {
+			fmt.Fprintln(a.stderr, line)
+		}
 		explainJSON(a.stderr, err)
-	} else {
-		explain(a.stderr, err)
+		return err
+	}
+	explain(a.stderr, err)
+	for _, line := range a.last {
+		fmt.Fprintln(a.stderr, line)
 	}
 	return err
 }

@@ -99,6 +99,9 @@ func served(t *testing.T, watched bool) string {
 	if o := amends(t, "health", "--server", address); !strings.Contains(o.stdout, "ready") {
 		t.Errorf("health says %q", o.stdout)
 	}
+	if o := amends(t, "health", "-o", "json", "--server", address); strings.ReplaceAll(o.stdout, " ", "") != "{\"status\":\"SERVING\"}\n" {
+		t.Errorf("for machines health says %q", o.stdout)
+	}
 	amends(t, "report", "--server", address, "--customer", "c", "--kind", "LATE", "--delay", "45m")
 	interrupt()
 	select {

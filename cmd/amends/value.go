@@ -18,11 +18,20 @@ type moneyValue struct{ target **money.Money }
 
 func (v moneyValue) Set(text string) error {
 	amount, err := parseMoney(text)
-	if err == nil {
-		*v.target = amount
+	switch {
+	case err != nil:
+		return err
+	case amount.GetUnits() < 0 || amount.GetNanos() < 0:
+		return fmt.Errorf("%s: must not be negative", text)
+	case amount.GetUnits() >= mostUnits:
+		return fmt.Errorf("%s: must be below %d", text, int64(mostUnits))
 	}
-	return err
+	*v.target = amount
+	return nil
 }
+
+// mostUnits is what every amount of the contract is below.
+const mostUnits = 1_000_000_000_000
 
 func (v moneyValue) String() string {
 	if v.target == nil || *v.target == nil {
@@ -94,13 +103,39 @@ func (v spanValue) String() string {
 
 func (v spanValue) Type() string { return "duration" }
 
+// mostDays is the longest length of time that is read, a century.
+const mostDays = 36600
+
+var errLong = fmt.Errorf("must be %dd at most", mostDays)
+
+// delayValue is the flag of a delay.
+type delayValue struct{ spanValue }
+
+func (v delayValue) Set(text string) error {
+	span, err := parseSpan(text)
+	if err == nil && span >= 0 && span <= mostDelay {
+		*v.target = span
+		return nil
+	}
+	if isSpan := err == nil || errors.Is(err, errLong); isSpan {
+		return fmt.Errorf("%s: must be 0s to 3660d", text)
+	}
+	return err
+}
+
+// mostDelay is the longest delay of the contract.
+const mostDelay = 3660 * 24 * time.Hour
+
 func parseSpan(text string) (time.Duration, error) {
 	wrong := fmt.Errorf("%q is not a length of time such as 10s, 45m, 1h30m or 2d", text)
 	body, negative := strings.CutPrefix(strings.TrimPrefix(strings.TrimSpace(text), "+"), "-")
 	var span time.Duration
 	if days, rest, found := strings.Cut(body, "d"); found {
 		count, err := strconv.ParseInt(days, 10, 32)
-		if err != nil || count > 36600 {
+		if errors.Is(err, strconv.ErrRange) || count > mostDays {
+			return 0, fmt.Errorf("%s: %w", text, errLong)
+		}
+		if err != nil {
 			return 0, wrong
 		}
 		span, body = time.Duration(count)*24*time.Hour, rest

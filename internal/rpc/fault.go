@@ -106,6 +106,7 @@ func placeOf(message protoreflect.MessageDescriptor, v *protovalidate.Violation)
 var patterns = map[string]string{
 	`^\P{Cc}*$`:                              "must not contain control characters",
 	`^([a-z0-9][a-z0-9._-]*)?$`:              "must be of a-z, 0-9, '.', '_', '-', beginning with a letter or a digit, or be empty",
+	`^[A-Za-z0-9._@+-]*$`:                    "must be of A-Z, a-z, 0-9, '.', '_', '@', '+', '-'",
 	`^([A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*)?$`: "must be a language tag (BCP 47) such as de-AT, or be empty",
 }
 

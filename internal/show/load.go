@@ -13,6 +13,7 @@ type Load struct {
 	Line     int     `json:"line"`  // of the last record that has its answer
 	Read     int     `json:"read"`
 	Recorded int     `json:"recorded"`
+	Sound    int     `json:"sound"`    // of a dry run, which records nothing
 	Replayed int     `json:"replayed"` // recorded before, with the same content
 	Refused  int     `json:"refused"`
 	Earlier  int     `json:"earlier"` // of those read, by a run that was interrupted
@@ -32,7 +33,7 @@ func Loads(list []Load, dryRun bool, p Page) string {
 	row := func(l Load) []string {
 		counts := []int{l.Read, l.Recorded, l.Replayed, l.Refused}
 		if dryRun {
-			counts = []int{l.Read, l.Recorded, l.Refused}
+			counts = []int{l.Read, l.Sound, l.Refused}
 		}
 		cells := []string{l.File}
 		for _, n := range counts {
@@ -43,7 +44,7 @@ func Loads(list []Load, dryRun bool, p Page) string {
 	for _, l := range list {
 		rows = append(rows, append(row(l), l.note()))
 		total.Read, total.Recorded, total.Replayed = total.Read+l.Read, total.Recorded+l.Recorded, total.Replayed+l.Replayed
-		total.Refused += l.Refused
+		total.Refused, total.Sound = total.Refused+l.Refused, total.Sound+l.Sound
 	}
 	rows[0] = append(rows[0], "")
 	if len(list) > 1 {
@@ -58,7 +59,10 @@ func Loads(list []Load, dryRun bool, p Page) string {
 
 // note is what else there is to say of a file.
 func (l Load) note() string {
-	text := "in " + Span(max(time.Duration(l.Seconds*float64(time.Second)), time.Second))
+	text := "in less than 1 s"
+	if l.Seconds >= 1 {
+		text = "in " + Span(time.Duration(l.Seconds*float64(time.Second)))
+	}
 	if l.Earlier > 0 {
 		text += fmt.Sprintf(", %s of them by an earlier run", grouped(l.Earlier))
 	}
