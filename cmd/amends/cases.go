@@ -41,8 +41,8 @@ ones that are kept as well. All filters must hold at once.
 ` + namesOf[recoveryv1.CaseState]("--state") + "\n" + namesOf[recoveryv1.Band]("--band") + `
 
 MISSED counts the promises that were broken and have not been made up for; GIVE is what is
-left to give. A narrow screen shows fewer columns. With -o json each line is one Case, not
-wrapped in anything: jq .state.`,
+left to give. A narrow screen shows fewer columns, a pipe gets all. With -o json each line
+is one Case, not wrapped in anything: jq .state.`,
 		Example: `  amends cases
 
   # what will be late within two hours, if it matters

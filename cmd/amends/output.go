@@ -29,11 +29,11 @@ func addColourFlag(root *cobra.Command) {
 	registerChoice(root, "color", choice.known)
 }
 
-// page is the paper to print on: the width of the terminal, coloured if it can show it and nobody objects.
+// page is the paper to print on: the width of the terminal, or none but for COLUMNS, coloured if it can show it and nobody objects.
 func (a *app) page(cmd *cobra.Command) show.Page {
 	terminal := a.isTerminal(a.stdout)
 	width, _ := a.size()
-	page := show.Page{Width: width, Now: a.now()}
+	page := show.Page{Width: width, Unbound: !terminal && a.getenv("COLUMNS") == "", Now: a.now()}
 	switch cmd.Flag("color").Value.String() {
 	case "always":
 		page.Colour = true

@@ -33,7 +33,8 @@ A key that is not known is an error that says where it stands and what was proba
 all faults are reported at once. What one call is about (--customer, --event-id,
 --interaction-id, --request-id) and --yes are taken from the command line alone, and so are
 --redis and --not-empty of bench, since it fills the store that it is given. A variable
-AMENDS_… that is no setting is warned of. NO_COLOR (any value) turns colour off, COLUMNS
-sets the width where the output is not a terminal.`,
+AMENDS_… that is no setting is warned of. NO_COLOR (any value) turns colour off. Where
+the output is not a terminal, COLUMNS sets the width, 80 to 120, and any of a list of cases,
+which without it has all columns in full.`,
 	}
 }

@@ -58,6 +58,18 @@ func TestWidth(t *testing.T) {
 	}
 }
 
+// A pipe gets all columns in full; COLUMNS narrows a list as it is told to.
+func TestWidthOfLists(t *testing.T) {
+	server := service(t)
+	amends(t, "report", "--server", server, "--customer", "c-1", "--kind", "late,rude", "--delay", "2h", "--value", "999999999999 USD")
+	for columns, want := range map[string]bool{"": true, "60": false, "300": true} {
+		text := command{env: map[string]string{"COLUMNS": columns}}.works(t, "cases", "--server", server).stdout
+		if strings.Contains(text, "ABOUT") != want || strings.Contains(text, "GIVE") != want {
+			t.Errorf("COLUMNS=%q:\n%s", columns, text)
+		}
+	}
+}
+
 func TestSettings(t *testing.T) {
 	server := service(t)
 	file := filepath.Join(t.TempDir(), "amends.yaml")

@@ -1,7 +1,9 @@
 package show
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -10,14 +12,18 @@ import (
 )
 
 // Cases writes a table of cases, one a line: which and how urgent, how far it has come, what is due next and how much time is left, what
-// it may cost. Where the page is narrow, the columns that matter least are left out.
+// it may cost. Where the page is narrow, a wide amount is cut, and then the columns that matter least are left out.
 func Cases(cases []*recoveryv1.Case, p Page) string {
 	w := p.writer()
 	if len(cases) == 0 {
 		w.prose(0, "No cases.")
 		return w.String()
 	}
-	lines := w.table(cases, w.width())
+	columns := cmp.Or(w.Width, w.width())
+	if w.Unbound {
+		columns = math.MaxInt32
+	}
+	lines := w.table(cases, columns)
 	w.line(lines[0])
 	w.line(w.dim(strings.Repeat("─", ansi.StringWidth(lines[0]))))
 	for _, line := range lines[1:] {
@@ -33,6 +39,7 @@ type column struct {
 	// worth says what is left out first where the table is too wide: what is worth less.
 	worth int
 	right bool
+	least int // columns to which it is cut before others are left out; 0: it is not
 	cell  func(*writer, *recoveryv1.Case) string
 }
 
@@ -65,7 +72,7 @@ var caseColumns = []column{
 		}
 		return percent(c.GetAssessment().GetRisk().GetIgnored())
 	}},
-	{title: "GIVE", worth: 3, right: true, cell: func(_ *writer, c *recoveryv1.Case) string { return giveInShort(c) }},
+	{title: "GIVE", worth: 3, right: true, least: 14, cell: func(_ *writer, c *recoveryv1.Case) string { return giveInShort(c) }},
 	{title: "ABOUT", worth: 2, cell: func(w *writer, c *recoveryv1.Case) string { return w.dim(summary(c)) }},
 }
 
@@ -95,7 +102,7 @@ func (w *writer) table(cases []*recoveryv1.Case, columns int) []string {
 	return lines
 }
 
-// fit makes the widths fit by setting those of columns that are left out to 0.
+// fit makes the widths fit, by cutting the columns that may be cut and by setting those of columns that are left out to 0.
 func fit(widths []int, columns int) {
 	last := len(widths) - 1
 	total := 0
@@ -104,6 +111,16 @@ func fit(widths []int, columns int) {
 			total += width + len(gap)
 		}
 	}
+	// cut gives up what is missing, if that is enough.
+	cut := func(missing int) {
+		for i, column := range caseColumns[:last] {
+			if spare := widths[i] - column.least; column.least > 0 && missing > 0 && missing <= spare {
+				widths[i] -= missing
+				total -= missing
+			}
+		}
+	}
+	cut(total + min(widths[last], leastAbout) - columns)
 	// What is short needs no more room than it has.
 	if room := columns - total; room < min(widths[last], leastAbout) {
 		widths[last] = 0
@@ -115,6 +132,7 @@ func fit(widths []int, columns int) {
 	} else {
 		total += widths[last]
 	}
+	cut(total - columns)
 	for total > columns {
 		least := 0 // the case itself stays, come what may
 		for i, column := range caseColumns[:last] {

@@ -19,7 +19,10 @@ import (
 // Page is the paper that a text is written for.
 type Page struct {
 	// Width in columns. Below 80 and above 120 text is hard to read: it is brought between them.
+	// Lists of cases take all of it, be it less or more.
 	Width int
+	// Unbound is a page that no screen bounds: lists of cases are as wide as what is in them.
+	Unbound bool
 	// Colour allows escape sequences.
 	Colour bool
 	// Now is the moment that time left is counted from. Its location is the time zone of every moment shown.

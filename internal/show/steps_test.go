@@ -133,6 +133,27 @@ func TestHeldClocks(t *testing.T) {
 	}
 }
 
+// One wide cell is cut before a column is left out for it, and where no screen bounds the page all are there.
+func TestOneWideCell(t *testing.T) {
+	list := []*recoveryv1.Case{readCase(t, "pizza"), readCase(t, "guitar")}
+	list[1].GetRecommendation().SetTotal(&money.Money{CurrencyCode: "USD", Units: 1_199_999_999_999})
+	text := show.Cases(list, show.Page{Width: 120, Now: now})
+	if !strings.Contains(text, "ABOUT") || !strings.Contains(text, "…\n") && !strings.Contains(text, "…  ") {
+		t.Errorf("on a screen:\n%s", text)
+	}
+	whole := show.Cases(list, show.Page{Width: 100, Unbound: true, Now: now})
+	if !strings.Contains(whole, "1199999999999.00 USD  ") || !strings.Contains(whole, "ABOUT") || strings.Contains(whole, "…") {
+		t.Errorf("for a pipe:\n%s", whole)
+	}
+	for _, width := range []int{60, 200} {
+		for line := range strings.Lines(show.Cases(list, show.Page{Width: width, Now: now})) {
+			if n := len([]rune(strings.TrimSpace(line))); n > width {
+				t.Errorf("%d columns on a screen of %d: %s", n, width, line)
+			}
+		}
+	}
+}
+
 // Narrow tables keep what matters most, wide ones tell more.
 func TestColumnsThatFit(t *testing.T) {
 	list := []*recoveryv1.Case{readCase(t, "guitar"), readCase(t, "pizza")}
