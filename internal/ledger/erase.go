@@ -5,10 +5,13 @@ import (
 	"context"
 	_ "embed"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/makeamends/amends/internal/recovery"
 )
@@ -88,7 +91,7 @@ type estate struct {
 	seen   []erasedDay     // requests that must not be carried out again
 	count  Erased
 	events []string // their numbers in the stream
-	oldest uint64   // number of the oldest event in the stream, of whomever
+	before uint64   // number below which nobody needs to know what was erased
 }
 
 // known reports whether there is a life, or the rest of one, in the hash.
@@ -206,29 +209,43 @@ const streamPage = 1000
 // findEvents reads the stream of the bucket from end to end. What nobody can
 // read speaks of nobody.
 func (e *erasure) findEvents(ctx context.Context, found *estate) error {
-	any := false
+	oldest := uint64(math.MaxUint64) // number of the oldest event, of whomever
 	for from := "-"; ; {
 		page, err := e.ledger.client.XRangeN(ctx, e.names.events, from, "+", streamPage).Result()
 		if err != nil {
 			return err
 		}
 		for _, entry := range page {
-			event, err := decodeEvent(0, entry)
-			if err != nil {
-				continue
+			if number, numbered := eventNumber(entry.ID); numbered {
+				oldest = min(oldest, number)
 			}
-			if !any {
-				any, found.oldest = true, event.Number
-			}
-			if event.Key == e.key {
+			if event, err := decodeEvent(0, entry); err == nil && event.Key == e.key {
 				found.events = append(found.events, strconv.FormatUint(event.Number, 10))
 			}
 		}
 		if len(page) < streamPage {
-			return nil
+			break
 		}
 		from = "(" + page[len(page)-1].ID
 	}
+	if len(found.events) == 0 {
+		return nil
+	}
+	return e.findTrimmed(ctx, found, oldest)
+}
+
+// findTrimmed finds the newest event that is neither in the stream nor erased. It
+// was trimmed, so no mark before it is any good.
+func (e *erasure) findTrimmed(ctx context.Context, found *estate, oldest uint64) error {
+	members, err := e.ledger.client.ZRangeArgs(ctx, redis.ZRangeArgs{
+		Key: e.names.erased(), ByScore: true, Start: "-inf", Stop: "(" + strconv.FormatUint(oldest, 10),
+	}).Result()
+	erased := erasedNumbers(members)
+	for oldest > 0 && erased[oldest-1] {
+		oldest--
+	}
+	found.before = max(oldest, 1) - 1
+	return err
 }
 
 // remove runs the script.
@@ -238,9 +255,8 @@ func (e *erasure) remove(ctx context.Context, found estate) error {
 		return err
 	}
 	keys := []string{e.names.customer, e.names.due, e.names.events, e.names.erased(), e.names.open(cmp.Or(found.at.state.tenant, e.tenant))}
-	// A mark that stands before the oldest event speaks of the one before that.
-	known := strconv.FormatUint(max(found.oldest, 1)-1, 10)
-	args := []any{found.at.stands(), tomb, e.lifetime(found).Milliseconds(), string(e.key), known, len(found.events)}
+	before := strconv.FormatUint(found.before, 10)
+	args := []any{found.at.stands(), tomb, e.lifetime(found).Milliseconds(), string(e.key), before, len(found.events)}
 	for _, number := range found.events {
 		args = append(args, number)
 	}

@@ -16,8 +16,8 @@
 -- ARGV[2] -> tombstone to leave, "" for none; ARGV[1] leaves the hash as it is
 -- ARGV[3] -> lifetime of the tombstone in ms from now
 -- ARGV[4] -> member of the due index
--- ARGV[5] -> number before that of the oldest event in the stream, by which a
--- watcher knows where it stands: what was erased below it is forgotten
+-- ARGV[5] -> number of the newest event that was trimmed, or less: what was erased
+-- below it is forgotten, since nobody can read on from there
 -- ARGV[6] -> n: number of events to erase
 -- then the numbers of n events, and members of the index of open cases to the
 -- end of the arguments
@@ -63,8 +63,7 @@ for i = events_at, open_at - 1, 1000 do
   redis.call('ZADD', erased, unpack(scored))
 end
 if open_at > events_at then
-  -- What a watcher can no longer read past need not be known: the stream keeps
-  -- some ten thousand events.
+  -- As many are known as the stream keeps events.
   redis.call('ZREMRANGEBYSCORE', erased, '-inf', '(' .. ARGV[5])
   redis.call('ZREMRANGEBYRANK', erased, '0', '-10001')
 end

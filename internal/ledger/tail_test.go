@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -163,6 +164,54 @@ func TestGaps(t *testing.T) {
 			}
 			if !f.whole(t) {
 				t.Error("something is missing after reading on")
+			}
+		})
+	}
+}
+
+// TestErasedTwice: customers are erased one after the other, and whoever has read
+// some of the events goes on from there; whatever was trimmed is a gap all the same.
+func TestErasedTwice(t *testing.T) {
+	c := redistest.Shared(t).Client()
+	l := openAt(t, redistest.Shared(t).URL(), func(o *Options) { o.Buckets = 1 })
+	n := l.buckets[0]
+	for name, test := range map[string]struct {
+		events  string // whose they are; "?" is junk with a number of the ledger
+		trimmed int    // that many are left then
+		erased  string // in this order
+		whole   string // which of the marks, from before the first event on, are good
+		known   int    // how many erased numbers are known in the end
+	}{
+		"all, the older ones first":        {events: "aabbc", trimmed: 5, erased: "abc", whole: "++++++", known: 5},
+		"all, the newer ones first":        {events: "aabbc", trimmed: 5, erased: "cba", whole: "++++++", known: 5},
+		"behind junk":                      {events: "aab?bd", trimmed: 6, erased: "ab", whole: "+++++++", known: 4},
+		"behind trimmed ones":              {events: "dabbacd", trimmed: 6, erased: "abc", whole: "--++++++", known: 5},
+		"the oldest alone":                 {events: "aadbcd", trimmed: 6, erased: "a", whole: "+++++++", known: 2},
+		"some, and then more were trimmed": {events: "dabdbcd", trimmed: 4, erased: "abc", whole: "----++++", known: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.FlushAll(t.Context())
+			f := follow(t, l)
+			marks := [][]Mark{slices.Clone(f.marks)}
+			for i, who := range test.events {
+				if who == '?' {
+					c.XAdd(t.Context(), &redis.XAddArgs{Stream: n.events, ID: "1-*", Values: []any{"e", "\xff"}})
+				} else {
+					mustUpdate(t, l, one(l, string(who), fmt.Sprint(i)), opens)
+				}
+				f.drain(t, 10)
+				marks = append(marks, slices.Clone(f.marks))
+			}
+			c.XTrimMaxLen(t.Context(), n.events, int64(test.trimmed))
+			for _, who := range test.erased {
+				mustErase(t, l, l.Key("shop", string(who)), ninetyDays)
+			}
+			whole := ""
+			for _, f.marks = range marks {
+				whole += map[bool]string{true: "+", false: "-"}[f.whole(t)]
+			}
+			if known := c.ZCard(t.Context(), n.erased()).Val(); whole != test.whole || known != int64(test.known) {
+				t.Errorf("whole %s, want %s; %d erased numbers are known, want %d", whole, test.whole, known, test.known)
 			}
 		})
 	}
