@@ -156,7 +156,7 @@ const (
 var refusals = map[string]class{
 	"BUSY": classRefused, "CLUSTERDOWN": classRefused, "LOADING": classRefused, "MASTERDOWN": classRefused,
 	"NOREPLICAS": classRefused, "READONLY": classRefused, "TRYAGAIN": classRefused,
-	"MOVED": classRefused, "ASK": classRefused, // left over when slots move faster than we follow
+	"MOVED": classRefused, "ASK": classRefused, // slots move, or have moved faster than we follow
 	"OOM": classFull, "MISCONF": classFull,
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/redisproc"
 	"github.com/makeamends/amends/internal/redistest"
 )
 
@@ -352,6 +354,57 @@ func tooFewReplicas(t *testing.T, open opener) {
 	l2 := open(t)
 	if r := mustUpdate(t, l2, w, count); !r.Replayed || string(r.Answer) != "order 1" {
 		t.Errorf("asked again without waiting: %+v", r)
+	}
+}
+
+// TestConfirmedWhileASlotMoves: whoever asks again, books or erases while a slot
+// moves for longer than an outage is waited out has an answer that replicas have.
+func TestConfirmedWhileASlotMoves(t *testing.T) {
+	t.Parallel()
+	c := redistest.ClusterOf(t, redisproc.ClusterConfig{Masters: 3, Replicas: 1, KeyPause: 2 * outageTime})
+	l := openAt(t, c.URL(), func(o *Options) { o.Buckets, o.Wait = 1, 1 })
+	w := one(l, "moves", "a")
+	mustUpdate(t, l, w, count)
+	b := Booking{Tenant: "shop", Currency: "USD", Day: time.Now(), CaseID: CaseID(w.Key, 1), Name: BookingName(time.Now(), "one")}
+	book := func(ctx context.Context) error {
+		_, err := l.Book(ctx, b, "", 500, 10_000, time.Now().Add(time.Hour))
+		return err
+	}
+	if err := book(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for tag, calls := range map[string][]func(context.Context) error{
+		budgetNames.customer: {book},
+		l.buckets[0].due: {
+			func(ctx context.Context) error { _, err := l.Update(ctx, w, count); return err },
+			func(ctx context.Context) error {
+				_, err := l.Erase(ctx, "shop", l.Key("shop", "nobody"), ninetyDays)
+				return err
+			},
+		},
+	} {
+		to := c.Masters()[0]
+		if to == c.Owner(tag) {
+			to = c.Masters()[1]
+		}
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			c.MoveKey(tag, to)
+		}()
+		time.Sleep(outageTime / 2)
+		var wait sync.WaitGroup
+		for i, call := range calls {
+			wait.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				if err := call(ctx); err != nil {
+					t.Errorf("call %d about %s: %v (%v)", i, tag, err, Cause(err))
+				}
+			})
+		}
+		wait.Wait()
+		<-over
 	}
 }
 

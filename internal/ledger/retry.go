@@ -50,9 +50,7 @@ type patience struct {
 // conflict or while a slot moves until the deadline, in an outage for outageTime at most.
 func (l *Ledger) again(ctx context.Context, p *patience, err error) bool {
 	p.tries++
-	// TRYAGAIN is given for as long as a slot moves from node to node, which
-	// takes a while and is no outage.
-	if errors.Is(err, errConflict) || redis.HasErrorPrefix(err, "TRYAGAIN") {
+	if errors.Is(err, errConflict) || moving(err) {
 		p.since = time.Time{}
 		cause := causeMoving
 		if errors.Is(err, errConflict) {
@@ -71,6 +69,13 @@ func (l *Ledger) again(ctx context.Context, p *patience, err error) bool {
 	}
 	reload(ctx, l.client) // the owner may have moved
 	return l.retry(ctx, causeOutage, jitter(5*time.Millisecond, 200*time.Millisecond, p.tries))
+}
+
+// moving reports whether a slot moves from node to node, which takes a while and is
+// no outage. To TRYAGAIN there is no answer but to wait, nor to ASK where replicas
+// must confirm: what they have to confirm may be on either of the two.
+func moving(err error) bool {
+	return redis.HasErrorPrefix(err, "TRYAGAIN") || redis.HasErrorPrefix(err, "ASK")
 }
 
 // retry pauses before another attempt, and counts it.
