@@ -22,7 +22,9 @@ const (
 // storeClock is the clock of Redis, carried on by this machine's monotonic one:
 // all replicas then judge by one clock, and neither a wall clock that differs
 // nor one that is set changes when a deadline is missed. It is behind that of
-// Redis by the way of one answer, never ahead, so nothing happens early.
+// Redis by the way of one answer, never ahead, so nothing happens early. It never
+// goes back either: after an answer that was longer on its way, or when Redis goes
+// back by less than a jump, it stands until that time has come.
 //
 // A deadline that is missed stays missed, so no single answer is trusted with
 // all of them: one that is far from where the clock stands changes nothing. The
@@ -37,10 +39,28 @@ type storeClock struct {
 }
 
 // anchor is what Redis said, and when that was heard.
-type anchor struct{ told, heard time.Time }
+type anchor struct {
+	told, heard time.Time
+	latest      *atomic.Int64 // in nanoseconds, that was given since Redis was first believed or jumped
+}
 
 // now carries it on.
 func (a *anchor) now() time.Time { return a.told.Add(time.Since(a.heard)) }
+
+// onward is now, or the latest time that was given if that is later.
+func (a *anchor) onward() time.Time {
+	now := a.now()
+	for {
+		latest := a.latest.Load()
+		ahead := time.Duration(latest - now.UnixNano())
+		if ahead >= 0 {
+			return now.Add(ahead)
+		}
+		if a.latest.CompareAndSwap(latest, now.UnixNano()) {
+			return now
+		}
+	}
+}
 
 // agrees tells whether an answer that is heard now goes on from there.
 func (a *anchor) agrees(told time.Time) bool { return told.Sub(a.now()).Abs() <= jumpRefuse }
@@ -58,7 +78,7 @@ func (c *storeClock) Now() time.Time {
 	if a == nil {
 		return time.Now()
 	}
-	return a.now()
+	return a.onward()
 }
 
 // tell takes in an answer. It reports whether what is believed has changed: a
@@ -67,11 +87,14 @@ func (c *storeClock) tell(told, wall time.Time) (changed bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	a := c.anchor.Load()
-	heard := anchor{told: told, heard: time.Now()}
+	heard := anchor{told: told, heard: time.Now(), latest: new(atomic.Int64)}
 	off := told.Sub(wall).Abs() > skewRefuse
 	if a == nil && !off || a != nil && a.agrees(told) {
 		changed = c.doubt != nil
 		c.doubt = nil
+		if a != nil {
+			heard.latest = a.latest
+		}
 		c.anchor.Store(&heard)
 		return changed
 	}

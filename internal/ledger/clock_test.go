@@ -63,6 +63,7 @@ func TestClockJumps(t *testing.T) {
 		doubted        bool
 	}{
 		"a drift":                                     {redis: 300 * time.Millisecond, lasts: time.Second, off: 300 * time.Millisecond},
+		"a drift back":                                {redis: -300 * time.Millisecond, lasts: time.Second, off: -300 * time.Millisecond},
 		"one answer a day ahead":                      {redis: day, lasts: 0, doubted: true},
 		"three seconds a day ahead":                   {redis: day, lasts: 3 * time.Second, doubted: true},
 		"an hour a day ahead":                         {redis: day, lasts: time.Hour, doubted: true},
@@ -107,6 +108,31 @@ func TestClockJumps(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestClockNeverGoesBack: an answer that comes late tells a time that has passed
+// already. It is no reason to go back, nor to be ahead of Redis.
+func TestClockNeverGoesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c storeClock
+		var last time.Time
+		look := func(late time.Duration) {
+			t.Helper()
+			now := c.Now()
+			if now.Before(last) || now.After(time.Now()) || time.Since(now) > late {
+				t.Errorf("after %v the clock is %s behind that of Redis, want %s at most", last, time.Since(now), late)
+			}
+			last = now
+		}
+		for _, late := range []time.Duration{0, 100, 300, 20, 1900, 0, 400} { // milliseconds
+			late *= time.Millisecond
+			c.tell(time.Now().Add(-late), time.Now())
+			for range 25 {
+				look(late)
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
+	})
 }
 
 // An hour of answers that contradict each other, or that come too seldom, is no
