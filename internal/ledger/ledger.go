@@ -5,11 +5,12 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/makeamends/amends/internal/told"
 )
 
 // DefaultBuckets is the number of buckets unless Options says otherwise.
@@ -61,7 +62,7 @@ type Ledger struct {
 	crew     *crew
 	bulk     *processors // for [Ledger.Together]
 	trouble  trouble
-	warnOnce sync.Once                   // about a store that is not durable
+	reported told.Log                    // of servers, to the log
 	agreed   atomic.Bool                 // the record of the ledger was read and found right
 	foreign  atomic.Pointer[Unavailable] // it was read and found to be of another ledger
 	epoch    atomic.Pointer[string]      // of the store when it was last found sound

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/redis/go-redis/v9"
 )
 
 const metaKey = "amends:meta"
@@ -34,7 +36,11 @@ func (l *Ledger) checkMeta(ctx context.Context, sound bool) error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w (%w)", metaKey, err, Cause(err))
+		hint := ""
+		if redis.HasErrorPrefix(Cause(err), "READONLY") {
+			hint = "; name the master in the address, or the sentinels that know it"
+		}
+		return fmt.Errorf("read %s: %w (%w)%s", metaKey, err, Cause(err), hint)
 	}
 	var faults []error
 	if have["buckets"] != want["buckets"] {

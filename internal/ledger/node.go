@@ -119,9 +119,22 @@ func (f info) replicas() int {
 	return n
 }
 
-// keeps reports whether the server writes down what it is told and evicts none of it.
-func (f info) keeps() bool {
-	return f["aof_enabled"] == "1" && f[fsync] != "no" && f["aof_last_write_status"] == "ok" && f["maxmemory_policy"] == "noeviction"
+// loses says why the server may lose what it is told; nothing if it writes all of it
+// down and evicts none.
+func (f info) loses() (why []string) {
+	if f["aof_enabled"] != "1" {
+		why = append(why, "appendonly no")
+	}
+	if f[fsync] == "no" {
+		why = append(why, "appendfsync no")
+	}
+	if status := f["aof_last_write_status"]; status != "ok" {
+		why = append(why, "aof_last_write_status "+status)
+	}
+	if policy := f["maxmemory_policy"]; policy != "noeviction" {
+		why = append(why, "maxmemory-policy "+policy)
+	}
+	return why
 }
 
 // check gives what is wrong with the settings of a server.

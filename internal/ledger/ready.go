@@ -80,6 +80,9 @@ func (e *noAnswer) Error() string {
 
 func (e *noAnswer) Unwrap() error { return e.err }
 
+// cannotCheck is what the log is told of a server that does not answer.
+const cannotCheck = "a Redis server cannot be checked"
+
 // checkNodes looks at every server, replicas too: any of them may be master
 // next. One that is down concerns its customers alone, so it is only logged.
 func (l *Ledger) checkNodes(ctx context.Context) []error {
@@ -94,7 +97,9 @@ func (l *Ledger) checkNodes(ctx context.Context) []error {
 		found, keeps, err := l.checkNode(ctx, n)
 		durable = durable && (keeps || err != nil)
 		if err != nil {
-			l.opts.Logger.Warn("a Redis server cannot be checked", "server", n.addr, "error", err)
+			l.tell(n, cannotCheck, err.Error())
+		} else {
+			l.tell(n, cannotCheck)
 		}
 		faults = append(faults, found...)
 		if n.close {
@@ -121,23 +126,29 @@ func (l *Ledger) checkNode(ctx context.Context, n node) (faults []error, keeps b
 	}
 	facts[fsync] = configured(ctx, n, fsync)
 	faults = append(faults, facts.check(n, l.opts.Production)...)
-	tooFew := !n.replica && facts.replicas() < l.opts.Wait
-	if tooFew {
-		l.opts.Logger.Warn("too few replicas: changes will be answered as unknown, since they wait for more", "server", n.addr,
-			"replicas", facts.replicas(), "awaited", l.opts.Wait)
+	why := facts.loses()
+	if replicas := facts.replicas(); !n.replica && replicas < l.opts.Wait {
+		why = append(why, fmt.Sprintf("too few replicas: %d of the %d for which changes wait, which are answered as unknown", replicas, l.opts.Wait))
 	}
-	if facts["aof_enabled"] != "1" && !l.opts.Production {
-		l.warnOnce.Do(func() {
-			l.opts.Logger.Warn("this Redis loses changes when it restarts (appendonly no); --production would refuse it", "server", n.addr)
-		})
-	}
+	l.tell(n, "this Redis may lose what it is told", why...)
 	if facts.major() >= 7 && !n.replica { // older ones cannot tell
 		faults = append(faults, l.checkACL(ctx, n))
 	}
 	if l.store.mode == cluster {
 		faults = append(faults, checkCoverage(ctx, n))
 	}
-	return append(faults, l.checkClock(n, before, remote)), facts.keeps() && !tooFew, nil
+	return append(faults, l.checkClock(n, before, remote)), len(why) == 0, nil
+}
+
+// tell tells the log what is wrong with a server, and when nothing is any more.
+func (l *Ledger) tell(n node, what string, why ...string) {
+	trouble := what + " " + n.addr
+	switch {
+	case len(why) > 0 && l.reported.News(time.Now(), trouble, strings.Join(why, "; ")):
+		l.opts.Logger.Warn(what, "server", n.addr, "why", strings.Join(why, "; "))
+	case len(why) == 0 && l.reported.Over(trouble):
+		l.opts.Logger.Info("no longer: "+what, "server", n.addr)
+	}
 }
 
 // Durable reports whether every server that answered when [Ledger.Ready] last
@@ -195,6 +206,9 @@ func (l *Ledger) checkClock(n node, before, remote time.Time) error {
 	return nil
 }
 
+// itsKeys are the keys of the ledger, as ACL SETUSER takes them.
+const itsKeys = "'~{b[0-9][0-9][0-9]}:*' '~{budget}:*' '~amends:meta' '~amends:policies' '~amends:words'"
+
 // checkACL asks whether the user may run all that the scripts run.
 func (l *Ledger) checkACL(ctx context.Context, n node) error {
 	refused, err := redis.NewScript(aclSource).Eval(ctx, n.client, nil, l.buckets[0].due, metaKey, budgetNames.customer).StringSlice()
@@ -214,8 +228,8 @@ func (l *Ledger) checkACL(ctx context.Context, n node) error {
 	if user == "" {
 		user = "default"
 	}
-	return fmt.Errorf("the Redis at %s does not let the user %q do what the ledger does; run: redis-cli ACL SETUSER %s '~{b*' '~amends:*' %s",
-		n.addr, user, user, strings.Join(slices.Compact(commands), " "))
+	return fmt.Errorf("the Redis at %s does not let the user %q do what the ledger does; run: redis-cli ACL SETUSER %s %s %s, "+
+		"and keep it: redis-cli ACL SAVE, or in users.acl", n.addr, user, user, itsKeys, strings.Join(slices.Compact(commands), " "))
 }
 
 // failed is what a caller learns of an error. A refusal of the store is noted
@@ -242,5 +256,5 @@ func (t *trouble) recent() error {
 		return nil
 	}
 	return fmt.Errorf("the store refused what it must not refuse: %w; repair the key that is named, "+
-		"or the permissions of the user", Cause(t.err))
+		"or the permissions of the user, and it is used again after %s without another refusal", Cause(t.err), troubleTime)
 }

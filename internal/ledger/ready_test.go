@@ -109,8 +109,8 @@ func TestThePermissionsAreComplete(t *testing.T) {
 	}
 	cli("ACL", "SETUSER", "amends", "-hincrby", "-unlink", "-wait", "-xadd", "-xdel", "-zrem", "-zremrangebyrank", "-zremrangebyscore")
 	url := server.URL()
-	advice := "ACL SETUSER amends '~{b*' '~amends:*' +hincrby +unlink +wait +xadd +xdel +zrem +zremrangebyrank +zremrangebyscore"
-	refuses(t, Options{URL: url}, "does not let the user \"amends\" do what the ledger does; run: redis-cli "+advice)
+	advice := "ACL SETUSER amends '~{b[0-9][0-9][0-9]}:*' '~{budget}:*' '~amends:meta' '~amends:policies' '~amends:words' +hincrby +unlink +wait +xadd +xdel +zrem +zremrangebyrank +zremrangebyscore"
+	refuses(t, Options{URL: url}, "does not let the user \"amends\" do what the ledger does; run: redis-cli "+advice, "redis-cli ACL SAVE, or in users.acl")
 	cli(strings.Fields(strings.ReplaceAll(advice, "'", ""))...)
 	l := openAt(t, url)
 	mustUpdate(t, l, one(l, "allowed", "a"), opens)
@@ -123,8 +123,12 @@ func TestThePermissionsAreComplete(t *testing.T) {
 
 	// Budgets have keys of their own.
 	cli("ACL", "SETUSER", "amends", "resetkeys", "~{b0*", "~{b1*", "~{b2*", "~amends:*")
-	refuses(t, Options{URL: url}, "'~{b*' '~amends:*'", "+hincrby", "+zadd")
+	refuses(t, Options{URL: url}, "'~{budget}:*'", "+hincrby", "+zadd")
 	cli("ACL", "SETUSER", "amends", "~{b*")
+
+	if _, rules, _ := strings.Cut(deploy.RedisUsers, "user amends "); !strings.Contains(rules, strings.ReplaceAll(itsKeys, "'", "")) {
+		t.Errorf("the advice has other keys than the deployment: %s", itsKeys)
+	}
 
 	// A permission that is lost later stops the change as a whole.
 	cli("ACL", "SETUSER", "amends", "-evalsha")
@@ -287,6 +291,48 @@ func TestAnotherStoreIsNoticed(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Why a store may lose what it is told stands in the log whenever that changes, and
+// when it is mended.
+func TestWhatIsNotDurableIsTold(t *testing.T) {
+	t.Parallel()
+	server := redistest.Server(t, redistest.WithAOF())
+	var log bytes.Buffer
+	l := openAt(t, server.URL(), func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
+	for _, step := range []struct{ setting, value, want string }{
+		{"appendfsync", "no", `why="appendfsync no"`},
+		{"appendonly", "no", `why="appendonly no; appendfsync no"`},
+		{"appendfsync", "everysec", `why="appendonly no"`},
+		{"appendonly", "yes", `msg="no longer: this Redis may lose what it is told"`},
+	} {
+		log.Reset()
+		if err := server.Client().ConfigSet(t.Context(), step.setting, step.value).Err(); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := l.Ready(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := strings.Count(log.String(), "may lose what it is told"); n != 1 || !strings.Contains(log.String(), step.want) {
+			t.Errorf("%s %s: told %d times, want %s:\n%s", step.setting, step.value, n, step.want, &log)
+		}
+	}
+	faults := parseInfo("aof_enabled:1\r\naof_last_write_status:err\r\nmaxmemory_policy:noeviction\r\n").loses()
+	if !slices.Equal(faults, []string{"aof_last_write_status err"}) {
+		t.Errorf("a disk that is full: %q", faults)
+	}
+}
+
+// Whoever names a replica at the first start is told to name the master.
+func TestAReplicaIsNoMaster(t *testing.T) {
+	t.Parallel()
+	server := redistest.Server(t)
+	if err := server.Client().SlaveOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	refuses(t, Options{URL: server.URL()}, "READONLY", "name the master in the address")
 }
 
 // One customer who cannot be read is no reason to refuse all others.

@@ -34,15 +34,25 @@ func (s *Server) opsHandler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "alive\n") // a reader that went away is no matter
 	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !s.isReady() {
-			http.Error(w, "not ready: the store cannot be used, or the server is ending", http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = io.WriteString(w, "ready\n")
-	})
+	mux.HandleFunc("GET /readyz", s.readyz)
 	s.inside.register(mux)
 	return mux
+}
+
+// readyz says whether calls may be sent here and, to who is on this machine, why not.
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case s.isReady():
+		_, _ = io.WriteString(w, "ready\n")
+	case s.ending.Load():
+		http.Error(w, "not ready: the server is ending", http.StatusServiceUnavailable)
+	default:
+		why := unusable
+		if trouble := s.trouble.Load(); trouble != nil && s.inside.open && isLoopback(r.Host) {
+			why += ": " + *trouble
+		}
+		http.Error(w, "not ready: "+why, http.StatusServiceUnavailable)
+	}
 }
 
 // index says what there is.

@@ -51,13 +51,13 @@ func (s *Server) watchStore() {
 		serving := s.ready.Load()
 		full := !serving || time.Since(checked) >= fullEvery
 		err := s.look(full)
-		switch {
-		case s.background.Err() != nil:
+		if s.background.Err() != nil {
 			return
-		case err != nil && serving:
-			s.config.Logger.Error("not serving: the store cannot be used", "error", ledger.WithCause(err))
-			s.setServing(false)
-		case err == nil && !serving:
+		}
+		if err != nil {
+			s.lose(ledger.WithCause(err))
+		} else if !serving {
+			s.told.Over(unusable)
 			s.config.Logger.Info("serving again: the store can be used")
 			s.setServing(true)
 		}
@@ -65,6 +65,19 @@ func (s *Server) watchStore() {
 			checked = time.Now()
 		}
 	}
+}
+
+// unusable is how the log and /readyz tell of a store that cannot be used.
+const unusable = "the store cannot be used"
+
+// lose has nobody come while the store cannot be used, and tells why.
+func (s *Server) lose(err error) {
+	why := err.Error()
+	s.trouble.Store(&why)
+	if s.told.News(time.Now(), unusable, why) {
+		s.config.Logger.Error("not serving: "+unusable, "error", err)
+	}
+	s.setServing(false)
 }
 
 // look asks the store whether it is there or, in full, whether it can be trusted.

@@ -20,6 +20,7 @@ import (
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/rpc"
 	"github.com/makeamends/amends/internal/telemetry"
+	"github.com/makeamends/amends/internal/told"
 	"github.com/makeamends/amends/internal/watch"
 )
 
@@ -50,9 +51,11 @@ type Server struct {
 	otherMethod *telemetry.Method            // all that are not
 	ready       atomic.Bool                  // what setServing said last
 	ending      atomic.Bool
-	refused     string    // why the policy file as it was last read is not in force; of watchPolicy alone
-	transport   transport // how calls come in
-	accessText  []byte    // the access file that is in force; of watchAccess alone
+	trouble     atomic.Pointer[string] // why the store could last not be used
+	told        told.Log               // of watchStore alone
+	refused     string                 // why the policy file as it was last read is not in force; of watchPolicy alone
+	transport   transport              // how calls come in
+	accessText  []byte                 // the access file that is in force; of watchAccess alone
 
 	streams    context.Context // ends when streams must
 	endStreams context.CancelFunc

@@ -3,6 +3,7 @@ package serve_test
 import (
 	"context"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,6 +60,34 @@ func TestStoreLostAndBack(t *testing.T) {
 	if _, err := s.report(t.Context(), event("e2", "c")); err != nil {
 		t.Errorf("after the loss: %v", err)
 	}
+}
+
+// TestStoreLostForAnotherReason: the log and, on this machine, /readyz say why the
+// store cannot be used now, not only why it could not at first.
+func TestStoreLostForAnotherReason(t *testing.T) {
+	store := redistest.Server(t)
+	s := start(t, serve.Config{Redis: store.URL(), Now: time.Now, OpsListen: "127.0.0.1:0"})
+	do := func(args ...any) {
+		t.Helper()
+		if err := store.Client().Do(t.Context(), args...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+	do("CLIENT", "PAUSE", "3000", "ALL") // until then it answers nothing
+	why := func(want string) func() bool {
+		return func() bool {
+			body, code := s.get(t, "/readyz")
+			return code == http.StatusServiceUnavailable && strings.Contains(body, "the store cannot be used: ") && strings.Contains(body, want)
+		}
+	}
+	eventually(t, 3*time.Second, "no answer", why("timeout"))
+	eventually(t, 10*time.Second, "eviction", why("maxmemory-policy allkeys-lru"))
+	if log := s.log.String(); !strings.Contains(log, "timeout") || strings.Count(log, "(maxmemory-policy allkeys-lru)") != 1 {
+		t.Errorf("the log does not tell both reasons:\n%s", log)
+	}
+	do("CONFIG", "SET", "maxmemory-policy", "noeviction")
+	eventually(t, 5*time.Second, "ready again", func() bool { _, code := s.get(t, "/readyz"); return code == http.StatusOK })
 }
 
 // TestStoreBackWithoutPolicies starts Redis again with nothing in it: the

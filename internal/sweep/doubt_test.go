@@ -90,9 +90,9 @@ func TestBrokenBookingsStopNoOther(t *testing.T) {
 				t.Errorf("%s: looked at %d times in an hour, held to %d", id, n, d.kept[id])
 			}
 		}
-		if n := strings.Count(log.String(), "level=ERROR"); n != 1 || strings.Contains(log.String(), "works again") ||
+		if n := strings.Count(log.String(), "level=ERROR"); n < 30 || n > 70 || strings.Contains(log.String(), "works again") ||
 			!strings.Contains(log.String(), "foreign members; case broken") {
-			t.Errorf("the log is to tell once, and of whom:\n%s", &log)
+			t.Errorf("the log is to tell about once a minute, and of whom; it did %d times:\n%s", n, &log)
 		}
 	})
 }

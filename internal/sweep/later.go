@@ -97,6 +97,19 @@ func (l *later) done(d ledger.Due) {
 	delete(l.entries, d)
 }
 
+// earliest gives the earliest moment of those that are left alone now because they
+// failed, and of first.
+func (l *later) earliest(first, now time.Time) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for d, p := range l.entries {
+		if p.failed && now.Before(p.until) && d.At.Before(first) {
+			first = d.At
+		}
+	}
+	return first
+}
+
 // failing reports whether entries are put off because they failed.
 func (l *later) failing() bool {
 	l.mu.Lock()

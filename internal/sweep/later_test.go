@@ -1,11 +1,18 @@
 package sweep
 
 import (
+	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/policy"
+	"github.com/makeamends/amends/internal/recovery"
 )
 
 func TestPausesGrow(t *testing.T) {
@@ -50,6 +57,50 @@ func TestPausesGrow(t *testing.T) {
 			}
 		})
 	}
+}
+
+// sick keeps customers and cannot change them.
+type sick struct {
+	shelf
+	fault func() error
+}
+
+func (s *sick) Update(context.Context, ledger.Write, ledger.Judge) ([]ledger.Result, error) {
+	return nil, s.fault()
+}
+
+// Who could not be dealt with counts as overdue while it is left alone, whether the
+// store was away or the customer cannot be read; and the log has every reason.
+func TestBehindWhileLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		s := &sick{shelf: shelf{rules: recovery.Rules{Active: policy.Default().Rules}, due: began}}
+		s.fault = func() error {
+			if time.Since(began) < 5*time.Minute {
+				return fmt.Errorf("%w (OOM)", &ledger.Unavailable{})
+			}
+			return ledger.ErrDamaged
+		}
+		var log bytes.Buffer
+		var behind []time.Duration
+		ctx, cancel := context.WithCancel(t.Context())
+		go Run(ctx, Config{
+			Ledger: s, Rules: s, Every: 100 * time.Millisecond, RepairEvery: time.Hour, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+			Behind: func(d time.Duration) { behind = append(behind, d-time.Since(began)) },
+		})
+		time.Sleep(10 * time.Minute)
+		cancel()
+		synctest.Wait()
+		for i, d := range behind {
+			if d != 0 {
+				t.Fatalf("look %d of %d is off by %s", i, len(behind), d)
+			}
+		}
+		out, damaged := strings.Count(log.String(), "customer k: store unavailable"), strings.Count(log.String(), "customer k: customer damaged")
+		if out < 4 || out > 6 || damaged < 3 || damaged > 7 || strings.Contains(log.String(), "works again") {
+			t.Errorf("told %d times of the store, %d times of the customer:\n%s", out, damaged, &log)
+		}
+	})
 }
 
 // What was dealt with begins anew, and the memory has an end.

@@ -44,12 +44,12 @@ func (s *sweeper) look(ctx context.Context) error {
 	defer cancel()
 	now := s.Ledger.Now()
 	found, err := s.Ledger.Due(lookCtx, now, mostOfBucket, s.later.aside(time.Now(), s.Every))
-	behind := time.Duration(0)
-	if len(found) > 0 {
-		behind = now.Sub(found[0].At)
-	}
 	if s.Behind != nil && err == nil {
-		s.Behind(behind)
+		first := now
+		if len(found) > 0 {
+			first = found[0].At
+		}
+		s.Behind(now.Sub(s.later.earliest(first, time.Now())))
 	}
 	// Replicas that look at the same moment begin with different customers.
 	rand.Shuffle(len(found), func(i, j int) { found[i], found[j] = found[j], found[i] })

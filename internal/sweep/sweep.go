@@ -22,6 +22,7 @@ import (
 	"github.com/makeamends/amends/internal/ledger"
 	"github.com/makeamends/amends/internal/panics"
 	"github.com/makeamends/amends/internal/recovery"
+	"github.com/makeamends/amends/internal/told"
 )
 
 // Ledger is where customers are kept.
@@ -55,8 +56,8 @@ type Config struct {
 	// Tracer makes a span for each customer with whom it deals; nil: nobody traces.
 	Tracer trace.Tracer
 	// Behind is told after each look that the store has answered how long the
-	// longest overdue customer waits, of those who are not left alone because they
-	// came to nothing.
+	// longest overdue customer waits, also of those who are left alone for a while
+	// because they could not be dealt with.
 	Behind func(time.Duration)
 }
 
@@ -79,7 +80,7 @@ const (
 // Run sweeps until the context ends.
 func Run(ctx context.Context, c Config) {
 	s := &sweeper{
-		Config: c.withDefaults(), later: later{entries: map[ledger.Due]putOff{}}, failing: map[string]bool{},
+		Config: c.withDefaults(), later: later{entries: map[ledger.Due]putOff{}},
 		busy: map[string]<-chan struct{}{}, settling: make(chan struct{}, mostSettling),
 	}
 	var loops sync.WaitGroup
@@ -111,10 +112,10 @@ type sweeper struct {
 	settling chan struct{}              // holds a token for each case whose offers are being settled
 	dealing  sync.WaitGroup             // all of that
 	doubted  time.Time                  // when a booking could last not be reconciled; of reconcile alone
+	told     told.Log
 
-	mu       sync.Mutex      // of all below: the loops run side by side
-	failing  map[string]bool // what the log has been told of
-	happened bool            // see note
+	mu       sync.Mutex // of all below: the loops run side by side
+	happened bool       // see note
 	failed   []error
 }
 

@@ -2,25 +2,24 @@ package sweep
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/makeamends/amends/internal/ledger"
 )
 
-// tell tells the log when something begins to fail and when it works again.
+// tell tells the log when something begins to fail, for another reason or still
+// after a while, and when it works again.
 func (s *sweeper) tell(ctx context.Context, what string, err error) {
 	if ctx.Err() != nil {
 		return // the process ends
 	}
-	s.mu.Lock()
-	was := s.failing[what]
-	s.failing[what] = err != nil
-	s.mu.Unlock()
 	switch {
-	case err != nil && !was:
+	case err != nil && s.told.News(time.Now(), what, causes(err)...):
 		s.Logger.Error(what, "error", reason(err))
-	case err == nil && was:
+	case err == nil && s.told.Over(what):
 		s.Logger.Info("works again: " + what)
 	}
 }
@@ -51,6 +50,17 @@ func reason(err error) string {
 		texts = append(texts, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(texts, "; ")
+}
+
+// causes are the innermost reasons of an error, whomever they are about.
+func causes(err error) (all []string) {
+	for _, e := range parts(err) {
+		if errors.Is(e, ledger.ErrDamaged) {
+			e = ledger.ErrDamaged // its innermost reason names the customer
+		}
+		all = append(all, ledger.Cause(e).Error())
+	}
+	return all
 }
 
 // parts takes joined errors apart.
