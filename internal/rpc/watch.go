@@ -25,7 +25,8 @@ type Watching interface {
 	Watch(ctx context.Context, at watch.Place, want func(*ledger.Event) bool) (*watch.Watcher, error)
 }
 
-// ErrEnding is the cause with which a server that ends cancels its streams.
+// ErrEnding is the cause with which a server that ends cancels its streams. Another
+// cause that is answered like it says so by errors.Is.
 var ErrEnding = errors.New("the server ends")
 
 // lastTime is how long a watch that is over waits for its reader to take the
@@ -44,8 +45,8 @@ func (s *Service) WatchCases(req *recoveryv1.WatchCasesRequest, stream grpc.Serv
 	}
 	w, err := s.watching.Watch(stream.Context(), at, s.wanted(req))
 	if err != nil {
-		if errors.Is(context.Cause(stream.Context()), ErrEnding) {
-			return ErrEnding
+		if cause := context.Cause(stream.Context()); errors.Is(cause, ErrEnding) {
+			return cause
 		}
 		return err
 	}
@@ -113,7 +114,7 @@ func (d *delivery) deliver() error {
 			return err
 		}
 		if ending {
-			return ErrEnding
+			return context.Cause(d.ctx)
 		}
 	}
 }

@@ -206,6 +206,9 @@ func TestAccessFileChanges(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Error("the watch of a caller who may not watch any more goes on")
 	}
+	eventually(t, time.Second, "the log has the cause", func() bool {
+		return strings.Contains(f.log.String(), `"reason":"SERVER_ENDING","cause":"the rights of the caller have changed or expired"`)
+	})
 	select {
 	case err := <-other:
 		t.Errorf("the watch of another caller ended: %v", err)

@@ -62,6 +62,13 @@ func (s *Server) identifyUnary(ctx context.Context, req any, info *grpc.UnarySer
 	return next(ctx, req)
 }
 
+// voidError is the cause with which a stream ends whose caller has other rights now.
+// The caller is told what a server that ends tells: call again.
+type voidError struct{}
+
+func (voidError) Error() string        { return "the rights of the caller have changed or expired" }
+func (voidError) Is(target error) bool { return target == rpc.ErrEnding }
+
 // identifyStream does the same for streams, which end when the pass is void: who
 // calls again is judged anew.
 func (s *Server) identifyStream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
@@ -72,7 +79,7 @@ func (s *Server) identifyStream(srv any, stream grpc.ServerStream, info *grpc.St
 	defer s.letOut(info.FullMethod, pass)
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
-	defer pass.WhenVoid(func() { cancel(rpc.ErrEnding) })()
+	defer pass.WhenVoid(func() { cancel(voidError{}) })()
 	stream = endingStream{stream, ctx}
 	if info.IsClientStream {
 		stream = pacedStream{stream, pass}
