@@ -329,7 +329,7 @@ func TestWhatIsNotDurableIsTold(t *testing.T) {
 func TestAReplicaIsNoMaster(t *testing.T) {
 	t.Parallel()
 	server := redistest.Server(t)
-	if err := server.Client().SlaveOf(t.Context(), "127.0.0.1", "1").Err(); err != nil {
+	if err := server.Client().Do(t.Context(), "REPLICAOF", "127.0.0.1", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
 	refuses(t, Options{URL: server.URL()}, "READONLY", "name the master in the address")
