@@ -43,17 +43,33 @@ func bookedOn(name string) time.Time {
 	return t
 }
 
-// SettleOffers brings the bookings of the offers that have just changed in line
-// with them: what was refused or has expired goes back to the budget, what was
-// accepted is spent, and what can still be answered is looked at again when it
-// has ended.
-func (l *Ledger) SettleOffers(ctx context.Context, tenant string, key Key, k *recovery.Case) error {
+// ChangedOffers gives the cases of a customer of which offers have just changed:
+// also those that the change was not about, since time passes for all of them, and
+// one may have had to make room.
+func ChangedOffers(c recovery.Customer) (changed []recovery.Case) {
+	for _, list := range [][]recovery.Case{c.Open, c.Closed} {
+		for i := range list {
+			if slices.ContainsFunc(list[i].Fresh, func(t recovery.Transition) bool { return t.Offer != 0 }) {
+				changed = append(changed, list[i])
+			}
+		}
+	}
+	return changed
+}
+
+// SettleOffers brings the bookings of the [ChangedOffers] in line with them, once
+// the change is committed: what was refused or has expired goes back to the budget,
+// what was accepted is spent, and what can still be answered is looked at again when
+// it has ended.
+func (l *Ledger) SettleOffers(ctx context.Context, tenant string, key Key, changed []recovery.Case) error {
 	var err error
-	for i := range k.Offers {
-		o := &k.Offers[i]
-		changed := slices.ContainsFunc(k.Fresh, func(t recovery.Transition) bool { return t.Offer == o.Number })
-		if o.Booking != "" && changed {
-			err = errors.Join(err, l.settleOffer(ctx, BookingOf(tenant, CaseID(key, k.Number), o), o))
+	for _, k := range changed {
+		for i := range k.Offers {
+			o := &k.Offers[i]
+			fresh := slices.ContainsFunc(k.Fresh, func(t recovery.Transition) bool { return t.Offer == o.Number })
+			if o.Booking != "" && fresh {
+				err = errors.Join(err, l.settleOffer(ctx, BookingOf(tenant, CaseID(key, k.Number), o), o))
+			}
 		}
 	}
 	return err

@@ -24,15 +24,19 @@ type fold struct {
 	at       origin
 	requests []ledger.Request // under which the entries are carried out, each once
 	entries  []entry
+
+	changed []recovery.Case // those with offers that have changed, as judged last
 }
 
 // carryOut makes the change. The results are those of the entries; an entry that is
 // refused does not hold up the others.
 func (f *fold) carryOut(ctx context.Context) ([]ledger.Result, error) {
 	write := ledger.Write{Key: f.at.key, Tenant: f.at.tenant, Requests: f.requests}
-	return f.service.ledger.Update(ctx, write, func(c recovery.Customer, fresh []int) (ledger.Judgement, error) {
+	results, err := f.service.ledger.Update(ctx, write, func(c recovery.Customer, fresh []int) (ledger.Judgement, error) {
 		return f.judge(ctx, c, fresh)
 	})
+	f.service.settle(ctx, f.at.key, results, f.changed)
+	return results, err
 }
 
 func (f *fold) judge(ctx context.Context, c recovery.Customer, fresh []int) (ledger.Judgement, error) {
@@ -53,6 +57,7 @@ func (f *fold) judge(ctx context.Context, c recovery.Customer, fresh []int) (led
 			refused[i] = err
 		}
 	}
+	f.changed = ledger.ChangedOffers(c)
 	return ledger.Judgement{
 		Customer: c, Answers: answers, Refused: refused, Words: f.service.words(ctx, rules.Active),
 		Due: c.NextDue(rules), DueBefore: before,

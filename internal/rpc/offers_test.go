@@ -22,8 +22,8 @@ import (
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
-// thrifty is the default policy with 20 dollars a day, and with offers that are
-// valid for an hour.
+// thrifty is the default policy with 20 dollars a day, with offers that are valid
+// for an hour, and with two open cases of a customer.
 type thrifty struct{}
 
 func (thrifty) Rules(context.Context, ...string) (recovery.Rules, error) {
@@ -33,6 +33,7 @@ func (thrifty) Rules(context.Context, ...string) (recovery.Rules, error) {
 	p.Currencies = maps.Clone(p.Currencies)
 	p.Currencies["USD"] = dollar
 	p.Compensation.ValidFor = time.Hour
+	p.Memory.OpenCases = 2
 	return recovery.Rules{Active: &p}, nil
 }
 
@@ -101,11 +102,18 @@ func (l *till) request() string { l.calls++; return fmt.Sprint("request ", l.cal
 
 func dollars(n int64) *money.Money { return &money.Money{CurrencyCode: "USD", Units: n} }
 
-// opened reports a failure of a customer and gives the case.
+// opened reports the first failure of a customer and gives the case.
 func (l *till) opened(customer string) string {
 	l.Helper()
+	return l.reported(customer, 1)
+}
+
+// reported reports a failure of a customer and gives the case, which is that of its
+// number.
+func (l *till) reported(customer string, number int64) string {
+	l.Helper()
 	if _, err := l.quick.ReportFailure(l.ctx, recoveryv1.ReportFailureRequest_builder{Event: recoveryv1.FailureEvent_builder{
-		EventId: "e-" + customer, CustomerId: customer, OccurredAt: timestamppb.New(noon),
+		EventId: fmt.Sprint("e-", customer, number), CustomerId: customer, OccurredAt: timestamppb.New(noon),
 		Kinds:         []recoveryv1.FailureKind{recoveryv1.FailureKind_FAILURE_KIND_QUALITY},
 		OrderValue:    dollars(200),
 		Acceptance:    recoveryv1.Acceptance_ACCEPTANCE_REJECTED,
@@ -113,7 +121,17 @@ func (l *till) opened(customer string) string {
 	}.Build()}.Build()); err != nil {
 		l.Fatal(err)
 	}
-	return ledger.CaseID(l.ledger.Key(DefaultTenant, customer), 1)
+	return ledger.CaseID(l.ledger.Key(DefaultTenant, customer), number)
+}
+
+// resolved ends a case for good.
+func (l *till) resolved(id string) {
+	l.Helper()
+	if _, err := l.quick.ResolveCase(l.ctx, recoveryv1.ResolveCaseRequest_builder{
+		CaseId: id, RequestId: l.request(), Outcome: recoveryv1.Outcome_OUTCOME_WITHDRAWN,
+	}.Build()); err != nil {
+		l.Fatal(err)
+	}
 }
 
 // ask requests an offer with that goodwill.
@@ -238,6 +256,60 @@ func TestDryRunWhileAnOfferGivesWay(t *testing.T) {
 			}
 			if got := l.ask(l.quick, id, 12).GetAutomatic().GetUnits(); got != tt.want {
 				t.Errorf("the call gives %d dollars without approval, want %d", got, tt.want)
+			}
+		})
+	}
+}
+
+// Whatever ends an offer, also of another case than it is about, gives back at once
+// what the offer held of the budget.
+func TestBudgetOfAnOfferThatEnds(t *testing.T) {
+	const afterwards = 90 * time.Minute
+	number := func(l *till, n int64) string { return ledger.CaseID(l.ledger.Key(DefaultTenant, "c"), n) }
+	for name, tt := range map[string]struct {
+		later time.Duration // than it was drawn up
+		do    func(l *till) error
+	}{
+		"a report opens a case too many": {0, func(l *till) error {
+			l.reported("c", 4)
+			return nil
+		}},
+		"a case too many is opened again": {0, func(l *till) error {
+			_, err := l.quick.ReopenCase(l.ctx, recoveryv1.ReopenCaseRequest_builder{CaseId: number(l, 1), RequestId: l.request()}.Build())
+			return err
+		}},
+		"a report comes after its time": {afterwards, func(l *till) error {
+			l.reported("c", 4)
+			return nil
+		}},
+		"praise comes after its time": {afterwards, func(l *till) error {
+			_, err := l.quick.RecordInteractions(l.ctx, recoveryv1.RecordInteractionsRequest_builder{Interactions: []*recoveryv1.Interaction{
+				recoveryv1.Interaction_builder{
+					InteractionId: "i", CustomerId: "c", OccurredAt: timestamppb.New(noon), Kind: recoveryv1.InteractionKind_INTERACTION_KIND_PRAISE,
+				}.Build(),
+			}}.Build())
+			return err
+		}},
+		"another case takes a step after its time": {afterwards, func(l *till) error {
+			_, err := l.quick.AcknowledgeCase(l.ctx, recoveryv1.AcknowledgeCaseRequest_builder{CaseId: number(l, 3), RequestId: l.request()}.Build())
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := openTill(t, redistest.Shared(t).URL())
+			l.resolved(l.reported("c", 1))
+			id := l.reported("c", 2)
+			l.reported("c", 3)
+			l.ask(l.quick, id, 20)
+			l.ahead.Store(int64(tt.later))
+			if err := tt.do(l); err != nil {
+				t.Fatal(err)
+			}
+			if given := l.given(id); given != 0 {
+				t.Fatalf("%d cents are given, so the offer has not ended", given)
+			}
+			if used, err := l.ledger.BudgetUsed(l.ctx, DefaultTenant, "USD", noon); err != nil || used != 0 {
+				t.Errorf("%d cents of the budget are used, %v", used, err)
 			}
 		})
 	}

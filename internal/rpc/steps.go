@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -95,7 +96,7 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.R
 		Key: key, Case: number, Owned: own(ctx),
 		Requests: []ledger.Request{{ID: "step:" + req.GetRequestId(), Payload: append([]byte(name+"\x00"), content...)}},
 	}
-	var last recovery.Case // as judged last
+	var changed []recovery.Case // as judged last
 	results, err := s.ledger.Update(ctx, write, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
 		if numbered(c.Open, number) == nil && numbered(c.Closed, number) == nil {
 			return ledger.Judgement{}, recovery.ErrNoCase // whatever else is wrong
@@ -113,7 +114,7 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.R
 		if err != nil {
 			return ledger.Judgement{}, err
 		}
-		last = k
+		changed = ledger.ChangedOffers(c)
 		answer, err := written(origin{"", key}, &k, rules)
 		if err != nil {
 			return ledger.Judgement{}, fmt.Errorf("encode the case: %w", err)
@@ -123,17 +124,23 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.R
 	if err != nil {
 		return nil, false, err
 	}
+	s.settle(ctx, key, results, changed)
 	result := results[0]
 	if result.Err != nil {
 		return nil, false, result.Err
 	}
 	spans.Answered(ctx, key, number, result.Replayed)
-	if !result.Replayed {
-		// What the budget is not told now, the sweep makes good: it looks at every
-		// booking again.
-		_ = s.ledger.SettleOffers(ctx, result.Tenant, key, &last)
-	}
 	return protowire.AppendString(protowire.AppendTag(result.Answer, caseTenant, protowire.BytesType), result.Tenant), result.Replayed, nil
+}
+
+// settle tells the budget of the offers that a change has changed, if it was made.
+// What the budget is not told now, the sweep makes good: it looks at every booking
+// again.
+func (s *Service) settle(ctx context.Context, key ledger.Key, results []ledger.Result, changed []recovery.Case) {
+	i := slices.IndexFunc(results, func(r ledger.Result) bool { return !r.Replayed && r.Err == nil })
+	if i >= 0 && len(changed) > 0 {
+		_ = s.ledger.SettleOffers(ctx, results[i].Tenant, key, changed)
+	}
 }
 
 // advance judges the step.

@@ -81,7 +81,7 @@ func what(t recovery.Transition) string {
 	return names[t.Change] + " " + t.Milestone.String()
 }
 
-func (s *shelf) SettleOffers(context.Context, string, ledger.Key, *recovery.Case) error {
+func (s *shelf) SettleOffers(context.Context, string, ledger.Key, []recovery.Case) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.settled++

@@ -3,7 +3,6 @@ package sweep
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -25,7 +24,7 @@ func (s *sweeper) customer(ctx context.Context, key ledger.Key) error {
 	tenant, after, err := s.tick(ctx, key)
 	switch {
 	case err == nil:
-		s.follow(ctx, tenant, key, after)
+		s.settle(ctx, tenant, key, ledger.ChangedOffers(after))
 	case !errors.Is(err, errNothing):
 		spans.Failed(span)
 	}
@@ -74,23 +73,13 @@ func (s *sweeper) mend(ctx context.Context, key ledger.Key) error {
 	return err
 }
 
-// follow does what follows from what has happened to a customer.
-func (s *sweeper) follow(ctx context.Context, tenant string, key ledger.Key, c recovery.Customer) {
-	for _, k := range slices.Concat(c.Open, c.Closed) {
-		expired := false
-		for _, t := range k.Fresh {
-			expired = expired || t.Change == recovery.ChangeOfferExpired
-		}
-		if expired {
-			s.settle(ctx, tenant, key, &k)
-		}
+// settle gives back what the expired offers of a customer held. Nobody waits for
+// that: the budget is on another server than the customer. What fails, or finds too
+// many others under way, is made good when the booking is looked at again.
+func (s *sweeper) settle(ctx context.Context, tenant string, key ledger.Key, changed []recovery.Case) {
+	if len(changed) == 0 {
+		return
 	}
-}
-
-// settle gives back what expired offers of a case held. Nobody waits for that: the
-// budget is on another server than the customer. What fails, or finds too many
-// others under way, is made good when the booking is looked at again.
-func (s *sweeper) settle(ctx context.Context, tenant string, key ledger.Key, k *recovery.Case) {
 	select {
 	case s.settling <- struct{}{}:
 	default:
@@ -100,7 +89,7 @@ func (s *sweeper) settle(ctx context.Context, tenant string, key ledger.Key, k *
 		defer func() { <-s.settling }()
 		one, cancel := context.WithTimeout(ctx, oneTime)
 		defer cancel()
-		err := panics.Caught(func() error { return s.Ledger.SettleOffers(one, tenant, key, k) })
+		err := panics.Caught(func() error { return s.Ledger.SettleOffers(one, tenant, key, changed) })
 		s.tell(ctx, "what expired offers held cannot be given back", err)
 	})
 }

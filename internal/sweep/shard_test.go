@@ -140,7 +140,7 @@ func (p *poor) Update(_ context.Context, w ledger.Write, judge ledger.Judge) ([]
 	return make([]ledger.Result, 1), nil
 }
 
-func (p *poor) SettleOffers(context.Context, string, ledger.Key, *recovery.Case) error {
+func (p *poor) SettleOffers(context.Context, string, ledger.Key, []recovery.Case) error {
 	time.Sleep(takes)
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -31,7 +31,7 @@ type Ledger interface {
 	Server(ctx context.Context, key ledger.Key) string
 	Undue(ctx context.Context, key ledger.Key) error
 	Update(ctx context.Context, w ledger.Write, judge ledger.Judge) ([]ledger.Result, error)
-	SettleOffers(ctx context.Context, tenant string, key ledger.Key, k *recovery.Case) error
+	SettleOffers(ctx context.Context, tenant string, key ledger.Key, changed []recovery.Case) error
 	DoubtfulBookings(ctx context.Context, now time.Time, most int) ([]ledger.Booking, error)
 	Reconcile(ctx context.Context, b ledger.Booking) error
 	SettleBooking(ctx context.Context, b ledger.Booking, hold int64, check time.Time) error
@@ -70,7 +70,7 @@ const (
 const (
 	mostOfBucket = 64                     // customers taken at one look
 	workers      = 8                      // at each server
-	mostSettling = 16                     // cases whose expired offers are settled at a time
+	mostSettling = 16                     // customers whose offers are settled at a time
 	oneTime      = 5 * time.Second        // for one customer
 	lookTime     = time.Second            // for the servers to tell who is due
 	moment       = 500 * time.Millisecond // for one look to wait for what it has begun
@@ -109,7 +109,7 @@ type sweeper struct {
 	Config
 	later    later
 	busy     map[string]<-chan struct{} // servers at which what is due is being dealt with, until that is done; of look alone
-	settling chan struct{}              // holds a token for each case whose offers are being settled
+	settling chan struct{}              // holds a token for each customer whose offers are being settled
 	dealing  sync.WaitGroup             // all of that
 	doubted  time.Time                  // when a booking could last not be reconciled; of reconcile alone
 	told     told.Log
