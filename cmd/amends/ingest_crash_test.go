@@ -298,6 +298,26 @@ func TestIngestGoesOnBesideMendedRejects(t *testing.T) {
 	command{}.fails(t, exitUsage, []string{"is there from an earlier run"}, "ingest", "--server", server, "--restart", path)
 }
 
+// What was written after the last note is not written twice either by who goes on after a run that found no service.
+func TestIngestGoesOnAfterARunInVain(t *testing.T) {
+	store, key, text := redistest.Server(t), written(t, strings.Repeat("k", 40)), fulfilled(1300, 20)+"nor this\n"
+	p, server := serving(t, store, key, "127.0.0.1:0")
+	path := history(t, "day.ndjson", text)
+	interruptedLoad(t, server, path, text[:len(text)*9/10], func() bool { return far(path, 1000) })
+	kill(p)
+	killed := `{"file":"` + path + `","line":1301,"reasons":["of another day"],"text":"nor this"}` + "\n"
+	if err := os.WriteFile(path+".rejects.ndjson", []byte(killed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command{}.fails(t, exitUnavailable, []string{"going on after", "stopped after"}, "ingest", "--server", server, path)
+	serving(t, store, key, server)
+	command{}.fails(t, exitUsage, []string{"going on after"}, "ingest", "--server", server, path)
+	if now, err := os.ReadFile(path + ".rejects.ndjson"); err != nil || string(now) != killed {
+		t.Errorf("the rejects are\n%s (%v), want\n%s", now, err, killed)
+	}
+	gone(t, path+".progress")
+}
+
 // Who interrupts a load that passes over what an earlier run did loses nothing of it.
 func TestIngestInterruptedWhileItGoesOn(t *testing.T) {
 	server, text := service(t), fulfilled(1500, 20)

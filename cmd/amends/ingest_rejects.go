@@ -21,7 +21,7 @@ type rejects struct {
 	file    *os.File
 	written int64
 	sum     hash.Hash       // of what is written; see hashed
-	kept    map[string]bool // contents of entries that were written after the last note of an interrupted run
+	kept    map[string]bool // contents of entries about records behind the last note of an interrupted run
 }
 
 // reject is one line of it. It is made so that it can be mended and sent again as it is. Its members stay as they were written, however often
@@ -66,22 +66,19 @@ func (r *rejects) goOn(n *note) (changed bool, err error) {
 		return false, err
 	}
 	r.file = file
-	read, err := io.CopyN(r.hashed(), file, n.Rejects)
-	if err != nil && !errors.Is(err, io.EOF) {
+	if _, err := io.CopyN(r.hashed(), file, n.Rejects); err != nil && !errors.Is(err, io.EOF) {
 		return false, err
 	}
-	if changed = r.hash() != n.RejectsHash; changed {
-		r.sum, read = nil, 0
-		if err := seekTo(file, 0); err != nil {
-			return true, err
-		}
+	changed, r.sum = r.hash() != n.RejectsHash, nil
+	if err := seekTo(file, 0); err != nil {
+		return changed, err
 	}
-	r.written = read
-	return changed, r.goBehind(n.Line, !changed)
+	return changed, r.goThrough(n.Line, !changed)
 }
 
-// goBehind goes to the end of the file, past what was written after the last note: that is not written again.
-func (r *rejects) goBehind(line int, ours bool) error {
+// goThrough goes to the end of the file, past all that is about records behind the line: that is not written again. The note may speak of
+// it, if a run before this one has found it and come no further.
+func (r *rejects) goThrough(line int, ours bool) error {
 	r.kept = map[string]bool{}
 	for in := bufio.NewReader(r.file); ; {
 		text, err := in.ReadBytes('\n')
