@@ -181,18 +181,8 @@ func (r *DeadlineRules) narrow(times []Due) []Due {
 	return kept
 }
 
-// earliestFirst puts times in order; of two at once, the one that no hold puts off
-// comes first.
 func earliestFirst(times []Due) []Due {
-	slices.SortStableFunc(times, func(a, b Due) int {
-		if c := a.At.Compare(b.At); c != 0 || a.BoundBy.firm() == b.BoundBy.firm() {
-			return c
-		}
-		if a.BoundBy.firm() {
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(times, func(a, b Due) int { return a.At.Compare(b.At) })
 	return times
 }
 
