@@ -346,3 +346,53 @@ func TestReachedFirstNeedsNoAcknowledgement(t *testing.T) {
 		}
 	}
 }
+
+func TestLapse(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(unvoiced), noon)
+	if gone := recovery.Tick(c, rules, noon.Add(30*day)); len(gone.Open) != 0 {
+		t.Error("a case that nobody spoke about lapses after 30 days")
+	}
+	answered, _ := take(t, c, 1, do(recovery.StepContactOutbound), noon)
+	if stays := recovery.Tick(answered, rules, noon.Add(31*day)); len(stays.Open) != 1 {
+		t.Error("a case that was answered lapsed")
+	}
+	again, _ := take(t, c, 1, outcome(recovery.NoResponse), noon.Add(20*day))
+	again, _ = take(t, again, 1, do(recovery.StepReopen), noon.Add(20*day))
+	for after, want := range map[time.Duration]int{49 * day: 1, 50 * day: 0} {
+		if left := recovery.Tick(again, rules, noon.Add(after)); len(left.Open) != want {
+			t.Errorf("%d open cases %v after the report, opened again after 20 days", len(left.Open), after)
+		}
+	}
+}
+
+// What was missed before the customer spoke has failed nobody who had spoken.
+func TestMissedBeforeTheFirstWord(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(unvoiced, order("o")), noon)
+	_, k := take(t, c, 1, do(recovery.StepContactInbound), noon.Add(6*day))
+	if d := k.Deadlines[0]; d.Verdict != recovery.Missed || k.Assessment.Double {
+		t.Errorf("%+v, double deviation for %v", d, k.Assessment.Causes)
+	}
+}
+
+// Who has been silent for a day is, at that very moment.
+func TestSilence(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(unvoiced), noon)
+	for after, want := range map[time.Duration]bool{day - 1: false, day: true} {
+		k := recovery.View(c, rules, noon.Add(after)).Open[0]
+		if got := slices.ContainsFunc(k.Assessment.Reasons, func(r recovery.Reason) bool {
+			return r.Code == recovery.ReasonSilent && r.Contribution > 0
+		}); got != want {
+			t.Errorf("silent after %v: %v", after, got)
+		}
+	}
+}
+
+// Whoever waits for one answer is not well served because another was given.
+func TestOneUnansweredCaseIsAFailure(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("a")), noon)
+	c, _ = report(t, c, complaint(order("b")), noon)
+	c, _ = take(t, c, 2, do(recovery.StepContactOutbound), noon)
+	if k := recovery.View(c, rules, noon.Add(30*hour)).Open[1]; k.Assessment.Level != recovery.LevelFailure {
+		t.Errorf("level %s of a customer who waits for another answer", k.Assessment.Level)
+	}
+}

@@ -199,3 +199,14 @@ func TestBrokenPromiseEndsTheHoldOfAnUnvoicedCase(t *testing.T) {
 		t.Errorf("held since %v, first response due %v", k.HeldSince, d.DueAt)
 	}
 }
+
+// An answer during a hold is in time, although the clock would have run out.
+func TestAnswerDuringAHold(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o")), noon)
+	c, _ = take(t, c, 1, do(recovery.StepAcknowledge), noon)
+	c, _ = take(t, c, 1, do(recovery.StepHold), noon.Add(hour))
+	_, k := take(t, c, 1, do(recovery.StepContactOutbound), noon.Add(30*hour))
+	if d := newest(k, recovery.FirstResponse); d.Verdict != recovery.Met || !d.DueAt.Equal(noon.Add(41*hour)) {
+		t.Errorf("%+v", d)
+	}
+}

@@ -407,8 +407,11 @@ func TestGoodwill(t *testing.T) {
 		if total != 100_00 {
 			t.Errorf("%d cents without approval, want 10000", total)
 		}
-		if _, _, automatic := pay(recovery.Tick(c, rules, noon.Add(91*day)), complaint(rejected(1000_00), at(noon))); automatic != 0 {
-			t.Log("the window has not passed for the caller's clock; nothing more to see")
+		for after, want := range map[time.Duration]int64{89 * day: 0, 91 * day: 50_00} {
+			_, k := report(t, c, complaint(rejected(1000_00), order("new"), at(noon.Add(after))), noon.Add(after))
+			if _, automatic := k.Recommendation.Goodwill(); automatic != want {
+				t.Errorf("%d cents without approval after %v, want %d", automatic, after, want)
+			}
 		}
 	})
 	t.Run("the same case is granted its amount once", func(t *testing.T) {

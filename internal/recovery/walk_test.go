@@ -152,8 +152,8 @@ func (w *walk) checkCase(t *rapid.T, k *recovery.Case) {
 			if pending[d.Milestone]++; pending[d.Milestone] > 1 {
 				t.Fatalf("%s is promised twice", d.Milestone)
 			}
-		} else if len(d.Warnings) > 0 {
-			t.Fatalf("%s %s will still be warned of", d.Milestone, d.Verdict)
+		} else if len(d.Warnings) > 0 || len(d.Beside) > 0 {
+			t.Fatalf("%s %s will still be warned of %v, or is due %v", d.Milestone, d.Verdict, d.Warnings, d.Beside)
 		}
 		if d.Verdict == recovery.Met && d.MetAt.After(d.DueAt) {
 			t.Fatalf("%s was met %v after it was due", d.Milestone, d.MetAt.Sub(d.DueAt))
