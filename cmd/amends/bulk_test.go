@@ -158,8 +158,8 @@ func TestFaultyLines(t *testing.T) {
 		path + ":4:   event.severity: ", path + ":7: ALREADY_EXISTS", path + ":8: a record with", "amends ingest FILE",
 		"7 read: 2 recorded, 0 known from before, 5 failed",
 	}, "report", "--server", server, "-f", path, "--failed", failed, "--tenant", "shop")
-	if lines := strings.Count(o.stdout, "\n"); lines != 2 {
-		t.Errorf("%d answers, want 2:\n%s", lines, o.stdout)
+	if lines := strings.Count(o.stdout, "\n"); lines != 3 || !strings.HasPrefix(o.stdout, "CUSTOMER ") {
+		t.Errorf("%d lines, want 2 below their headings:\n%s", lines, o.stdout)
 	}
 	kept, err := os.ReadFile(failed)
 	if err != nil {
@@ -199,7 +199,7 @@ func TestFaultyInteraction(t *testing.T) {
 	text := fmt.Sprintf(good, 1) + `{"interactionId":"i-2"}` + "\n" + fmt.Sprintf(good, 3)
 	o := command{}.fails(t, exitUsage, []string{":2: INVALID_ARGUMENT", "3 read: 2 recorded, 0 known from before, 1 failed"},
 		"praise", "--server", server, "-f", written(t, text))
-	if lines := strings.Count(o.stdout, "recorded\n"); lines != 2 {
+	if lines := strings.Count(o.stdout, "recorded\n"); lines != 2 || !strings.HasPrefix(o.stdout, "CUSTOMER         KIND               RESULT\n") {
 		t.Errorf("%d were recorded, want 2:\n%s", lines, o.stdout)
 	}
 }
@@ -365,12 +365,12 @@ func TestInterruptedFile(t *testing.T) {
 		text.WriteString(event(fmt.Sprintf("e-%d", i), "c-1") + "\n")
 	}
 	failed := filepath.Join(t.TempDir(), "failed.ndjson")
-	o := command{ctx: ctx}.run("report", "--server", fake.address, "-f", written(t, text.String()), "--failed", failed)
+	o := command{ctx: ctx}.fails(t, exitInterrupted, []string{"amends: interrupted: 100 read: "}, "report", "--server", fake.address, "-f", written(t, text.String()), "--failed", failed)
 	kept, err := os.ReadFile(failed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answered := strings.Count(o.stdout, "\n")
+	answered := strings.Count(o.stdout, "\n") - 1 // but for the headings
 	if got := bytes.Count(kept, []byte("\n")); o.err == nil || got+answered != 100 || got < 90 {
 		t.Errorf("%d answered, %d kept, err %v: together they must be 100\n%s", answered, got, o.err, o.stderr)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,6 +73,9 @@ is one Case, not wrapped in anything: jq .state.`,
 func (l *listing) run(cmd *cobra.Command) error {
 	if l.dueIn != 0 && l.dueBefore.isSet {
 		return &usageError{err: errors.New("--due-in and --due-before both say until when: leave one out"), command: cmd.CommandPath()}
+	}
+	if closed := recoveryv1.CaseState_CASE_STATE_FOLLOWED_UP; l.filter.CustomerId == "" && slices.Contains(l.filter.States, closed) {
+		return &usageError{err: errors.New("--state FOLLOWED_UP: closed cases are listed with --customer alone"), command: cmd.CommandPath()}
 	}
 	due := l.dueBefore
 	if l.dueIn != 0 {

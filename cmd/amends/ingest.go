@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -169,8 +172,18 @@ func (i *ingesting) sane(cmd *cobra.Command, paths []string) error {
 
 // rejectsOf is the file of what is refused of the one of the path.
 func (i *ingesting) rejectsOf(path string) string {
-	return besides(path, i.rejectsPath, ".rejects.ndjson")
+	ending, again := ".rejects.ndjson", 1
+	if found := refusedBefore.FindStringSubmatch(path); found != nil {
+		if found[2] != "" {
+			again, _ = strconv.Atoi(found[2])
+		}
+		path, ending = strings.TrimSuffix(path, found[1]), fmt.Sprintf(".rejects-%d.ndjson", again+1)
+	}
+	return besides(path, i.rejectsPath, ending)
 }
+
+// refusedBefore is a file of what was refused, and how often.
+var refusedBefore = regexp.MustCompile(`^.+(\.rejects(?:-([1-9][0-9]{0,5}))?\.ndjson)$`)
 
 // noteOf is the file that remembers how far the one of the path is.
 func (i *ingesting) noteOf(path string) string { return besides(path, i.notePath, ".progress") }

@@ -65,7 +65,7 @@ func TestIngestRefusesAgain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := history(t, row.file, row.text+"\n")
-			once, twice := path+".rejects.ndjson", path+".rejects.ndjson.rejects.ndjson"
+			once, twice := path+".rejects.ndjson", path+".rejects-2.ndjson"
 			for _, sent := range []string{path, once, twice} {
 				var words []string
 				if sent != path {
@@ -100,5 +100,17 @@ func TestIngestRefusesAgain(t *testing.T) {
 				t.Errorf("mended, %v", counts(l))
 			}
 		})
+	}
+}
+
+// However often a file is refused, its name does not grow.
+func TestNamesOfRejects(t *testing.T) {
+	for path, want := range map[string]string{
+		"a.csv": "a.csv.rejects.ndjson", "a.csv.rejects.ndjson": "a.csv.rejects-2.ndjson", "a.csv.rejects-9.ndjson": "a.csv.rejects-10.ndjson",
+		"rejects.ndjson": "rejects.ndjson.rejects.ndjson", "-": "",
+	} {
+		if got := (&ingesting{}).rejectsOf(path); got != want {
+			t.Errorf("what is refused of %s goes to %q, want %q", path, got, want)
+		}
 	}
 }

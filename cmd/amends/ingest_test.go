@@ -267,7 +267,7 @@ func TestIngestRejects(t *testing.T) {
 	if got := counts(summary(t, o)); got != [4]int{6, 3, 0, 3} {
 		t.Errorf("mended, %v\n%s", got, o.stderr)
 	}
-	if again := entries(t, kept+".rejects.ndjson"); len(again) != 3 || string(again[0].Record) != lines[4] {
+	if again := entries(t, path+".rejects-2.ndjson"); len(again) != 3 || string(again[0].Record) != lines[4] {
 		t.Errorf("kept once more are %v", again)
 	}
 }

@@ -129,7 +129,7 @@ func (s *stepping) look(ctx context.Context, desk recoveryv1.RecoveryServiceClie
 		s.stands = fmt.Sprintf("the case has revision %d, not %d", answer.GetCase().GetRevision(), *s.revision)
 	}
 	for _, o := range answer.GetCase().GetOffers() {
-		if isOffer && o.GetOfferId() == s.offerID {
+		if isOffer && o.GetOfferId() == s.offerID && !slices.Contains(s.fits, o.GetState()) {
 			s.stands = show.OfferStands(o, answer.GetCase(), show.Page{Now: s.now()})
 		}
 	}

@@ -164,12 +164,14 @@ func (p *praising) many(cmd *cobra.Command, desk recoveryv1.RecoveryServiceClien
 			}
 		},
 	}
+	head := show.InteractionLineHead + "\n"
 	return p.file.transfer(cmd, p.app, b, func(it *item) error {
 		result := it.answer.(*recoveryv1.InteractionResult)
 		if *p.format == "json" {
 			return printJSON(p.stdout, result)
 		}
-		_, err := fmt.Fprintln(p.stdout, show.InteractionLine(it.message.(*recoveryv1.Interaction), result.GetStatus(), page))
+		_, err := fmt.Fprintln(p.stdout, head+show.InteractionLine(it.message.(*recoveryv1.Interaction), result.GetStatus(), page))
+		head = "" // it stands above all
 		return err
 	})
 }

@@ -159,12 +159,14 @@ func (r *reporting) many(cmd *cobra.Command, desk recoveryv1.RecoveryServiceClie
 			}
 		},
 	}
+	head := show.LineHead + "\n"
 	return r.file.transfer(cmd, r.app, b, func(it *item) error {
 		answer := it.answer.(*recoveryv1.ReportFailureResponse)
 		if *r.format == "json" {
 			return printJSON(r.stdout, answer)
 		}
-		_, err := fmt.Fprintln(r.stdout, show.Line(it.message.(*recoveryv1.FailureEvent), answer, page))
+		_, err := fmt.Fprintln(r.stdout, head+show.Line(it.message.(*recoveryv1.FailureEvent), answer, page))
+		head = "" // it stands above all
 		return err
 	})
 }

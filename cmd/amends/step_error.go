@@ -19,11 +19,14 @@ func (s *stepping) advise(err error) {
 	look := "amends case " + shellWord(s.caseID)
 	switch client.Reason(err) {
 	case recoveryv1.ErrorReason_ERROR_REASON_WRONG_STATE:
-		call.advice = "See where it stands: " + look
-		if possible := possible(status.Convert(err).Message()); len(possible) > 0 {
+		call.wrong, call.advice = s.stands, "See where it stands: "+look
+		message := status.Convert(err).Message()
+		switch possible := possible(message); {
+		case s.stands != "":
+		case strings.Contains(message, "is RESOLVED; it allows ReopenCase"):
+			call.advice = "It is closed, since it was withdrawn or has lapsed: amends reopen " + shellWord(s.caseID) + "\n" + call.advice
+		case len(possible) > 0:
 			call.advice = "That is: " + strings.Join(possible, ", ") + "\n" + call.advice
-		} else if s.stands != "" {
-			call.advice = "As it is, " + s.stands + "\n" + call.advice
 		}
 	case recoveryv1.ErrorReason_ERROR_REASON_REVISION_MISMATCH:
 		call.wrong, call.advice = s.stands, "Look at it again, then decide anew: "+look

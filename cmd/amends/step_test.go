@@ -126,6 +126,8 @@ func TestRefusedSteps(t *testing.T) {
 	}{
 		"wrong state": {refusal(t, codes.FailedPrecondition, "the case is RESOLVED; it allows RecordContact(OUTBOUND), RecordFollowUp, ReopenCase", info("WRONG_STATE")),
 			exitConflict, []string{"the case is RESOLVED", "That is: amends contact, amends follow-up, amends reopen\n", "amends case c.1"}},
+		"a closed case": {refusal(t, codes.FailedPrecondition, "the case is RESOLVED; it allows ReopenCase", info("WRONG_STATE")),
+			exitConflict, []string{"it allows ReopenCase\nIt is closed, since it was withdrawn or has lapsed: amends reopen c.1\nSee"}},
 		"wrong offer": {refusal(t, codes.FailedPrecondition, "the offer is MADE and would have to be PROPOSED", info("WRONG_STATE")),
 			exitConflict, []string{"would have to be PROPOSED\nSee where it stands: amends case c.1"}},
 		"changed":  {refusal(t, codes.Aborted, "changed", info("REVISION_MISMATCH")), exitConflict, []string{"amends: ABORTED (REVISION_MISMATCH): changed\nLook at it again, then decide anew: amends case c.1\n"}},
@@ -172,13 +174,14 @@ func TestOfferThatStands(t *testing.T) {
 		"answer c.1 accepted":       {accepted, "12:10 UTC; that answer stands"},
 		"answer c.1 c.1.1 accepted": {accepted, "the offer c.1.1 was accepted 2 Mar 2020 12:10 UTC; that answer stands"},
 		"make c.1":                  {nil, "the case has no offer yet"},
+		"make c.1 c.1.4":            {anOffer("c.1.4", recoveryv1.OfferState_OFFER_STATE_MADE), "amends: FAILED_PRECONDITION (WRONG_STATE): the offer c.1.4 was made"},
 		"make c.1 c.1.3":            {anOffer("c.1.3", recoveryv1.OfferState_OFFER_STATE_APPROVAL_REQUIRED), "waits for approval: amends approve c.1 --approver NAME"},
 		"answer c.1 refused":        {anOffer("c.1.3", recoveryv1.OfferState_OFFER_STATE_PROPOSED), "was not made yet: amends make c.1"},
 		"approve c.1 --approver a":  {anOffer("c.1.3", recoveryv1.OfferState_OFFER_STATE_EXPIRED), "is expired; draw up another: amends offer c.1"},
 	} {
 		d := newDesk(t, &desk{answer: func(n int, request proto.Message) (proto.Message, error) {
 			if _, isLook := request.(*recoveryv1.GetCaseRequest); !isLook {
-				return nil, refusal(t, codes.FailedPrecondition, "the offer would have to be something else", info("WRONG_STATE"))
+				return nil, refusal(t, codes.FailedPrecondition, "the case is OFFERED; it allows AcknowledgeCase", info("WRONG_STATE"))
 			}
 			if row.offer == nil {
 				return answered(theCase())(n, request)
@@ -188,6 +191,9 @@ func TestOfferThatStands(t *testing.T) {
 		o := command{}.fails(t, exitConflict, []string{row.says}, append(strings.Fields(args), "--server", d.address)...)
 		if strings.Contains(o.stderr, "The offer is") {
 			t.Errorf("%s says as if it had worked\n%s", args, o.stderr)
+		}
+		if strings.Contains(o.stderr, "amends ack") {
+			t.Errorf("%s says what has nothing to do with the offer\n%s", args, o.stderr)
 		}
 	}
 	// A refusal of a step whose offer was chosen, too.
@@ -248,6 +254,7 @@ func TestStepUsage(t *testing.T) {
 		"offer --kind late":                    "--customer is missing",
 		"erase":                                "--customer is missing",
 		"erase --customer c-1":                 "add --yes",
+		"cases --state open,followed_up":       "--state FOLLOWED_UP: closed cases are listed with --customer alone",
 		"cases --limit 0":                      "must be 1 or more",
 		"erase c-1":                            `did you mean "amends erase --customer c-1"?`,
 		"cases c-1":                            `did you mean "amends cases --customer c-1"?`,

@@ -80,7 +80,24 @@ func (t *tracing) run(cmd *cobra.Command, word string) error {
 	} else {
 		_, err = fmt.Fprint(t.stdout, show.Trace(trace, t.page(cmd)))
 	}
+	if err == nil && isHalf(trace) {
+		fmt.Fprintln(t.stderr, "The part of the service is not there yet: it arrives up to 10 s after the call, if the service traces.")
+	}
 	return err
+}
+
+// isHalf tells a call of which there is only what its caller saw.
+func isHalf(t jaeger.Trace) bool {
+	called := false
+	for i := range t.Spans {
+		switch t.Spans[i].Tag("span.kind") {
+		case "server":
+			return false
+		case "client":
+			called = called || strings.HasPrefix(t.Spans[i].Name, "recovery.v1.")
+		}
+	}
+	return called
 }
 
 // wanted is the trace that is asked for.

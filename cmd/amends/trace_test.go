@@ -56,6 +56,23 @@ func TestTrace(t *testing.T) {
 	}
 }
 
+// A trace of which the service's part is not there is not taken for whole.
+func TestHalfATrace(t *testing.T) {
+	const half = `{"data":[{"traceID":"` + knownTrace + `","spans":[
+		{"spanID":"1","operationName":"amends report","tags":[{"key":"span.kind","value":"internal"}],"processID":"p"},
+		{"spanID":"2","operationName":"recovery.v1.RecoveryService/ReportFailure","tags":[{"key":"span.kind","value":"client"}],"processID":"p"}%s],
+		"processes":{"p":{"serviceName":"amends-cli"},"q":{"serviceName":"amends"}}}]}`
+	const rest = `,{"spanID":"3","operationName":"recovery.v1.RecoveryService/ReportFailure","tags":[{"key":"span.kind","value":"server"}],"processID":"q"}`
+	for spans, want := range map[string]bool{"": true, rest: false} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, half, spans) }))
+		defer server.Close()
+		o := amends(t, "trace", knownTrace, "--jaeger", server.URL)
+		if got := strings.Contains(o.stderr, "The part of the service is not there yet"); got != want {
+			t.Errorf("says that something is missing: %v, want %v\n%s", got, want, o.stderr)
+		}
+	}
+}
+
 // Whatever there is not is said, and what to do then.
 func TestNoTrace(t *testing.T) {
 	there, other := recorded(t), httptest.NewServer(http.NotFoundHandler())

@@ -40,7 +40,7 @@ func orderWasLate(ctx context.Context, amends *client.Client, order string, at t
 		OrderValue: &money.Money{CurrencyCode: "USD", Units: 18}, Channel: recoveryv1.Channel_CHANNEL_APP,
 	}.Build()}.Build())
 	if client.Reason(err) == recoveryv1.ErrorReason_ERROR_REASON_ID_REUSED {
-		fmt.Fprintln(out, order, "was reported before, with another time; that report stands")
+		fmt.Fprintf(out, "%s was reported before, with another time; that report stands, look at it: amends cases --customer customer-of-%s\n", order, order)
 		return nil
 	}
 	if err != nil {

@@ -30,7 +30,7 @@ func TestOrderService(t *testing.T) {
 	for _, row := range []struct {
 		at   time.Time
 		want string
-	}{{now, "answer within"}, {now, "answer within"}, {now.Add(time.Second), "was reported before"}} {
+	}{{now, "answer within"}, {now, "answer within"}, {now.Add(time.Second), "look at it: amends cases --customer customer-of-order-17\n"}} {
 		var out strings.Builder
 		if err := orderWasLate(t.Context(), amends, "order-17", row.at, &out); err != nil {
 			t.Fatal(err)

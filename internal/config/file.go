@@ -75,7 +75,14 @@ func parse(path string) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		text := strings.TrimPrefix(err.Error(), "yaml: ")
+		if !strings.HasPrefix(text, "line ") { // which the first one does without
+			text = "line 1: " + text
+		}
+		if strings.Contains(text, "cannot start any token") {
+			text += "; is it a tab? Only spaces indent"
+		}
+		return nil, fmt.Errorf("%s: %s", path, text)
 	}
 	root := document.Content[0]
 	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {

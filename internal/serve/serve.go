@@ -170,17 +170,18 @@ func (s *Server) register(service *rpc.Service) {
 // listen opens both listeners. Who comes before the service is ready waits.
 func (s *Server) listen(ctx context.Context) (err error) {
 	var open net.ListenConfig
+	var faults []error
 	if s.listener, err = open.Listen(ctx, "tcp", s.config.Listen); err != nil {
-		return settings(fmt.Errorf("listen for calls: %w; choose another address with --listen, or end what listens there", err))
+		faults = append(faults, fmt.Errorf("listen for calls: %w; choose another address with --listen, or end what listens there", err))
 	}
-	if s.config.OpsListen == "" {
-		return nil
+	if s.config.OpsListen != "" {
+		if s.opsListener, err = open.Listen(ctx, "tcp", s.config.OpsListen); err != nil {
+			faults = append(faults, fmt.Errorf("listen for operators: %w; choose another address with --ops-listen, or end what listens there", err))
+		} else {
+			s.opsAddr = s.opsListener.Addr().String()
+		}
 	}
-	if s.opsListener, err = open.Listen(ctx, "tcp", s.config.OpsListen); err != nil {
-		return settings(fmt.Errorf("listen for operators: %w; choose another address with --ops-listen, or end what listens there", err))
-	}
-	s.opsAddr = s.opsListener.Addr().String()
-	return nil
+	return settings(errors.Join(faults...))
 }
 
 // serve answers calls until the server is stopped.

@@ -24,6 +24,12 @@ func Line(event *recoveryv1.FailureEvent, r *recoveryv1.ReportFailureResponse, p
 	return strings.TrimRight(text, " ")
 }
 
+// LineHead and InteractionLineHead stand above the lines.
+const (
+	LineHead            = "CUSTOMER         BAND      LEAVES          GIVE  ANSWER"
+	InteractionLineHead = "CUSTOMER         KIND               RESULT"
+)
+
 // InteractionLine writes what became of one interaction of many in one line.
 func InteractionLine(in *recoveryv1.Interaction, status recoveryv1.InteractionStatus, p Page) string {
 	note := plain(status)

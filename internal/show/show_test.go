@@ -83,9 +83,11 @@ func texts(t *testing.T) map[string]func(show.Page) string {
 		},
 		"lines": func(p show.Page) string {
 			var text strings.Builder
+			text.WriteString(show.LineHead + "\n")
 			for _, c := range []*recoveryv1.Case{guitar, toddler} {
 				text.WriteString(show.Line(event, recoveryv1.ReportFailureResponse_builder{Case: c, Replayed: c == toddler}.Build(), p) + "\n")
 			}
+			text.WriteString(show.InteractionLineHead + "\n")
 			for _, status := range []recoveryv1.InteractionStatus{1, 2} {
 				text.WriteString(show.InteractionLine(praise, status, p) + "\n")
 			}
