@@ -12,11 +12,18 @@ const policiesKey = "amends:policies"
 
 // KeepPolicy archives a policy file under its version, for as long as the
 // ledger lives: an open case is judged by the policy that it was opened with,
-// and a closed one must be explained by it. A version once kept stays as it is.
+// and a closed one must be explained by it. A version once kept stays as it is. It
+// waits for no replica, without which a policy that decides goes on.
 func (l *Ledger) KeepPolicy(ctx context.Context, version string, yaml []byte) error {
 	return l.persist(ctx, func(ctx context.Context) error {
 		return l.client.HSetNX(ctx, policiesKey, version, yaml).Err()
 	})
+}
+
+// ConfirmPolicy archives a policy that does not decide yet, and makes sure of it as of
+// a change of a customer: those that it will judge must not lose it in a failover.
+func (l *Ledger) ConfirmPolicy(ctx context.Context, version string, yaml []byte) error {
+	return l.persist(ctx, func(ctx context.Context) error { return l.keep(ctx, policiesKey, version, yaml) })
 }
 
 // Policy gives an archived policy file; ErrNotFound when that version was never kept.
@@ -37,6 +44,7 @@ func (l *Ledger) Policies(ctx context.Context) (versions []string, err error) {
 		versions, err = l.client.HKeys(ctx, policiesKey).Result()
 		return err
 	})
+	versions = slices.DeleteFunc(versions, func(v string) bool { return v == writtenForWait })
 	slices.Sort(versions)
 	return versions, err
 }

@@ -90,20 +90,32 @@ func isUnconfirmed(err error) bool {
 	return errors.As(err, &u)
 }
 
-// writeAndWait writes, all in the slot of that key, and waits until enough
-// replicas have what was written.
-func (l *Ledger) writeAndWait(ctx context.Context, key string, write func(redis.Pipeliner)) error {
+// writtenForWait is a field that is written for WAIT to have something to wait for.
+const writtenForWait = ""
+
+// keep puts a field that is not there yet into a hash, and makes sure of it as of a
+// commit. Too few replicas are an *unconfirmedError.
+func (l *Ledger) keep(ctx context.Context, key, field string, value []byte) error {
+	if l.opts.Wait == 0 {
+		return l.client.HSetNX(ctx, key, field, value).Err()
+	}
 	node, err := l.owner(ctx, key)
 	if err != nil {
 		return err
 	}
 	pipe := node.Pipeline()
-	write(pipe)
+	pipe.HSetNX(ctx, key, field, value)
+	// Another process may have put it there, and nobody knows whether it was
+	// confirmed to: so there must be a write of ours in any case.
+	pipe.HSet(ctx, key, writtenForWait, "")
 	wait := l.waitOn(ctx, pipe)
 	if _, err := pipe.Exec(ctx); err != nil {
 		return err
 	}
-	return l.enough(wait)
+	if err := l.enough(wait); err != nil {
+		return &unconfirmedError{err}
+	}
+	return nil
 }
 
 // waitOn adds WAIT to a pipeline.

@@ -23,8 +23,6 @@ type Words struct {
 
 const (
 	wordsKey = "amends:words"
-	// wordsWait is a field that is written for WAIT to have something to wait for.
-	wordsWait = ""
 	// wordsAgain is how often words in use are put into the store again: it may have
 	// lost them in a failover, or have been restored from an old copy.
 	wordsAgain = time.Minute
@@ -93,15 +91,7 @@ func (l *Ledger) keepWords(ctx context.Context, w *Words) error {
 	l.words.byID.Store(w.id, w)
 	ctx, cancel := context.WithTimeout(ctx, ioTimeout)
 	defer cancel()
-	if l.opts.Wait == 0 {
-		return l.client.HSetNX(ctx, wordsKey, w.id, w.text).Err()
-	}
-	return l.writeAndWait(ctx, wordsKey, func(pipe redis.Pipeliner) {
-		pipe.HSetNX(ctx, wordsKey, w.id, w.text)
-		// Another process may have put them there, and nobody knows whether it was
-		// confirmed to: so there must be a write of ours in any case.
-		pipe.HSet(ctx, wordsKey, wordsWait, "")
-	})
+	return l.keep(ctx, wordsKey, w.id, w.text)
 }
 
 var errWords = errors.New("the words of a stored answer are not in the store")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -162,5 +163,29 @@ func TestReplicasConfirmWords(t *testing.T) {
 	}
 	if !s.Replica().Client().HExists(t.Context(), wordsKey, w.id).Val() {
 		t.Error("confirmed, but not on the replica")
+	}
+}
+
+// So are policies before they decide.
+func TestReplicasConfirmPolicies(t *testing.T) {
+	t.Parallel()
+	s := redistest.Sentinel(t)
+	l := openAt(t, s.URL(), func(o *Options) { o.Wait = 1 })
+	keep := func() error { return l.ConfirmPolicy(t.Context(), "a", []byte("version: a")) }
+	s.Replica().Pause()
+	for range 2 { // it is there the second time, and no replica has it
+		unavailable(t, keep(), true)
+	}
+	s.Replica().Resume()
+	for end := time.Now().Add(20 * time.Second); keep() != nil; { // the replica has to catch up
+		if time.Now().After(end) {
+			t.Fatal("a policy that a replica has is not confirmed")
+		}
+	}
+	if text := s.Replica().Client().HGet(t.Context(), policiesKey, "a").Val(); text != "version: a" {
+		t.Errorf("confirmed, but the replica has %q", text)
+	}
+	if list, err := l.Policies(t.Context()); err != nil || fmt.Sprint(list) != "[a]" {
+		t.Errorf("policies: %q, %v", list, err)
 	}
 }

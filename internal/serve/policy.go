@@ -53,7 +53,7 @@ func (s *Server) watchPolicy() {
 func (s *Server) adopt(compiled *policy.Compiled, err error) (taken bool) {
 	was := s.rules.Active().Version
 	if err == nil {
-		err = s.ledger.KeepPolicy(s.background, compiled.Version, compiled.YAML)
+		err = s.ledger.ConfirmPolicy(s.background, compiled.Version, compiled.YAML)
 	}
 	if err != nil {
 		if s.refused == err.Error() {

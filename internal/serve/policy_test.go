@@ -248,3 +248,25 @@ func TestPolicyChangesWithoutAStore(t *testing.T) {
 		t.Errorf("%s is still active", now)
 	}
 }
+
+// With --redis-wait a policy that too few replicas have is not taken over: cases that
+// it judged would be confirmed, and it could be lost. What decides already goes on.
+func TestPolicyThatNoReplicaHas(t *testing.T) {
+	t.Parallel()
+	store := redistest.Server(t)
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(file, policy.DefaultYAML(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, serve.Config{Redis: store.URL(), Wait: 1, Policy: file})
+	if err := os.WriteFile(file, another(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "the log says that it is not taken over, and why", func() bool {
+		log := s.log.String()
+		return strings.Contains(log, "was not taken over") && strings.Contains(log, "too few replicas")
+	})
+	if !s.serving(t.Context()) {
+		t.Error("not serving")
+	}
+}
