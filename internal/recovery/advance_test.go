@@ -273,6 +273,58 @@ func TestAlteredGoodwill(t *testing.T) {
 	}
 }
 
+// How much of a goodwill that somebody names needs no approval, and what is the
+// most that may be named, whatever the case was given before.
+func TestNamedGoodwillHasItsBounds(t *testing.T) {
+	ask := func(c recovery.Customer, minor int64) (recovery.Customer, recovery.Case, error) {
+		a := do(recovery.StepRequestOffer)
+		a.Goodwill = &recovery.Price{Currency: "USD", Minor: minor}
+		return recovery.Advance(c, 1, a, rules, noon)
+	}
+	opened := func(c recovery.Customer, changes ...func(*recovery.Event)) recovery.Customer {
+		c, _ = report(t, c, complaint(append([]func(*recovery.Event){order("o"), rejected(200_00)}, changes...)...), noon)
+		return c
+	}
+	accepted, _, err := ask(opened(recovery.Customer{}), 30_00)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []recovery.Step{recovery.StepMakeOffer, recovery.StepAcceptOffer} {
+		accepted, _ = take(t, accepted, 1, do(s), noon)
+	}
+	claims := func(e *recovery.Event) { e.Evidence = recovery.ClaimOnly }
+	worth := func(e *recovery.Event) { e.Profile.LifetimeValue = 100_00 }
+	gift := func(e *recovery.Event) { e.Currency, e.Value, e.Loss = "", 0, 0 }
+	valued := opened(recovery.Customer{}, worth)
+	saved := valued.Open[0].Assessment.Risk.Ignored - valued.Open[0].Assessment.Risk.OnTime
+	spent := recovery.Customer{Grants: []recovery.Grant{{Case: 0, At: noon, Currency: "USD", Minor: 80_00, Units: 80}}}
+	for _, row := range []struct {
+		name           string
+		c              recovery.Customer
+		reserved, most int64 // of 40 that are named; that may be named
+	}{
+		{"a first offer", opened(recovery.Customer{}), 40_00, 100_00},
+		{"30 were accepted before", accepted, 20_00, 70_00},
+		{"80 were given with other cases", opened(spent), 20_00, 100_00},
+		{"who claims too often", opened(recovery.Customer{Claims: 9, Orders: 12}, claims), 0, 100_00},
+		{"a failure of long ago", opened(recovery.Customer{}, at(noon.Add(-8*day))), 0, 100_00},
+		{"a customer who is worth 100", valued, 0, int64(saved / 2 * 100_00)},
+		{"where no money is at stake", opened(recovery.Customer{}, gift), 0, 10_00},
+	} {
+		_, k, err := ask(row.c, min(40_00, row.most))
+		if err != nil {
+			t.Fatalf("%s: %v", row.name, err)
+		}
+		if o := k.Offers[len(k.Offers)-1]; row.most >= 40_00 && o.Reserved != row.reserved {
+			t.Errorf("%s: %d reserved, want %d", row.name, o.Reserved, row.reserved)
+		}
+		above := new(recovery.CapError)
+		if _, _, err := ask(row.c, row.most+1); !errors.As(err, &above) || above.Most.Minor != row.most {
+			t.Errorf("%s: %v, want at most %d", row.name, err, row.most)
+		}
+	}
+}
+
 func TestApproval(t *testing.T) {
 	c, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(200_00)), noon)
 	big := do(recovery.StepRequestOffer)

@@ -223,6 +223,7 @@ func TestReopeningLeavesWhatOthersLeft(t *testing.T) {
 		name      string
 		got, want float64
 	}{
+		{"a lower rest takes the place of none", ended([]end{grave, slight}, false), ended([]end{grave}, false)},
 		{"the slight rest comes to light", ended([]end{grave, slight}, false, 1), ended([]end{slight}, false)},
 		{"the grave rest stays", ended([]end{grave, slight}, false, 2), ended([]end{grave}, false)},
 		{"at one moment, the slight one opened", ended([]end{sameTime, grave}, false, 2), ended([]end{grave}, false)},
@@ -254,6 +255,15 @@ func TestActivityBeginsNoWait(t *testing.T) {
 	c, _ = take(t, c, 1, do(recovery.StepContactInbound), noon.Add(3*hour))
 	if p := recovery.View(c, rules, noon.Add(4*day)).Open[0].Assessment.Patience; p == 1 {
 		t.Error("who has asked again waits")
+	}
+	c = recovery.Remember(c, recovery.Interaction{OccurredAt: noon.Add(2 * day), Kind: recovery.Praise}, rules, noon.Add(2*day))
+	if p := recovery.View(c, rules, noon.Add(9*day)).Open[0].Assessment.Patience; p != 0.5 {
+		t.Errorf("patience %v a week after they did something", p)
+	}
+	c, _ = take(t, c, 1, do(recovery.StepContactInbound), noon.Add(10*day))
+	c, _ = take(t, c, 1, do(recovery.StepContactOutbound), noon.Add(10*day))
+	if p := recovery.View(c, rules, noon.Add(14*day)).Open[0].Assessment.Patience; p != 1 {
+		t.Errorf("patience %v of somebody who was answered at once", p)
 	}
 }
 

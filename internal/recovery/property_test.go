@@ -41,7 +41,7 @@ func drawFailure(t *rapid.T) recovery.Failure {
 		f.Currency = rapid.SampledFrom([]string{"USD", "EUR", "JPY"}).Draw(t, "currency")
 		f.Value = rapid.Int64Range(0, 1_000_000_00).Draw(t, "value")
 		f.Loss = rapid.Int64Range(0, f.Value).Draw(t, "loss")
-		f.Entitlement = rapid.Int64Range(0, f.Value).Draw(t, "entitlement")
+		f.Entitlement = rapid.Int64Range(0, 2*f.Value).Draw(t, "entitlement")
 	}
 	if rapid.Bool().Draw(t, "departs") {
 		f.DepartsAt = noon.Add(time.Duration(rapid.Int64Range(-int64(time.Hour), int64(day)).Draw(t, "leaves")))
@@ -76,7 +76,9 @@ func drawCustomer(t *rapid.T) recovery.Customer {
 		})
 	}
 	if rapid.Bool().Draw(t, "granted") {
-		c.Grants = []recovery.Grant{{Case: 1, At: noon.Add(-day), Currency: "USD", Minor: rapid.Int64Range(0, 100_00).Draw(t, "grant")}}
+		minor := rapid.Int64Range(1, 100_00).Draw(t, "grant")
+		at := noon.Add(-time.Duration(rapid.Int64Range(0, int64(100*day)).Draw(t, "granted ago")))
+		c.Grants = []recovery.Grant{{Case: 1, At: at, Currency: "USD", Minor: minor, Units: float64(minor) / minorPerUnit("USD")}}
 	}
 	return c
 }
@@ -97,7 +99,15 @@ func drawProfile(t *rapid.T) recovery.Profile {
 func TestDecisionAlwaysHolds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c, f, pr := drawCustomer(t), drawFailure(t), drawProfile(t)
-		checkDecision(t, f, decide(c, f, pr))
+		d := decide(c, f, pr)
+		checkDecision(t, f, d)
+		_, minor := d.Recommendation.Goodwill()
+		units := float64(minor) / minorPerUnit(d.Recommendation.Currency)
+		for _, g := range c.Grants {
+			if noon.Sub(g.At) < 90*day && units > 0 && units+g.Units > 100+1e-9 {
+				t.Fatalf("%v reference units without approval beside %v", units, g.Units)
+			}
+		}
 	})
 }
 
@@ -207,8 +217,13 @@ func TestRiskIsMonotone(t *testing.T) {
 				before := decide(s.c, s.f, s.pr)
 				worsen(t, &s)
 				after := decide(s.c, s.f, s.pr)
-				if after.Assessment.Risk.Ignored < before.Assessment.Risk.Ignored-1e-12 {
-					t.Fatalf("risk fell from %v to %v", before.Assessment.Risk.Ignored, after.Assessment.Risk.Ignored)
+				was, is := before.Assessment.Risk, after.Assessment.Risk
+				for what, fell := range map[string]float64{
+					"ignored": was.Ignored - is.Ignored, "on time": was.OnTime - is.OnTime, "late": was.Late - is.Late,
+				} {
+					if fell > 1e-12 {
+						t.Fatalf("the risk %s fell by %v: %+v, %+v", what, fell, was, is)
+					}
 				}
 			})
 		})

@@ -175,6 +175,10 @@ func TestUnvoicedCaseLapses(t *testing.T) {
 	if praised.Residual != c.Residual/2 {
 		t.Errorf("a later positive leaves %v of %v", praised.Residual, c.Residual)
 	}
+	before := recovery.Remember(c, recovery.Interaction{OccurredAt: noon.Add(29 * day), Kind: recovery.Praise}, rules, noon.Add(31*day))
+	if before.Residual != c.Residual {
+		t.Errorf("a positive from before leaves %v of %v", before.Residual, c.Residual)
+	}
 }
 
 func TestJoin(t *testing.T) {
@@ -254,6 +258,37 @@ func TestJoinedCaseKeepsTheGravestWord(t *testing.T) {
 	}
 }
 
+// Two accounts of one failure make one, with the fuller word of each fact.
+func TestAccountsMakeOneFailure(t *testing.T) {
+	plain := complaint(order("1"), kinds(recovery.Late))
+	for _, row := range []struct {
+		name string
+		says func(*recovery.Event)
+		took func(*recovery.Case) bool
+	}{
+		{"of no use", rejected(20_00), func(k *recovery.Case) bool {
+			it := k.Recommendation.Items[0]
+			return it.Kind == recovery.Restitution && it.Amount == 20_00
+		}},
+		{"later", func(e *recovery.Event) { e.Delay = 2 * hour }, func(k *recovery.Case) bool { return k.Failure.Delay == 2*hour && k.Assessment.Severity == 0.55 }},
+		{"owed more", func(e *recovery.Event) { e.Currency, e.Entitlement = "USD", 7_00 }, func(k *recovery.Case) bool { return k.Failure.Entitlement == 7_00 }},
+		{"read by more", func(e *recovery.Event) { e.Reach = 9 }, func(k *recovery.Case) bool { return k.Failure.Reach == 9 }},
+		{"here for longer", func(e *recovery.Event) { e.DepartsAt = noon.Add(hour) }, func(k *recovery.Case) bool { return k.Failure.DepartsAt.Equal(noon.Add(hour)) }},
+		{"of a member", loyal, func(k *recovery.Case) bool { return k.Profile.Loyalty && k.Assessment.Relationship == recovery.Steady }},
+		{"of a good customer", func(e *recovery.Event) { e.Profile.LifetimeValue = 5 }, func(k *recovery.Case) bool { return k.Profile.LifetimeValue == 5 }},
+		{"of who orders often", func(e *recovery.Event) { e.Profile.Orders = 7 }, func(k *recovery.Case) bool { return k.Profile.Orders == 7 }},
+		{"of a stated relationship", func(e *recovery.Event) { e.Profile.Relationship = recovery.Casual }, func(k *recovery.Case) bool { return k.Assessment.Relationship == recovery.Casual }},
+	} {
+		fuller := complaint(order("1"), kinds(recovery.Late), row.says)
+		for name, pair := range map[string][2]recovery.Event{"first": {fuller, plain}, "last": {plain, fuller}} {
+			c, _ := report(t, recovery.Customer{}, pair[0], noon)
+			if _, k := report(t, c, pair[1], noon); !row.took(&k) {
+				t.Errorf("%s, said %s: %+v, %+v", row.name, name, k.Failure, k.Profile)
+			}
+		}
+	}
+}
+
 // How late something was is read of an account of the kind LATE alone.
 func TestDelayBelongsToWhatWasLate(t *testing.T) {
 	late := complaint(order("1"), kinds(recovery.Late), func(e *recovery.Event) { e.Delay = 10 * time.Minute })
@@ -326,6 +361,24 @@ func TestBlameIsTakenFromOneAccount(t *testing.T) {
 			if locus := k.Failure.Attribution.Locus; locus != row.locus || math.Abs(got-row.want) > 1e-12 {
 				t.Errorf("%s: %v with %v, want %v with %v", row.name, locus, got, row.locus, row.want)
 			}
+		}
+	}
+}
+
+// Of many failures the newest are remembered, in whatever order they are reported.
+func TestNewestFailuresAreRemembered(t *testing.T) {
+	for name, step := range map[string]int{"oldest first": 1, "newest first": -1} {
+		var c recovery.Customer
+		for i := range 20 {
+			ago := time.Duration(20-i) * hour
+			if step < 0 {
+				ago = time.Duration(i+1) * hour
+			}
+			c, _ = report(t, c, complaint(unvoiced, order(fmt.Sprint(i)), at(noon.Add(-ago))), noon)
+		}
+		first, last := c.Failures[0].At, c.Failures[len(c.Failures)-1].At
+		if len(c.Failures) != recovery.MostFailures || !first.Equal(noon.Add(-16*hour)) || !last.Equal(noon.Add(-hour)) {
+			t.Errorf("%s: %d failures from %v to %v ago", name, len(c.Failures), noon.Sub(first), noon.Sub(last))
 		}
 	}
 }
@@ -484,6 +537,21 @@ func TestGoodwill(t *testing.T) {
 			}
 		}
 	})
+	t.Run("who was not at fault gives a token", func(t *testing.T) {
+		for _, row := range []struct {
+			currency    string
+			value, want int64
+		}{{"USD", 30_00, 3_00}, {"USD", 50_00, 5_00}, {"USD", 900_00, 5_00}, {"JPY", 90_000, 600}} {
+			k, amount, _ := pay(recovery.Customer{}, complaint(rejected(row.value), func(e *recovery.Event) {
+				e.Currency, e.Attribution.Locus = row.currency, recovery.Nobody
+			}))
+			items := k.Recommendation.Items
+			i := slices.IndexFunc(items, func(it recovery.Item) bool { return it.Kind == recovery.Goodwill })
+			if amount != row.want || items[i].Medium != recovery.InKind || k.Recommendation.Ratio != 0 {
+				t.Errorf("%d of %d %s, %v, ratio %v; want %d", amount, row.value, row.currency, items[i].Medium, k.Recommendation.Ratio, row.want)
+			}
+		}
+	})
 	t.Run("yen have no decimals", func(t *testing.T) {
 		_, amount, _ := pay(recovery.Customer{}, complaint(rejected(3000), func(e *recovery.Event) { e.Currency = "JPY" }))
 		if step := rules.Active.Currencies["JPY"].RoundTo; amount == 0 || amount%step != 0 {
@@ -497,14 +565,15 @@ func TestRatioCeiling(t *testing.T) {
 		_, k := report(t, c, complaint(append(changes, rejected(100_00), kinds(recovery.Damaged))...), noon)
 		return k.Recommendation.Ratio
 	}
-	failed, _ := report(t, recovery.Customer{}, complaint(unvoiced), noon)
+	slipped, _ := report(t, recovery.Customer{}, complaint(unvoiced), noon)
 	severity := 0.75
 	for _, row := range []struct {
 		name      string
 		got, want float64
 	}{
 		{"a first clean failure stops at 1.20", ratio(recovery.Customer{}), 1.20},
-		{"a repeat goes on", ratio(failed), 1 + 0.2*severity + 0.1*0.5 + 0.1},
+		{"many repeats count as two", ratio(failed(5, 1, 0, wrongItem), at(noon.Add(time.Second))), 1 + 0.2*severity + 0.1*2 + 0.1},
+		{"a repeat goes on", ratio(slipped), 1 + 0.2*severity + 0.1*0.5 + 0.1},
 		{"and so does greed", ratio(recovery.Customer{}, func(e *recovery.Event) { e.Attribution.Motive = recovery.Greed }), 1 + 0.2*severity + 0.1 + 0.1},
 		{"a steady customer forgives a first slip", ratio(recovery.Customer{}, func(e *recovery.Event) { e.Profile.Loyalty = true }), 1 + 0.2*severity - 0.1},
 	} {
@@ -564,12 +633,12 @@ func TestIncidentIsFair(t *testing.T) {
 		_, k := report(t, c, e, noon)
 		return k.Recommendation.Ratio
 	}
-	failed, _ := report(t, recovery.Customer{}, complaint(), noon.Add(-day))
+	before, _ := report(t, recovery.Customer{}, complaint(), noon.Add(-day))
 	plain := ratio(recovery.Customer{}, rejected(10_00))
 	for name, other := range map[string]float64{
 		"dearer": ratio(recovery.Customer{}, rejected(900_00)),
 		"graver": ratio(recovery.Customer{}, rejected(10_00), kinds(recovery.Damaged, recovery.WrongItem)),
-		"repeat": ratio(failed, rejected(10_00)),
+		"repeat": ratio(before, rejected(10_00)),
 	} {
 		if other != plain {
 			t.Errorf("%s: ratio %v, another customer of the incident %v", name, other, plain)
@@ -646,6 +715,20 @@ func TestApology(t *testing.T) {
 			t.Errorf("failure %d: bare apology advised against %v, another one %v", i+1, bare, spent)
 		}
 		c, _ = take(t, c, k.Number, recovery.Action{Step: recovery.StepContactOutbound, Channel: recovery.Email}, noon)
+	}
+	for _, row := range []struct {
+		name    string
+		e       recovery.Event
+		speaker recovery.Speaker
+	}{
+		{"a first failure", complaint(), recovery.Anyone},
+		{"refused, and no more", complaint(kinds(recovery.Refused), func(e *recovery.Event) { e.Stated = new(0.1) }), recovery.NamedPerson},
+		{"refused, and all is lost", complaint(kinds(recovery.Refused), rejected(1000_00)), recovery.Manager},
+		{"refused, and all the world reads it", complaint(kinds(recovery.Refused), func(e *recovery.Event) { e.Reach = 100_000 }), recovery.Executive},
+	} {
+		if _, k := report(t, recovery.Customer{}, row.e, noon); k.Recommendation.Apology.Speaker != row.speaker {
+			t.Errorf("%s (%s): %s speaks, want %s", row.name, k.Assessment.Risk.Band, k.Recommendation.Apology.Speaker, row.speaker)
+		}
 	}
 	for _, row := range []struct {
 		channel recovery.Channel
