@@ -167,6 +167,31 @@ func TestYesLeavesNobodyWaiting(t *testing.T) {
 	}
 }
 
+// A report that our system makes of a case that was ended opens it, and promises
+// everything anew.
+func TestReportOpensWhatWasEnded(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o"), rejected(20_00)), noon)
+	c, _ = take(t, c, 1, outcome(recovery.Satisfied), noon.Add(time.Minute))
+	_, k := report(t, c, complaint(order("o"), unvoiced), noon.Add(time.Hour))
+	for _, m := range []recovery.Milestone{recovery.FirstResponse, recovery.MakeOffer, recovery.Resolve} {
+		if d := newest(k, m); d.Verdict != recovery.Pending {
+			t.Errorf("%s is %s", m, d.Verdict)
+		}
+	}
+}
+
+// What is met while the clocks stand still does not look late.
+func TestAnsweredWhileHeld(t *testing.T) {
+	c, _ := report(t, recovery.Customer{}, complaint(order("o")), noon)
+	c, _ = take(t, c, 1, do(recovery.StepHold), noon.Add(time.Minute))
+	_, k := take(t, c, 1, do(recovery.StepContactOutbound), noon.Add(20*day))
+	for _, m := range []recovery.Milestone{recovery.Acknowledge, recovery.FirstResponse} {
+		if d := newest(k, m); d.Verdict != recovery.Met || d.MetAt.After(d.DueAt) {
+			t.Errorf("%s was due at %v and is %s at %v", m, d.DueAt, d.Verdict, d.MetAt)
+		}
+	}
+}
+
 // What an offer reserves is booked once, returns when it is refused, replaced
 // or expires, and stays when it is accepted.
 func TestReservation(t *testing.T) {
@@ -298,6 +323,8 @@ func TestNamedGoodwillHasItsBounds(t *testing.T) {
 	valued := opened(recovery.Customer{}, worth)
 	saved := valued.Open[0].Assessment.Risk.Ignored - valued.Open[0].Assessment.Risk.OnTime
 	spent := recovery.Customer{Grants: []recovery.Grant{{Case: 0, At: noon, Currency: "USD", Minor: 80_00, Units: 80}}}
+	longAgo := recovery.Customer{Grants: slices.Clone(spent.Grants)}
+	longAgo.Grants[0].At = noon.Add(-90 * day)
 	for _, row := range []struct {
 		name           string
 		c              recovery.Customer
@@ -306,6 +333,7 @@ func TestNamedGoodwillHasItsBounds(t *testing.T) {
 		{"a first offer", opened(recovery.Customer{}), 40_00, 100_00},
 		{"30 were accepted before", accepted, 20_00, 70_00},
 		{"80 were given with other cases", opened(spent), 20_00, 100_00},
+		{"80 were given 90 days ago", opened(longAgo), 40_00, 100_00},
 		{"who claims too often", opened(recovery.Customer{Claims: 9, Orders: 12}, claims), 0, 100_00},
 		{"a failure of long ago", opened(recovery.Customer{}, at(noon.Add(-8*day))), 0, 100_00},
 		{"a customer who is worth 100", valued, 0, int64(saved / 2 * 100_00)},

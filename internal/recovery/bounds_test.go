@@ -128,6 +128,7 @@ func TestFoldedGrantsAreKept(t *testing.T) {
 	for i := range recovery.MostGrants + 10 {
 		c.Grants = append(c.Grants, recovery.Grant{Case: int64(1000 + i), At: noon, Currency: "USD", Minor: 1, Units: .01})
 	}
+	c.Grants[0].At = noon.Add(-89 * day)
 	before := sum(c)
 	c, _ = report(t, c, complaint(order("o"), rejected(20_00)), noon)
 	k := c.Open[0]
@@ -135,6 +136,13 @@ func TestFoldedGrantsAreKept(t *testing.T) {
 	c, _ = take(t, c, 1, do(recovery.StepRequestOffer), noon)
 	if got := sum(c); got < before+booked || len(c.Grants) > recovery.MostGrants+10 {
 		t.Errorf("%d booked in %d grants, want %d at least", got, len(c.Grants), before+booked)
+	}
+	units := 0.0
+	for _, g := range recovery.Recall(c, rules, noon.Add(2*day)).Grants { // the oldest has been folded into one that still counts
+		units += g.Units
+	}
+	if math.Abs(units-float64(before+booked)/100) > 1e-9 {
+		t.Errorf("%v reference units two days later, want %v", units, float64(before+booked)/100)
 	}
 }
 

@@ -148,16 +148,22 @@ func checkMoney(t failer, f recovery.Failure, r recovery.Recommendation) {
 		t.Fatalf("ratio %v", r.Ratio)
 	}
 	var entitlement, restitution int64
+	gestures := 0
 	for _, it := range r.Items {
 		if it.Amount < 0 || it.Approval < 0 || it.Approval > it.Amount {
 			t.Fatalf("item %+v", it)
 		}
 		switch it.Kind {
+		case recovery.Gesture:
+			gestures++
 		case recovery.Entitlement:
 			entitlement += it.Amount
 		case recovery.Restitution:
 			restitution += it.Amount
 		}
+	}
+	if most := rules.Active.Compensation.MaxGestures; gestures > most {
+		t.Fatalf("%d gestures, want at most %d", gestures, most)
 	}
 	if entitlement != f.Entitlement {
 		t.Fatalf("entitlement %d of %d", entitlement, f.Entitlement)

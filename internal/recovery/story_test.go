@@ -160,6 +160,14 @@ func TestMissedPromiseIsMadeAnewOnce(t *testing.T) {
 
 func TestUnvoicedCaseLapses(t *testing.T) {
 	c, _ := report(t, recovery.Customer{}, complaint(unvoiced), noon)
+	answered, _ := take(t, c, 1, do(recovery.StepContactOutbound), noon)
+	if answered = recovery.Tick(answered, rules, noon.Add(60*day)); len(answered.Open) != 1 {
+		t.Error("lapsed although somebody answered")
+	}
+	again, _ := take(t, recovery.Tick(c, rules, noon.Add(30*day)), 1, do(recovery.StepReopen), noon.Add(31*day))
+	if again = recovery.Tick(again, rules, noon.Add(61*day-time.Second)); len(again.Open) != 1 {
+		t.Error("lapsed less than 30 days after it was opened again")
+	}
 	if c = recovery.Tick(c, rules, noon.Add(30*day-time.Second)); len(c.Open) != 1 {
 		t.Fatal("lapsed early")
 	}
@@ -250,6 +258,10 @@ func TestJoinedCaseKeepsTheGravestWord(t *testing.T) {
 		c, k := report(t, c, pair[1], noon)
 		if k.Assessment.Severity != 0.75 { // damaged and rude, both: the kinds of all accounts
 			t.Errorf("%s: severity %v", name, k.Assessment.Severity)
+		}
+		graver := 0.9
+		if _, k := report(t, c, complaint(order("1"), func(e *recovery.Event) { e.Stated = &graver }), noon); k.Assessment.Severity != graver {
+			t.Errorf("%s: severity %v, want the stated %v", name, k.Assessment.Severity, graver)
 		}
 		c, k = report(t, c, complaint(incident), noon)
 		if len(c.Open) != 1 || k.Incident != "storm" || k.Order != "1" {
@@ -673,6 +685,47 @@ func TestAbuseGuard(t *testing.T) {
 	}
 }
 
+// Who has claimed too often is held back where their word is all there is, and
+// where the orders that anybody knows of are too few.
+func TestWhomTheGuardHoldsBack(t *testing.T) {
+	for _, row := range []struct {
+		name           string
+		claims, orders int64
+		says           func(*recovery.Event)
+		held           bool
+	}{
+		{"a claim", 10, 12, func(e *recovery.Event) { e.Evidence = recovery.ClaimOnly }, true},
+		{"what is evidenced", 10, 12, func(e *recovery.Event) { e.Evidence = recovery.Evidenced }, false},
+		{"what we saw", 10, 12, func(e *recovery.Event) { e.Evidence = recovery.SystemObserved }, false},
+		{"a claim of who orders often, as the caller knows", 7, 12, func(e *recovery.Event) { e.Evidence, e.Profile.Orders = recovery.ClaimOnly, 200 }, false},
+		{"more claims than orders", 60, 1, func(e *recovery.Event) { e.Evidence = recovery.ClaimOnly }, true},
+	} {
+		c := recovery.Customer{Claims: row.claims, Orders: row.orders}
+		_, k := report(t, c, complaint(rejected(20_00), row.says), noon)
+		if goodwill, _ := k.Recommendation.Goodwill(); (goodwill == 0) != row.held {
+			t.Errorf("%s: goodwill %d, review %v", row.name, goodwill, k.Recommendation.ReviewReasons)
+		}
+	}
+}
+
+// Somebody who reports an order did something, unless it is that we refused them.
+func TestWhatCountsAsActivity(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		e    recovery.Event
+		want time.Time
+	}{
+		{"a complaint", complaint(), noon},
+		{"an order that our system saw fail", complaint(unvoiced, order("1")), noon},
+		{"a failure without an order", complaint(unvoiced), time.Time{}},
+		{"an order that we refused", complaint(unvoiced, order("1"), kinds(recovery.Refused)), time.Time{}},
+	} {
+		if c, _ := report(t, recovery.Customer{}, row.e, noon); !c.LastActivity.Equal(row.want) {
+			t.Errorf("%s: active at %v, want %v", row.name, c.LastActivity, row.want)
+		}
+	}
+}
+
 func TestClaimsAreCountedOnceACase(t *testing.T) {
 	claim := func(e *recovery.Event) { e.Evidence = recovery.ClaimOnly }
 	c, _ := report(t, recovery.Customer{}, complaint(order("1"), claim), noon)
@@ -715,6 +768,12 @@ func TestApology(t *testing.T) {
 			t.Errorf("failure %d: bare apology advised against %v, another one %v", i+1, bare, spent)
 		}
 		c, _ = take(t, c, k.Number, recovery.Action{Step: recovery.StepContactOutbound, Channel: recovery.Email}, noon)
+		if i == 1 {
+			_, k = take(t, c, k.Number, recovery.Action{Step: recovery.StepContactInbound, Channel: recovery.Email}, noon)
+			if avoid(k, "YET_ANOTHER_APOLOGY") {
+				t.Error("the apology of the case itself counts against it")
+			}
+		}
 	}
 	for _, row := range []struct {
 		name    string
