@@ -52,10 +52,9 @@ func (p *place) end(well bool) {
 	a, now := p.admission, time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	switch {
-	case p.aside:
+	if p.aside {
 		a.aside--
-	default:
+	} else {
 		p.leave()
 		if well && p.pace != unpaced && !p.delayed {
 			a.limit.learn(p.pace, now.Sub(p.start), max(p.peak, a.working), now)
@@ -80,7 +79,7 @@ type placeKey struct{}
 
 // stepAside gives up the place of the call while it waits for something that the
 // limit has no part in; the call must end the wait with what it returns, which
-// does not wait for a place again.
+// does not wait for a place again. Who has given up its place before gets none back.
 func stepAside(ctx context.Context) (back func()) {
 	p, ok := ctx.Value(placeKey{}).(*place)
 	if !ok || p.pace == unpaced { // parts of it go on
@@ -89,15 +88,17 @@ func stepAside(ctx context.Context) (back func()) {
 	a := p.admission
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !p.aside {
-		a.putAside(p)
+	if p.aside {
+		return func() {}
 	}
+	a.putAside(p)
 	return func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		p.aside = false
 		a.aside--
 		a.working++
+		p.begin(time.Now())
 	}
 }
 
