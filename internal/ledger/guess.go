@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
+
+	"github.com/makeamends/amends/internal/recovery"
 )
 
 // mostGuessed is how many requests one guess may carry out. More in one call
@@ -94,7 +96,7 @@ func (u *update) foresee(ctx context.Context, was *loaded) (*change, bool) {
 // complete gives what there is of a customer; nil when the case asked for is not
 // open, so that it must be looked for among those that are filed away.
 func (u *update) complete(at *loaded) *loaded {
-	if u.write.Case > 0 && numbered(at.state.customer.Open, u.write.Case) < 0 {
+	if u.write.Case > 0 && recovery.Numbered(at.state.customer.Open, u.write.Case) == nil {
 		return nil
 	}
 	return at

@@ -130,10 +130,8 @@ func (at *loaded) listed(tenant, member string) (*recovery.Case, bool) {
 	if err != nil || at.token == "" || at.state.tenant != tenant {
 		return nil, false
 	}
-	if i := numbered(at.state.customer.Open, number); i >= 0 {
-		return &at.state.customer.Open[i], true
-	}
-	return nil, false
+	k := recovery.Numbered(at.state.customer.Open, number)
+	return k, k != nil
 }
 
 func due(k *recovery.Case, before time.Time) bool {

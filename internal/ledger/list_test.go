@@ -50,7 +50,7 @@ func keep(t *testing.T, l *Ledger, tenant, customer string, cases ...recovery.Ca
 	key := l.Key(tenant, customer)
 	mustUpdate(t, l, Write{Key: key, Tenant: tenant}, func(c recovery.Customer, _ []int) (Judgement, error) {
 		for _, k := range c.Open {
-			if numbered(cases, k.Number) < 0 {
+			if recovery.Numbered(cases, k.Number) == nil {
 				c.Closed = append(c.Closed, k)
 			}
 		}
@@ -138,7 +138,7 @@ func roam(r *rand.Rand) Judge {
 			c.Closed = append(c.Closed, c.Open[i])
 			c.Open = slices.Delete(c.Open, i, i+1) // in what was given
 		case n == 4 && c.Cases > 0:
-			if number := 1 + r.Int64N(c.Cases); numbered(c.Open, number) < 0 {
+			if number := 1 + r.Int64N(c.Cases); recovery.Numbered(c.Open, number) == nil {
 				c.Open = append(slices.Clone(c.Open), at(number, 7))
 			}
 		}

@@ -51,8 +51,8 @@ func (l *Ledger) Case(ctx context.Context, caseID string) (Snapshot, recovery.Ca
 	if err != nil {
 		return Snapshot{}, recovery.Case{}, err
 	}
-	if i := numbered(at.state.customer.Open, number); i >= 0 {
-		return at.snapshot(key), at.state.customer.Open[i], nil
+	if k := recovery.Numbered(at.state.customer.Open, number); k != nil {
+		return at.snapshot(key), *k, nil
 	}
 	body, ok := at.field(0)
 	if !ok {

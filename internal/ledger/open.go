@@ -40,13 +40,13 @@ func (c *change) list(w Write, was []recovery.Case, now recovery.Customer) {
 	for i := range now.Open {
 		k := &now.Open[i]
 		at := openScore(k)
-		before := numbered(was, k.Number)
-		if w.Reindex || len(k.Fresh) > 0 || before < 0 || openScore(&was[before]) != at {
+		before := recovery.Numbered(was, k.Number)
+		if w.Reindex || len(k.Fresh) > 0 || before == nil || openScore(before) != at {
 			c.listed = append(c.listed, at, openMember(w.Key, k.Number))
 		}
 	}
 	unlist := func(number int64) {
-		if numbered(now.Open, number) < 0 {
+		if recovery.Numbered(now.Open, number) == nil {
 			c.unlisted = append(c.unlisted, openMember(w.Key, number))
 		}
 	}
@@ -54,18 +54,8 @@ func (c *change) list(w Write, was []recovery.Case, now recovery.Customer) {
 		unlist(now.Closed[i].Number)
 	}
 	for i := range was {
-		if numbered(now.Closed, was[i].Number) < 0 {
+		if recovery.Numbered(now.Closed, was[i].Number) == nil {
 			unlist(was[i].Number)
 		}
 	}
-}
-
-// numbered finds a case by its number; -1 when it is not there.
-func numbered(cases []recovery.Case, number int64) int {
-	for i := range cases { // cases are too large to hand around
-		if cases[i].Number == number {
-			return i
-		}
-	}
-	return -1
 }

@@ -64,8 +64,8 @@ func standing(fields []any, number int64) *recovery.Case {
 		if err != nil {
 			return nil
 		}
-		if i := numbered(s.customer.Open, number); i >= 0 {
-			return &s.customer.Open[i]
+		if k := recovery.Numbered(s.customer.Open, number); k != nil {
+			return k
 		}
 	}
 	body, ok := fields[1].(string)

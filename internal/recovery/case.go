@@ -187,6 +187,16 @@ type Transition struct {
 	Offer     int64     // number of the offer that it is about; 0: none
 }
 
+// Numbered finds a case by its number; nil when it is not there.
+func Numbered(cases []Case, number int64) *Case {
+	for i := range cases { // cases are too large to hand around
+		if cases[i].Number == number {
+			return &cases[i]
+		}
+	}
+	return nil
+}
+
 // note appends to the history, the oldest entry giving way.
 func (k *Case) note(t Transition) {
 	k.History = appendBounded(k.History, t, MostHistory)

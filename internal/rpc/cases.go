@@ -48,20 +48,11 @@ func (s *Service) seenNow(ctx context.Context, at ledger.Snapshot, cases []recov
 	seen := make([]sight, len(cases))
 	for i := range cases {
 		seen[i] = sight{cases[i], true, rules}
-		if k := numbered(c.Open, cases[i].Number); k != nil {
+		if k := recovery.Numbered(c.Open, cases[i].Number); k != nil {
 			seen[i].Case, seen[i].closed = *k, false
-		} else if k := numbered(c.Closed, cases[i].Number); k != nil {
+		} else if k := recovery.Numbered(c.Closed, cases[i].Number); k != nil {
 			seen[i].Case = *k // time has closed it
 		}
 	}
 	return seen, nil
-}
-
-func numbered(cases []recovery.Case, number int64) *recovery.Case {
-	for i := range cases {
-		if cases[i].Number == number {
-			return &cases[i]
-		}
-	}
-	return nil
 }

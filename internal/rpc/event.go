@@ -2,9 +2,9 @@ package rpc
 
 import (
 	"cmp"
+	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
-	"time"
 
 	"github.com/makeamends/amends/internal/recovery"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"

@@ -54,7 +54,7 @@ func (o *offering) load(ctx context.Context) (subject, error) {
 		return subject{}, err
 	}
 	c := at.Customer
-	if numbered(c.Open, k.Number) == nil {
+	if recovery.Numbered(c.Open, k.Number) == nil {
 		c.Closed = []recovery.Case{k}
 	}
 	rules, err := o.service.rulesFor(ctx, c)
@@ -215,7 +215,7 @@ func (o *offering) suppose(ctx context.Context, at origin, c recovery.Customer, 
 		if err != nil {
 			return nil, err
 		}
-		old := givesWay(numbered(c.Open, number))
+		old := givesWay(recovery.Numbered(c.Open, number))
 		if ledger.BookingOf(at.tenant, o.req.GetCaseId(), &old).SameBudget(ledger.Booking{Tenant: at.tenant, Currency: wish.Currency, Day: now}) {
 			used -= old.Reserved
 		}

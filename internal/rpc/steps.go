@@ -98,7 +98,7 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.R
 	}
 	var changed []recovery.Case // as judged last
 	results, err := s.ledger.Update(ctx, write, func(c recovery.Customer, _ []int) (ledger.Judgement, error) {
-		if numbered(c.Open, number) == nil && numbered(c.Closed, number) == nil {
+		if recovery.Numbered(c.Open, number) == nil && recovery.Numbered(c.Closed, number) == nil {
 			return ledger.Judgement{}, recovery.ErrNoCase // whatever else is wrong
 		}
 		rules, err := s.rulesFor(ctx, c)

@@ -52,7 +52,7 @@ func (w *window) hold(ctx context.Context, weight int64) (held, error) {
 	if err := w.own.Acquire(ctx, weight); err != nil {
 		return held{}, context.Cause(ctx)
 	}
-	if w.share(weight) {
+	if w.take(weight) {
 		return held{own: weight, common: weight}, nil
 	}
 	if err := w.own.Acquire(ctx, WindowBytes-weight); err != nil {
@@ -63,27 +63,32 @@ func (w *window) hold(ctx context.Context, weight int64) (held, error) {
 
 // release gives back what an item held.
 func (w *window) release(h held) {
-	if h.common > 0 {
-		w.share(-h.common)
-	}
+	w.give(h.common)
 	w.own.Release(h.own)
 }
 
-// share takes a part of what all streams have, if there is as much, or gives one
-// back.
-func (w *window) share(weight int64) bool {
+// take takes a part of what all streams have, if there is as much.
+func (w *window) take(weight int64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch {
-	case w.closed:
+	if w.closed {
 		return true
-	case weight < 0:
-		w.all.Release(-weight)
-	case !w.all.TryAcquire(weight):
+	}
+	if !w.all.TryAcquire(weight) {
 		return false
 	}
 	w.common += weight
 	return true
+}
+
+// give gives such a part back, unless close has.
+func (w *window) give(weight int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		w.all.Release(weight)
+		w.common -= weight
+	}
 }
 
 // close gives everything back.

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -38,22 +39,13 @@ func (t *tally) count(ctx context.Context, c *change) {
 	for _, list := range [][]recovery.Case{c.open, c.closed} {
 		for i := range list {
 			if k := &list[i]; len(k.Fresh) > 0 {
-				t.kase(ctx, earlier(c.was, k.Number), k)
+				t.kase(ctx, cmp.Or(recovery.Numbered(c.was, k.Number), &nothing), k)
 			}
 		}
 	}
 }
 
-// earlier is the case as it was; one that has just been opened was nothing.
-func earlier(was []recovery.Case, number int64) *recovery.Case {
-	for i := range was {
-		if was[i].Number == number {
-			return &was[i]
-		}
-	}
-	return &nothing
-}
-
+// nothing is what a case was that has just been opened.
 var nothing recovery.Case
 
 // kase counts what has happened to one case.
