@@ -237,7 +237,7 @@ const retryAfter = time.Second
 // that an earlier attempt may have made the change.
 func failed(err error, unknown bool) error {
 	switch c := classify(err); {
-	case errors.Is(err, ErrBroken):
+	case errors.Is(err, ErrBroken) && !unknown:
 		return err
 	case c == classCancelled:
 		return context.Canceled

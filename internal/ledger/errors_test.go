@@ -117,7 +117,7 @@ func outcome(err error) string {
 
 // Once a commit is lost, no later error makes its fate known.
 func TestAnUnknownFateStaysUnknown(t *testing.T) {
-	for _, err := range []error{answer("OOM"), answer("WRONGTYPE"), redis.ErrPoolTimeout, io.EOF} {
+	for _, err := range []error{answer("OOM"), answer("WRONGTYPE"), redis.ErrPoolTimeout, io.EOF, damaged("customer", io.EOF)} {
 		if got := outcome(failed(err, true)); got != "unavailable, unknown" {
 			t.Errorf("%v: %s", err, got)
 		}

@@ -21,6 +21,10 @@ const (
 // errConflict says that the version was another one at the commit.
 var errConflict = errors.New("version changed")
 
+// errRefusedLate says that judge refused what was sent before and not answered: the
+// store may carry it out still.
+var errRefusedLate = errors.New("refused after it was sent and not answered")
+
 // errShortfall says that too few replicas confirmed a change.
 var errShortfall = errors.New("too few replicas confirmed the change")
 

@@ -71,8 +71,9 @@ type Result struct {
 //
 // Errors: those of judge as they are; ErrConflict, ErrOverloaded, ErrBroken,
 // *Unavailable and context.Canceled, after which nothing was changed unless
-// Unavailable says that this is unknown or the context was cancelled. Without
-// a deadline in ctx it tries for 5 seconds.
+// Unavailable says that this is unknown or the context was cancelled. So it is, too,
+// when judge refuses what was sent before and not answered. Without a deadline in
+// ctx it tries for 5 seconds.
 func (l *Ledger) Update(ctx context.Context, w Write, judge Judge) ([]Result, error) {
 	n, err := l.home(w.Key)
 	if err != nil {
@@ -95,6 +96,9 @@ func (l *Ledger) Update(ctx context.Context, w Write, judge Judge) ([]Result, er
 		}
 		var judged *judgeError
 		if errors.As(err, &judged) {
+			if u.unknown {
+				return nil, l.failed(errRefusedLate, true)
+			}
 			return nil, judged.error
 		}
 		if !l.again(ctx, &p, err) {
@@ -119,6 +123,7 @@ type update struct {
 	fresh      []int // indices of requests without a record
 	done       bool  // the change was made
 	unknown    bool  // a commit was sent and not answered
+	unanswered []int // indices of the requests of such commits
 	conflicted bool  // a commit was refused because of another
 }
 
@@ -154,15 +159,19 @@ func (u *update) carryOut(ctx context.Context, at *loaded) error {
 		return err
 	}
 	u.admit(at)
-	if u.settled(at) {
-		u.twins()
-		return u.ledger.confirm(ctx, u.names)
+	var j Judgement
+	if !u.settled(at) {
+		var err error
+		if j, err = u.decide(at); err != nil {
+			return err
+		}
 	}
-	j, err := u.decide(at)
-	if err != nil {
-		return err
+	for _, n := range u.unanswered {
+		if !carriedOut(u.results[n].Err) { // it is refused now, and may be carried out still
+			return &judgeError{u.results[n].Err}
+		}
 	}
-	if u.settled(at) { // judge has refused the rest
+	if u.settled(at) { // or judge has refused the rest
 		u.twins()
 		return u.ledger.confirm(ctx, u.names)
 	}
@@ -256,25 +265,31 @@ func (u *update) settled(at *loaded) bool {
 }
 
 // twins answers requests that came twice in the same call: by the time of the
-// second, the first was carried out.
+// second, the first was carried out or refused.
 func (u *update) twins() {
 	for i, r := range u.requests {
 		if r.twin < 0 {
 			continue
 		}
-		first := u.requests[r.twin]
+		first := u.results[r.twin]
 		switch {
-		case first.fingerprint != r.fingerprint && !errors.As(u.results[r.twin].Err, new(*LimitError)):
+		case u.requests[r.twin].fingerprint != r.fingerprint && carriedOut(first.Err):
 			// Unless the record says otherwise, the first one's payload is the
 			// one that counts.
 			if !u.results[i].Replayed {
 				u.results[i] = Result{Err: cmp.Or(u.results[i].Err, ErrReused)}
 			}
 		default:
-			u.results[i] = u.results[r.twin]
-			u.results[i].Replayed = u.results[i].Err == nil
+			u.results[i] = first
+			u.results[i].Replayed = first.Err == nil
 		}
 	}
+}
+
+// carriedOut reports whether a request with that outcome was carried out, by this
+// call or by an earlier one.
+func carriedOut(err error) bool {
+	return err == nil || errors.Is(err, ErrReused) || errors.Is(err, ErrErased) || errors.Is(err, ErrUnreadable)
 }
 
 // commit sends the change, and notes when it was made or its fate is unknown. With
@@ -288,7 +303,9 @@ func (u *update) commit(ctx context.Context, c *change) (stands *loaded, err err
 	stands, err = u.ledger.send(ctx, u.names, c)
 	if err != nil {
 		u.ledger.cache.drop(u.write.Key)
-		u.unknown = u.unknown || uncertain(err)
+		if uncertain(err) {
+			u.unknown, u.unanswered = true, append(u.unanswered, u.fresh...)
+		}
 		return nil, err
 	}
 	if stands != nil {
