@@ -75,6 +75,18 @@ func (l *Ledger) SettleOffers(ctx context.Context, tenant string, key Key, chang
 	return err
 }
 
+// ReconcileOffers does the same for all offers of a case as it stands, for who finds
+// that a change was made, and not whether the budget was told of it.
+func (l *Ledger) ReconcileOffers(ctx context.Context, caseID string) error {
+	at, k, err := l.Case(ctx, caseID)
+	for i := range k.Offers {
+		if o := &k.Offers[i]; o.Booking != "" {
+			err = errors.Join(err, l.settleOffer(ctx, BookingOf(at.Tenant, caseID, o), o))
+		}
+	}
+	return err
+}
+
 func (l *Ledger) settleOffer(ctx context.Context, b Booking, o *recovery.Offer) error {
 	switch {
 	case o.Live():

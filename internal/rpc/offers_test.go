@@ -38,10 +38,12 @@ func (thrifty) Rules(context.Context, ...string) (recovery.Rules, error) {
 }
 
 // interrupted is a ledger whose caller is held up, once, while something else
-// happens: when it has read a case, or before it changes a customer.
+// happens: when it has read a case, or before it changes a customer. What answers to
+// the changes of a lost one nobody hears.
 type interrupted struct {
 	*ledger.Ledger
 	read, change func()
+	lost         bool
 }
 
 func (i *interrupted) Case(ctx context.Context, id string) (ledger.Snapshot, recovery.Case, error) {
@@ -52,7 +54,11 @@ func (i *interrupted) Case(ctx context.Context, id string) (ledger.Snapshot, rec
 
 func (i *interrupted) Update(ctx context.Context, w ledger.Write, judge ledger.Judge) ([]ledger.Result, error) {
 	happen(&i.change)
-	return i.Ledger.Update(ctx, w, judge)
+	results, err := i.Ledger.Update(ctx, w, judge)
+	if err == nil && i.lost {
+		return nil, &ledger.Unavailable{Unknown: true}
+	}
+	return results, err
 }
 
 func happen(what *func()) {
@@ -312,5 +318,24 @@ func TestBudgetOfAnOfferThatEnds(t *testing.T) {
 				t.Errorf("%d cents of the budget are used, %v", used, err)
 			}
 		})
+	}
+}
+
+// A step that was carried out, but whose process ended before it told the budget, is
+// told to the budget when it is asked for again.
+func TestBudgetOfAnOfferThatEndsUnheard(t *testing.T) {
+	l := openTill(t, redistest.Shared(t).URL())
+	l.ledger.lost = true
+	id := l.opened("c")
+	l.ask(l.quick, id, 20)
+	req := recoveryv1.ResolveCaseRequest_builder{CaseId: id, RequestId: l.request(), Outcome: recoveryv1.Outcome_OUTCOME_WITHDRAWN}.Build()
+	if _, err := l.slow.ResolveCase(l.ctx, req); err == nil {
+		t.Fatal("its answer was not lost")
+	}
+	if _, err := l.quick.ResolveCase(l.ctx, req); err != nil {
+		t.Fatal(err)
+	}
+	if used, err := l.ledger.BudgetUsed(l.ctx, DefaultTenant, "USD", noon); err != nil || used != 0 {
+		t.Errorf("%d cents of the budget are used, %v", used, err)
 	}
 }

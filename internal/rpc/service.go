@@ -37,6 +37,7 @@ type Purse interface {
 	Book(ctx context.Context, b ledger.Booking, instead string, upTo, limit int64, check time.Time) (granted int64, err error)
 	ReturnBooking(ctx context.Context, b ledger.Booking) error
 	SettleOffers(ctx context.Context, tenant string, key ledger.Key, changed []recovery.Case) error
+	ReconcileOffers(ctx context.Context, caseID string) error
 	BudgetUsed(ctx context.Context, tenant, currency string, day time.Time) (int64, error)
 }
 

@@ -130,6 +130,9 @@ func (s *Service) step(ctx context.Context, req stepRequest, how func(recovery.R
 		return nil, false, result.Err
 	}
 	spans.Answered(ctx, key, number, result.Replayed)
+	if result.Replayed { // the call that took it may have ended before it told the budget
+		_ = s.ledger.ReconcileOffers(ctx, req.GetCaseId())
+	}
 	return protowire.AppendString(protowire.AppendTag(result.Answer, caseTenant, protowire.BytesType), result.Tenant), result.Replayed, nil
 }
 
