@@ -67,6 +67,7 @@ type Ledger struct {
 	foreign  atomic.Pointer[Unavailable] // it was read and found to be of another ledger
 	epoch    atomic.Pointer[string]      // of the store when it was last found sound
 	durable  atomic.Bool                 // as last seen: see Durable
+	fullest  atomic.Uint64               // likewise: see Fullest
 	brief    atomic.Bool                 // the layout of the store has the brief form
 	time     storeClock
 	clock    func() time.Time // of this machine, compared with that of Redis

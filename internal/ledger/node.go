@@ -137,6 +137,16 @@ func (f info) loses() (why []string) {
 	return why
 }
 
+// full is the share of its memory that a server has taken; 0 where that has no limit.
+func (f info) full() float64 {
+	used, _ := strconv.ParseFloat(f["used_memory"], 64)
+	most, _ := strconv.ParseFloat(f["maxmemory"], 64)
+	if most <= 0 {
+		return 0
+	}
+	return used / most
+}
+
 // check gives what is wrong with the settings of a server.
 func (f info) check(n node, production bool) []error {
 	var faults []error

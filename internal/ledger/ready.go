@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -91,17 +92,20 @@ func (l *Ledger) checkNodes(ctx context.Context) []error {
 	if err != nil {
 		return []error{err}
 	}
-	durable := true
-	defer func() { l.durable.Store(durable) }()
+	durable, fullest := true, 0.
+	defer func() {
+		l.durable.Store(durable)
+		l.fullest.Store(math.Float64bits(fullest))
+	}()
 	for _, n := range nodes {
-		found, keeps, err := l.checkNode(ctx, n)
-		durable = durable && (keeps || err != nil)
+		seen, err := l.checkNode(ctx, n)
+		durable, fullest = durable && (seen.keeps || err != nil), max(fullest, seen.full)
 		if err != nil {
 			l.tell(n, cannotCheck, err.Error())
 		} else {
 			l.tell(n, cannotCheck)
 		}
-		faults = append(faults, found...)
+		faults = append(faults, seen.faults...)
 		if n.close {
 			_ = n.client.Close() // opened for this check alone
 		}
@@ -109,35 +113,44 @@ func (l *Ledger) checkNodes(ctx context.Context) []error {
 	return faults
 }
 
-// checkNode gives what is wrong with one server, and whether it keeps what it is
-// told; err when it does not answer.
-func (l *Ledger) checkNode(ctx context.Context, n node) (faults []error, keeps bool, err error) {
+// finding is what a look at one server finds.
+type finding struct {
+	faults []error
+	keeps  bool    // it writes down what it is told
+	full   float64 // the share of its memory that is taken
+}
+
+// checkNode looks at one server; err when it does not answer.
+func (l *Ledger) checkNode(ctx context.Context, n node) (f finding, err error) {
 	before := l.clock()
 	text, err := n.client.Info(ctx).Result()
 	if err != nil {
-		faults, err = refusal(n, err)
-		return faults, false, err
+		f.faults, err = refusal(n, err)
+		return f, err
 	}
 	facts := parseInfo(text)
 	remote, err := n.client.Time(ctx).Result()
 	if err != nil {
-		faults, err = refusal(n, err)
-		return faults, false, err
+		f.faults, err = refusal(n, err)
+		return f, err
 	}
 	facts[fsync] = configured(ctx, n, fsync)
-	faults = append(faults, facts.check(n, l.opts.Production)...)
+	f.faults = facts.check(n, l.opts.Production)
+	f.full = facts.full()
 	why := facts.loses()
 	if replicas := facts.replicas(); !n.replica && replicas < l.opts.Wait {
 		why = append(why, fmt.Sprintf("too few replicas: %d of the %d for which changes wait, which are answered as unknown", replicas, l.opts.Wait))
 	}
 	l.tell(n, "this Redis may lose what it is told", why...)
 	if facts.major() >= 7 && !n.replica { // older ones cannot tell
-		faults = append(faults, l.checkACL(ctx, n))
+		f.faults = append(f.faults, l.checkACL(ctx, n))
 	}
 	if l.store.mode == cluster {
-		faults = append(faults, checkCoverage(ctx, n))
+		f.faults = append(f.faults, checkCoverage(ctx, n))
 	}
-	return append(faults, l.checkClock(n, before, remote)), len(why) == 0, nil
+	f.faults = append(f.faults, l.checkClock(n, before, remote))
+	f.keeps = len(why) == 0
+	return f, nil
 }
 
 // tell tells the log what is wrong with a server, and when nothing is any more.
@@ -155,6 +168,10 @@ func (l *Ledger) tell(n node, what string, why ...string) {
 // looked writes down what it is told, evicts nothing and, if it is a master, has
 // the replicas that a change must reach. The embedded store never does.
 func (l *Ledger) Durable() bool { return l.durable.Load() }
+
+// Fullest is how much of its memory (maxmemory) the fullest of those servers has
+// taken, 0 to 1; one without a limit counts as empty.
+func (l *Ledger) Fullest() float64 { return math.Float64frombits(l.fullest.Load()) }
 
 // configured gives a setting of a server. It is empty where CONFIG is forbidden,
 // as hosted servers do; whoever runs those answers for it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -302,9 +303,9 @@ func TestWhatIsNotDurableIsTold(t *testing.T) {
 	l := openAt(t, server.URL(), func(o *Options) { o.Logger = slog.New(slog.NewTextHandler(&log, nil)) })
 	for _, step := range []struct{ setting, value, want string }{
 		{"appendfsync", "no", `why="appendfsync no"`},
-		{"appendonly", "no", `why="appendonly no; appendfsync no"`},
-		{"appendfsync", "everysec", `why="appendonly no"`},
-		{"appendonly", "yes", `msg="no longer: this Redis may lose what it is told"`},
+		{"appendfsync", "everysec", `msg="no longer: this Redis may lose what it is told"`},
+		{"appendonly", "no", `why="appendonly no"`},
+		{"appendfsync", "no", `why="appendonly no; appendfsync no"`},
 	} {
 		log.Reset()
 		if err := server.Client().ConfigSet(t.Context(), step.setting, step.value).Err(); err != nil {
@@ -322,6 +323,32 @@ func TestWhatIsNotDurableIsTold(t *testing.T) {
 	faults := parseInfo("aof_enabled:1\r\naof_last_write_status:err\r\nmaxmemory_policy:noeviction\r\n").loses()
 	if !slices.Equal(faults, []string{"aof_last_write_status err"}) {
 		t.Errorf("a disk that is full: %q", faults)
+	}
+}
+
+// How full the memory of the store is can be seen before it refuses changes.
+func TestFullest(t *testing.T) {
+	t.Parallel()
+	server := redistest.Server(t)
+	l := openAt(t, server.URL())
+	if full := l.Fullest(); full <= 0 || full > 0.1 {
+		t.Errorf("nearly empty, it is said to be %v", full)
+	}
+	used, err := strconv.Atoi(parseInfo(server.Client().Info(t.Context(), "memory").Val())["used_memory"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Client().ConfigSet(t.Context(), "maxmemory", strconv.Itoa(2*used)).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if full := l.Fullest(); full < 0.4 || full > 0.8 {
+		t.Errorf("half full, it is said to be %v", full)
+	}
+	if full := parseInfo("used_memory:1000\r\nmaxmemory:0\r\n").full(); full != 0 {
+		t.Errorf("without a limit: %v", full)
 	}
 }
 

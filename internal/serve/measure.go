@@ -12,8 +12,10 @@ func (s *Server) measure() {
 	m := s.telemetry.Metrics
 	m.Prepare(words)
 	m.Holds("amends_ready", "1 while the server can be sent calls, 0 while the store cannot be used or the server is ending.", s.isReady)
-	m.Holds("amends_store_durable", "1 if every Redis that answered when last looked at, within 30 seconds, has an append-only file that can be written, evicts nothing and has the replicas that a change must reach; else 0, as for the embedded store.",
+	m.Holds("amends_store_durable", "1 if every Redis that answered when last looked at, within 30 seconds, has an append-only file that is written to the disk, evicts nothing and has the replicas that a change must reach; else 0, as for the embedded store.",
 		s.ledger.Durable)
+	m.Share("amends_store_memory_used_ratio", "How much of its maxmemory the fullest Redis had taken when last looked at, within 30 seconds; 0 to 1, one without a limit counts as 0.",
+		s.ledger.Fullest)
 	m.Count("amends_policy_condition_errors_total",
 		"Conditions of the policy's menu that could not be evaluated, and so did not hold.", policy.FailedConditions)
 	m.Level("amends_ledger_remembered_customers", "Customers that the process remembers, to change them in one round trip (--remember).",

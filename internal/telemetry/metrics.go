@@ -74,7 +74,12 @@ func (m *Metrics) Holds(name, help string, value func() bool) {
 
 // Level offers a number that rises and falls.
 func (m *Metrics) Level(name, help string, value func() int) {
-	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(value()) }))
+	m.Share(name, help, func() float64 { return float64(value()) })
+}
+
+// Share offers a part of something.
+func (m *Metrics) Share(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 }
 
 // observe adds a value, with the trace of the call as an example if that trace is
