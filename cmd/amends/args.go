@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/makeamends/amends/internal/config"
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/nearest"
 )
 
 // exactly asks for one argument for each of the words that say what it is.
@@ -104,7 +104,7 @@ func noSuchCommand(cmd *cobra.Command, word string) error {
 	near := cmd.SuggestionsFor(word)
 	if len(near) == 0 { // topics of the help are not suggested
 		for _, child := range cmd.Commands() {
-			if !child.Hidden && config.Nearest(word, []string{child.Name()}) != "" {
+			if !child.Hidden && nearest.Word(word, []string{child.Name()}) != "" {
 				near = append(near, child.Name())
 			}
 		}

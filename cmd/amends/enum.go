@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/pflag"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/makeamends/amends/internal/config"
+	"github.com/makeamends/amends/internal/nearest"
 )
 
 // enum is a generated enum of the contract.
@@ -57,7 +57,7 @@ func enumNumber(enum protoreflect.EnumDescriptor, text string) (protoreflect.Enu
 		}
 		names = append(names, known)
 	}
-	return 0, fmt.Errorf("%q is not one of %s%s", text, strings.Join(names, ", "), config.DidYouMean(name, names, "%s"))
+	return 0, fmt.Errorf("%q is not one of %s%s", text, strings.Join(names, ", "), nearest.DidYouMean(name, names, "%s"))
 }
 
 // enumValue is a flag of one enum value.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/makeamends/amends/internal/config"
+	"github.com/makeamends/amends/internal/nearest"
 )
 
 // flagFaults finds every fault of the flags of a command line. Reading them stops at the first, so what was refused is taken for good,
@@ -43,7 +44,7 @@ func flagFaults(cmd *cobra.Command, args []string, err error) error {
 func nearFlag(cmd *cobra.Command, name string) string {
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
-	return config.DidYouMean(name, known, "--%s")
+	return nearest.DidYouMean(name, known, "--%s")
 }
 
 // notText finds the flags and words of a command that calls the service which no call can carry, as they are not UTF-8. Names of files need

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/makeamends/amends/internal/config"
+	"github.com/makeamends/amends/internal/nearest"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
 
@@ -164,7 +164,7 @@ func nearColumn(written string) string {
 		}
 	}
 	slices.Sort(names)
-	return config.DidYouMean(strings.ToLower(written), slices.Compact(names), "%s")
+	return nearest.DidYouMean(strings.ToLower(written), slices.Compact(names), "%s")
 }
 
 // readHeader takes the first line that is not blank off a CSV file. The header also tells what stands between the cells.

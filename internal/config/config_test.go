@@ -196,12 +196,3 @@ func TestStrays(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
-
-func TestNearest(t *testing.T) {
-	known := []string{"LATE", "RUDE", "REFUSED", "DAMAGED"}
-	for word, want := range map[string]string{"laet": "LATE", "refsed": "REFUSED", "damagde": "DAMAGED", "wonderful": "", "x": ""} {
-		if got := config.Nearest(word, known); got != want {
-			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
-		}
-	}
-}

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/makeamends/amends/internal/nearest"
 )
 
 // setting is one value of the file and where it stands.
@@ -194,7 +196,7 @@ func unknown(key string, flags map[string]bool, commands map[string]*cobra.Comma
 	}
 	sort.Strings(sections)
 	text := fmt.Sprintf("%q is unknown", key)
-	if hint := DidYouMean(key, slices.Concat(known, sections), "%q"); hint != "" {
+	if hint := nearest.DidYouMean(key, slices.Concat(known, sections), "%q"); hint != "" {
 		return text + hint
 	}
 	text += "; known here are " + strings.Join(known, ", ")

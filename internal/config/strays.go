@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/makeamends/amends/internal/nearest"
 )
 
 // Strays finds the variables in environ (each NAME=value) that look like settings but stand for no flag of any command under root. Each
@@ -22,7 +24,7 @@ func Strays(root *cobra.Command, environ []string) []string {
 		if !strings.HasPrefix(name, "AMENDS_") || value == "" || slices.Contains(known, name) {
 			continue
 		}
-		what := "there is no such setting" + DidYouMean(name, known, "%s")
+		what := "there is no such setting" + nearest.DidYouMean(name, known, "%s")
 		for flag := range byHandIn(root) {
 			if EnvName(flag) == name {
 				what = fmt.Sprintf("--%s is taken from the command line alone", flag)

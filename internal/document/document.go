@@ -29,14 +29,15 @@ type Document struct {
 	Root     *yaml.Node // nil when the file is not YAML
 	Findings Findings   // in the order in which they were found; see AddAt
 
-	marked map[place]bool // has a finding
-	index  *index         // nil until it is asked for
+	marked map[place]bool   // has a finding
+	meant  map[place]string // of fields that are not known: the one that is near
+	index  *index           // nil until it is asked for
 }
 
 // Read reads YAML straight into a message and reports every fault: of the
 // syntax, of the fields, and of the rules that the schema states.
 func Read(file string, data []byte, into proto.Message) *Document {
-	s := &Document{File: file, Text: canonical(data), marked: map[place]bool{}}
+	s := &Document{File: file, Text: canonical(data), marked: map[place]bool{}, meant: map[place]string{}}
 	if !s.parse() {
 		return s
 	}
@@ -190,7 +191,12 @@ func (s *Document) fields(into proto.Message) {
 		if cause := errors.Unwrap(err); cause != nil {
 			err = cause
 		}
-		s.AddAt(line, column, s.fieldAt(line, column), "%v", err)
+		text := err.Error()
+		if meant := s.meant[place{line, column}]; meant != "" {
+			text, _, _ = strings.Cut(text, ", expected one of")
+			text += meant
+		}
+		s.AddAt(line, column, s.fieldAt(line, column), "%s", text)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/makeamends/amends/internal/nearest"
 )
 
 // spelling lets people write "grade: C" where protobuf wants
@@ -55,6 +57,13 @@ func (w spelling) unknown(name *yaml.Node, fields protoreflect.FieldDescriptors)
 	field := fields.ByJSONName(name.Value)
 	if number, err := strconv.ParseInt(name.Value, 10, 32); field == nil && err == nil {
 		field = fields.ByNumber(protoreflect.FieldNumber(number))
+	}
+	if field == nil && len(name.Value) <= mostStep {
+		known := make([]string, fields.Len())
+		for i := range known {
+			known[i] = string(fields.Get(i).Name())
+		}
+		w.s.meant[place{name.Line, name.Column}] = nearest.DidYouMean(name.Value, known, "%s")
 	}
 	if field != nil {
 		w.s.AddAt(name.Line, name.Column, name.Value, "write %s", field.Name())

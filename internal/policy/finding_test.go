@@ -21,7 +21,7 @@ var faults = []fault{
 		[]string{": not YAML: did not find expected ',' or ']'"}},
 	{"unknown field", "money_from: {value: 5, grade: O}\n  money_to: {value: 100, grade: O}\n  money_weight:",
 		"«money_from: {value: 5, grade: O}\n  money_to: {value: 100, grade: O}\n  «money_wieght:",
-		[]string{"severity.money_weight: value is required", "severity.money_wieght: unknown field"}},
+		[]string{"severity.money_weight: value is required", "severity.money_wieght: unknown field \"money_wieght\" (did you mean money_weight?)"}},
 	{"missing parameter", "  repeat_cap: {value: 3, grade: O}\n  recovered", "  recovered", nil},
 	{"no number", "reference_severity: {value: 0.5,", "reference_severity: {value: «half,",
 		[]string{`risk.goodwill.reference_severity.value: invalid float: strconv.ParseFloat: parsing "half": invalid syntax`}},

@@ -1,13 +1,14 @@
-package config
+// Package nearest finds the word that a typing error was probably meant to be.
+package nearest
 
 import (
 	"fmt"
 	"strings"
 )
 
-// Nearest is the known word that a typing error has probably turned into word: at most two letters apart, or one for words of
+// Word is the known word that a typing error has probably turned into word: at most two letters apart, or one for words of
 // up to four letters. It is empty if there is none. Case does not count.
-func Nearest(word string, known []string) string {
+func Word(word string, known []string) string {
 	best, limit := "", 3
 	if len(word) <= 4 {
 		limit = 2
@@ -23,7 +24,7 @@ func Nearest(word string, known []string) string {
 // DidYouMean asks for the nearest of the known words, in brackets behind a text about the word and in a form such as %q. It is empty
 // if none is near.
 func DidYouMean(word string, known []string, form string) string {
-	near := Nearest(word, known)
+	near := Word(word, known)
 	if near == "" {
 		return ""
 	}
