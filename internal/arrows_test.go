@@ -21,7 +21,7 @@ var may = map[string][]string{
 	"internal/calendar":   {},
 	"internal/telemetry":  {},
 	"internal/nearest":    {},
-	"internal/config":     {"internal/nearest"},
+	"internal/config":     {"internal/nearest", "internal/document"},
 	"internal/document":   {"internal/nearest"},
 	"internal/panics":     {},
 	"internal/dictionary": {},

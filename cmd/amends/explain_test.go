@@ -145,6 +145,7 @@ func TestUsage(t *testing.T) {
 		"the end of time":          {[]string{"demo", "--at", "9999-01-01T00:00:00Z"}, []string{"--at 9999-01-01T00:00:00Z: must be from 1980 to 2200\n"}},
 		"no time zone":             {[]string{"demo", "--at", "2026-03-02T12:00:00"}, []string{"--at \"2026-03-02T12:00:00\" is no moment such as 2026-03-02T12:00:00Z\n"}},
 		"a table to report":        {[]string{"report", "-f", "../../examples/history.csv"}, []string{"history.csv looks like CSV: amends ingest ../../examples/history.csv\n"}},
+		"a table with a mark":      {[]string{"report", "-f", written(t, "\ufeffevent_id,customer_id,kinds\n")}, []string{" looks like CSV: amends ingest "}},
 		"a wrong length of time":   {[]string{"report", "--delay", "45"}, []string{"45m"}},
 		"a wrong moment":           {[]string{"report", "--occurred-at", "yesterday"}, []string{"2026-03-01T18:30:00Z"}},
 		"two departures":           {[]string{"report", "--customer", "c", "--kind", "late", "--departs-in", "1h", "--departs-at", "2026-01-01T00:00:00Z"}, []string{"--departs-in and --departs-at both say"}},
@@ -157,6 +158,8 @@ func TestUsage(t *testing.T) {
 		"an unknown form":          {[]string{"assess", "c", "-o", "xml"}, []string{"table, json"}},
 		"an unknown colour":        {[]string{"version", "--color", "blue"}, []string{"auto, always, never"}},
 		"no customer to assess":    {[]string{"assess"}, []string{"CUSTOMER is missing"}},
+		"an empty customer":        {[]string{"assess", ""}, []string{"CUSTOMER: it is empty: is a variable of the shell not set?\n"}},
+		"an empty case":            {[]string{"resolve", "", "satisfied"}, []string{"CASE: it is empty: is a variable of the shell not set?\n"}},
 		"too many customers":       {[]string{"assess", "a", "b"}, []string{`"b" is too much`}},
 		"an address of what":       {[]string{"assess", "c", "--server", "foo"}, []string{"--server: foo: write HOST:PORT"}},
 		"an address of the web":    {[]string{"assess", "c", "--server", "http://127.0.0.1:7070"}, []string{"--server: http://127.0.0.1:7070: write HOST:PORT"}},
@@ -219,8 +222,18 @@ func TestInterrupted(t *testing.T) {
 	}
 	ctx, cancel = context.WithCancel(t.Context())
 	cancel()
-	command{ctx: ctx, stdin: strings.NewReader(`{"eventId": "e-1"}`)}.fails(t, exitInterrupted, []string{"amends: interrupted: 1 read: 0 recorded, "},
+	command{ctx: ctx, stdin: strings.NewReader(`{"eventId": "e-1"}`)}.fails(t, exitInterrupted, []string{"amends: interrupted: ", " read: 0 recorded, "},
 		"report", "-f", "-", "--server", fake.address)
+	// Whoever ends what was never written to is told of no fault of it.
+	ctx, cancel = context.WithCancel(t.Context())
+	time.AfterFunc(100*time.Millisecond, cancel)
+	silent, writer := io.Pipe()
+	defer writer.Close()
+	o := command{ctx: ctx, stdin: silent}.fails(t, exitInterrupted, []string{"amends: interrupted: 0 read: 0 recorded, 0 known from before, 0 failed\n"},
+		"praise", "-f", "-", "--server", fake.address)
+	if strings.Contains(o.stderr, "standard input") {
+		t.Errorf("it says\n%s", o.stderr)
+	}
 }
 
 // A demo that is ended says no more than that.

@@ -115,6 +115,9 @@ func (f *fileFlags) transfer(cmd *cobra.Command, app *app, b *bulk, write func(*
 	bar := newProgress(app)
 	b.lanes = f.lanes
 	b.emit = func(it *item) error {
+		if cmd.Context().Err() != nil && errors.As(it.err, new(*brokenOff)) {
+			return nil // the interruption ended the file, and no record has that fault
+		}
 		counts.add(it)
 		defer bar.draw(counts)
 		if it.err == nil {
@@ -153,6 +156,7 @@ func (f *fileFlags) transfer(cmd *cobra.Command, app *app, b *bulk, write func(*
 
 // isTable tells a CSV file from JSON by its header.
 func isTable(start []byte) bool {
+	start = bytes.TrimPrefix(start, []byte(byteOrder))
 	if start = bytes.TrimLeft(start, " \t\r\n"); len(start) == 0 || start[0] == '{' || start[0] == '[' {
 		return false
 	}

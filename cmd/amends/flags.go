@@ -47,8 +47,8 @@ func nearFlag(cmd *cobra.Command, name string) string {
 	return nearest.DidYouMean(name, known, "--%s")
 }
 
-// notText finds the flags and words of a command that calls the service which no call can carry, as they are not UTF-8. Names of files need
-// not be.
+// notText finds the flags and words of a command that calls the service which no call can carry, as they are not UTF-8 or words that are
+// empty. Names of files need not be UTF-8.
 func notText(cmd *cobra.Command, args []string) error {
 	if cmd.Flag("server") == nil {
 		return nil
@@ -67,6 +67,9 @@ func notText(cmd *cobra.Command, args []string) error {
 	for i, arg := range args {
 		what := words[min(i+1, len(words)-1)]
 		check(what, strings.TrimSuffix(what, "..."), arg)
+		if arg == "" {
+			faults = append(faults, fmt.Errorf("%s: %w", what, errEmpty))
+		}
 	}
 	return errors.Join(faults...)
 }
@@ -88,12 +91,14 @@ func ofOneCall(cmd *cobra.Command) {
 	}
 }
 
+var errEmpty = errors.New("it is empty: is a variable of the shell not set?")
+
 // filled is a flag of a text that is not empty.
 type filled struct{ pflag.Value }
 
 func (v filled) Set(text string) error {
 	if text == "" {
-		return errors.New("it is empty: is a variable of the shell not set?")
+		return errEmpty
 	}
 	return v.Value.Set(text)
 }

@@ -40,9 +40,12 @@ func records(r io.Reader) iter.Seq[record] {
 	}
 }
 
-// skipMark passes over the mark of byte order with which some programs begin UTF-8.
+// byteOrder is the mark with which some programs begin UTF-8.
+const byteOrder = "\xef\xbb\xbf"
+
+// skipMark passes over the mark of byte order.
 func skipMark(in *bufio.Reader) {
-	if start, err := in.Peek(3); err == nil && bytes.Equal(start, []byte("\xef\xbb\xbf")) {
+	if start, err := in.Peek(3); err == nil && string(start) == byteOrder {
 		_, _ = in.Discard(3)
 	}
 }

@@ -150,6 +150,7 @@ func TestServeRefusesToStart(t *testing.T) {
 		"embedded for real":  {[]string{"--production"}, exitUsage, []string{"keeps nothing"}},
 		"a port in use":      {[]string{"--listen", taken.Addr().String()}, exitUsage, []string{"address already in use", "another address with --listen"}},
 		"both ports":         {[]string{"--listen", taken.Addr().String(), "--ops-listen", taken.Addr().String()}, exitUsage, []string{"another address with --listen", "another address with --ops-listen"}},
+		"one port for both":  {[]string{"--listen", nobody, "--ops-listen", nobody}, exitUsage, []string{"address already in use; --listen takes that port too: give --ops-listen another"}},
 		"the ops port too":   {[]string{"--ops-listen", taken.Addr().String()}, exitUsage, []string{"another address with --ops-listen"}},
 		"no time to drain":   {[]string{"--drain", "-1s"}, exitUsage, []string{"-1s", "must not be negative"}},
 		"never to look":      {[]string{"--sweep", "0s"}, exitUsage, []string{"--sweep", "10ms at least and 24h at most"}},

@@ -158,7 +158,9 @@ wonderful: 1
 func TestFileThatCannotBeRead(t *testing.T) {
 	for name, row := range map[string]struct{ file, want string }{
 		"not YAML":       {"listen: [", "line "},
-		"a tab":          {"\tlisten: x\n", "line 1: found character that cannot start any token; is it a tab? Only spaces indent"},
+		"a tab":          {"\tlisten: x\n", "line 1: a tab indents it, where YAML takes spaces alone"},
+		"a tab below":    {"serve:\n  listen: x\n\tops-listen: x\n", "line 3: a tab indents it, where YAML takes spaces alone"},
+		"another letter": {"listen: x\nops-listen: @y\n", "line 2: found character that cannot start any token"},
 		"a list":         {"- listen\n", ":1:1: must be a mapping of flag names to values"},
 		"a wrong number": {"limit: x\n", `limit: "x" is no whole number`},
 	} {

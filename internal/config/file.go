@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/makeamends/amends/internal/document"
 	"github.com/makeamends/amends/internal/nearest"
 )
 
@@ -67,26 +69,19 @@ func readFile(path string, cmd *cobra.Command) (map[string]setting, []string) {
 }
 
 func parse(path string) (*yaml.Node, error) {
-	file, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	var document yaml.Node
-	switch err := yaml.NewDecoder(file).Decode(&document); {
+	var content yaml.Node
+	switch err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&content); {
 	case errors.Is(err, io.EOF):
 		return nil, nil
 	case err != nil:
-		text := strings.TrimPrefix(err.Error(), "yaml: ")
-		if !strings.HasPrefix(text, "line ") { // which the first one does without
-			text = "line 1: " + text
-		}
-		if strings.Contains(text, "cannot start any token") {
-			text += "; is it a tab? Only spaces indent"
-		}
-		return nil, fmt.Errorf("%s: %s", path, text)
+		line, message := document.NotYAML(string(text), err)
+		return nil, fmt.Errorf("%s: line %d: %s", path, line, message)
 	}
-	root := document.Content[0]
+	root := content.Content[0]
 	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
 		return nil, nil
 	}

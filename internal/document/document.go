@@ -132,9 +132,15 @@ var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
 // yamlParser knows the errors that the YAML library finds above its scanner.
 var yamlParser = regexp.MustCompile(`^did not find expected (node content|key|'-' indicator|',' or|<)`)
 
-// syntax reports an error of the YAML reader, which knows the line only.
-func (s *Document) syntax(err error) {
-	line, message := 1, err.Error()
+// yamlTab knows the errors that a tab before the text of a line may bring about.
+var yamlTab = regexp.MustCompile(`tab character|cannot start any token`)
+
+// tabbed finds the first line that a tab indents.
+var tabbed = regexp.MustCompile(`(?m)^ *\t`)
+
+// NotYAML tells of an error of the YAML reader on which line of the text it is, from 1, and what is wrong there.
+func NotYAML(text string, err error) (line int, message string) {
+	line, message = 1, err.Error()
 	if m := yamlLine.FindStringSubmatch(message); m != nil {
 		message = m[2]
 		if n, err := strconv.Atoi(m[1]); err == nil {
@@ -144,8 +150,16 @@ func (s *Document) syntax(err error) {
 			line++ // the library counts these from 0
 		}
 	}
+	if tab := tabbed.FindStringIndex(text); tab != nil && yamlTab.MatchString(message) {
+		return 1 + strings.Count(text[:tab[0]], "\n"), "a tab indents it, where YAML takes spaces alone"
+	}
+	return min(max(line, 1), 1+strings.Count(text, "\n")), message
+}
+
+// syntax reports an error of the YAML reader, which knows the line only.
+func (s *Document) syntax(err error) {
+	line, message := NotYAML(s.Text, err)
 	lines := strings.Split(s.Text, "\n")
-	line = min(max(line, 1), len(lines))
 	indent := len(lines[line-1]) - len(strings.TrimLeft(lines[line-1], " "))
 	s.AddAt(line, indent+1, "", "not YAML: %s", message)
 }

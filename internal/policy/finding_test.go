@@ -19,6 +19,8 @@ type fault struct {
 var faults = []fault{
 	{"syntax", "title: Default policy", "«title: [Default policy",
 		[]string{": not YAML: did not find expected ',' or ']'"}},
+	{"a tab", "  money_from: {value: 5, grade: O}\n", "«\tmoney_from: {value: 5, grade: O}\n",
+		[]string{": not YAML: a tab indents it, where YAML takes spaces alone"}},
 	{"unknown field", "money_from: {value: 5, grade: O}\n  money_to: {value: 100, grade: O}\n  money_weight:",
 		"«money_from: {value: 5, grade: O}\n  money_to: {value: 100, grade: O}\n  «money_wieght:",
 		[]string{"severity.money_weight: value is required", "severity.money_wieght: unknown field \"money_wieght\" (did you mean money_weight?)"}},

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -176,7 +177,11 @@ func (s *Server) listen(ctx context.Context) (err error) {
 	}
 	if s.config.OpsListen != "" {
 		if s.opsListener, err = open.Listen(ctx, "tcp", s.config.OpsListen); err != nil {
-			faults = append(faults, fmt.Errorf("listen for operators: %w; choose another address with --ops-listen, or end what listens there", err))
+			advice := "choose another address with --ops-listen, or end what listens there"
+			if _, port, _ := net.SplitHostPort(s.config.OpsListen); s.listener != nil && strings.HasSuffix(s.listener.Addr().String(), ":"+port) {
+				advice = "--listen takes that port too: give --ops-listen another"
+			}
+			faults = append(faults, fmt.Errorf("listen for operators: %w; %s", err, advice))
 		} else {
 			s.opsAddr = s.opsListener.Addr().String()
 		}
