@@ -1,6 +1,6 @@
 #!lua flags=no-writes
--- Tells which commands of the ledger this user may not run. A refusal in the
--- middle of commit.lua would leave half a change, so it must be known before.
+-- Tells which commands of the ledger this user may not run, so that it is known
+-- before a change needs them.
 -- It takes no keys, so that it runs on every node of a cluster: nothing is read.
 --
 -- ARGV[1] -> a key as customers, due indices and streams have it
@@ -15,8 +15,8 @@ for _, key in ipairs(ARGV) do
     {'hset', key, 'f', 'v'}, {'hsetnx', key, 'f', 'v'}, {'hdel', key, 'f'},
     {'persist', key}, {'pexpire', key, '1'}, {'pttl', key}, {'scan', '0'}, {'set', key, 'v'},
     {'zscore', key, 'm'}, {'zadd', key, '1', 'm'}, {'zrem', key, 'm'}, {'zrange', key, '0', '0'}, {'zscan', key, '0'},
-    {'xadd', key, '*', 'f', 'v'}, {'xrange', key, '-', '+'}, {'xrevrange', key, '+', '-'}, {'xread', 'STREAMS', key, '0'}, {'xlen', key}, {'xdel', key, '1-1'}, {'unlink', key},
-    {'zcard', key}, {'zremrangebyscore', key, '0', '0'}, {'zremrangebyrank', key, '0', '0'}, {'hincrby', key, 'f', '1'},
+    {'xadd', key, '*', 'f', 'v'}, {'xrange', key, '-', '+'}, {'xrevrange', key, '+', '-'}, {'xread', 'STREAMS', key, '0'}, {'xdel', key, '1-1'}, {'unlink', key},
+    {'zremrangebyscore', key, '0', '0'}, {'zremrangebyrank', key, '0', '0'}, {'hincrby', key, 'f', '1'},
     {'evalsha', 'sha', '1', key}, {'eval', 'script', '1', key}, {'wait', '0', '0'}, {'time'}, {'info'}, {'ping'}, {'asking'},
   }) do
     if not redis.acl_check_cmd(unpack(command)) then

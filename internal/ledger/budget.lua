@@ -4,7 +4,9 @@
 -- It must be one script: the total is compared with the limit and raised with
 -- nothing in between, and total, booking and index are right only together. As
 -- in commit.lua all reads and checks come before the first write, and every
--- change may be sent twice.
+-- change may be sent twice. Total and booking are written by the same command, so
+-- that a user who has lost the permission for it writes neither; the lifetimes come
+-- last, since the next change sets them again.
 --
 -- It is the one script that reckons. Lua's numbers are doubles, which hold every
 -- integer up to 2^53: the caller keeps each amount and the limit below 2^52, and a
@@ -50,14 +52,14 @@ local held = whole(redis.call('HGET', today, field))
 local amount, limit, lifetime = whole(ARGV[5]), whole(ARGV[6]), whole(ARGV[8])
 local free = whole(redis.call('HGET', today, ARGV[10])) or 0
 local left = redis.call('PTTL', today)
-redis.call('ZSCORE', due, member)
-redis.call('ZSCORE', ranks, ARGV[9])
+redis.call('ZADD', due, 'XX', 'GT', '-inf', member)
+redis.call('ZADD', ranks, 'XX', 'GT', '-inf', ARGV[9])
 
 -- Write.
-local function add(more)
+local function change(more)
   redis.call('HINCRBY', today, total_field, digits(more))
+  redis.call('HINCRBY', today, field, digits(more))
   redis.call('ZADD', ranks, digits(total + more), ARGV[9])
-  redis.call('PEXPIRE', ranks, ARGV[8])
 end
 
 local function look_again()
@@ -76,9 +78,9 @@ if what == 'book' then
   if granted <= 0 then
     return 0
   end
-  add(granted)
-  redis.call('HSET', today, field, digits(granted))
+  change(granted)
   look_again()
+  redis.call('PEXPIRE', ranks, ARGV[8])
   return granted
 end
 
@@ -89,8 +91,7 @@ if what == 'forget' or not held then
 end
 local kept = math.min(amount, held)
 if kept < held then
-  add(kept - held)
-  redis.call('HSET', today, field, digits(kept))
+  change(kept - held)
 end
 if kept == 0 then
   redis.call('HDEL', today, field)
@@ -99,5 +100,8 @@ if kept == 0 or check == '' then
   redis.call('ZREM', due, member)
 else
   look_again()
+end
+if kept < held then
+  redis.call('PEXPIRE', ranks, ARGV[8])
 end
 return kept

@@ -6,10 +6,13 @@
 -- version and the writes. It moves bytes; whatever is a number was made and
 -- formatted by the caller (counts of arguments are the only ones used here).
 --
--- Redis does not roll back, so every read, which also fails on a key of the
--- wrong type, comes before the first write, and the first write is the one
--- that can still fail: XADD refuses what is no stream, and a stream that
--- somebody else numbered.
+-- Redis does not roll back, so whatever can be refused comes before what the
+-- customer is read from. First come the reads, and for an index, or fields to be
+-- removed, the command that is to come in a form that changes nothing: each fails
+-- on a key of the wrong type, and for a user who has lost the permission. Then
+-- comes what is harmless alone: how long the customer is kept, and XADD, which
+-- refuses what is no stream, and a stream that somebody else numbered. HSET is the
+-- change; nothing after it can be refused.
 -- The line #!lua makes Redis refuse the whole script when it is out of memory,
 -- read-only, short of replicas or unable to save.
 --
@@ -97,11 +100,19 @@ if guess then
     end
   end
 end
-if ARGV[5] ~= '-' then
-  redis.call('ZCARD', due)
+if ARGV[5] == '' then
+  redis.call('ZREM', due, '')
+elseif ARGV[5] ~= '-' then
+  redis.call('ZADD', due, 'XX', 'GT', '-inf', ARGV[4])
 end
-if open then
-  redis.call('ZCARD', open)
+if unlisted_at > listed_at then
+  redis.call('ZADD', open, 'XX', 'GT', '-inf', '')
+end
+if events_at > unlisted_at then
+  redis.call('ZREM', open, '')
+end
+if listed_at > drops_at then
+  redis.call('HDEL', customer, '')
 end
 local forget = {}
 for i = lists_at, listed_at - 1 do
@@ -113,22 +124,26 @@ for i = lists_at, listed_at - 1 do
 end
 
 -- Write. Lists go in slices: Lua unpacks some thousands of values at most.
+local kept = 1
+if ARGV[3] == '' then
+  redis.call('PERSIST', customer)
+elseif ARGV[3] ~= '-' then
+  kept = redis.call('PEXPIRE', customer, ARGV[3])
+end
 for i = events_at, #ARGV do
   redis.call('XADD', stream, 'MAXLEN', '~', '10000', '1-*', 'e', ARGV[i])
 end
 for i = pairs_at, drops_at - 1, 1000 do
   redis.call('HSET', customer, unpack(ARGV, i, math.min(i + 999, drops_at - 1)))
 end
+if kept == 0 then -- there was no customer before
+  redis.call('PEXPIRE', customer, ARGV[3])
+end
 for i = drops_at, lists_at - 1, 1000 do
   redis.call('HDEL', customer, unpack(ARGV, i, math.min(i + 999, lists_at - 1)))
 end
 for i = 1, #forget, 1000 do
   redis.call('HDEL', customer, unpack(forget, i, math.min(i + 999, #forget)))
-end
-if ARGV[3] == '' then
-  redis.call('PERSIST', customer)
-elseif ARGV[3] ~= '-' then
-  redis.call('PEXPIRE', customer, ARGV[3])
 end
 if ARGV[5] == '' then
   redis.call('ZREM', due, ARGV[4])

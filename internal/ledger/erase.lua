@@ -4,8 +4,9 @@
 -- It must be one script: a change that comes between the reading of what is to
 -- go and its going would survive in one place and be lost in another. It moves
 -- bytes; whatever is a number was made and formatted by the caller (counts of
--- arguments are the only ones used here). As in commit.lua all reads, which
--- also fail on a key of the wrong type, come before the first write.
+-- arguments are the only ones used here). As in commit.lua every command that
+-- can be refused comes first in a form that changes nothing; but for UNLINK, which
+-- is the first write.
 --
 -- KEYS[1] -> hash of the customer
 -- KEYS[2] -> due index of the bucket (sorted set)
@@ -35,10 +36,16 @@ local stands = redis.call('HGET', customer, 'v') or redis.call('HGET', customer,
 if stands ~= ARGV[1] then
   return stands
 end
-redis.call('ZCARD', due)
-redis.call('XLEN', stream)
-redis.call('ZCARD', erased)
-redis.call('ZCARD', open)
+redis.call('ZREM', due, '')
+redis.call('ZREM', open, '')
+redis.call('XDEL', stream, '0-1')
+redis.call('ZADD', erased, 'XX', 'GT', '-inf', '')
+redis.call('ZREMRANGEBYSCORE', erased, '+inf', '-inf')
+redis.call('ZREMRANGEBYRANK', erased, '1', '0')
+if ARGV[1] ~= ARGV[2] and ARGV[2] ~= '' then -- there is a life, which has a version
+  redis.call('HSET', customer, 'v', stands)
+  redis.call('PEXPIRE', customer, '0', 'GT')
+end
 
 -- Write. The numbers go in slices: Lua unpacks some thousands of values at most.
 if ARGV[1] ~= ARGV[2] then
