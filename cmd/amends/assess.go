@@ -15,7 +15,7 @@ func assessCommand(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "assess CUSTOMER",
 		GroupID:    groupCall,
-		SuggestFor: []string{"customer"},
+		SuggestFor: []string{"customer", "AssessCustomer"},
 		Short:      "Show what is remembered of a customer, and the risk now",
 		Long: `Show the risk that a customer leaves, as of now: what is remembered of good and bad, what
 was given lately, every open case, re-assessed, and the commands that take the most

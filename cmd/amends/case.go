@@ -15,7 +15,7 @@ func caseCommand(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "case CASE",
 		GroupID:    groupCase,
-		SuggestFor: []string{"show", "get"},
+		SuggestFor: []string{"show", "get", "GetCase"},
 		Short:      "Show one case in full",
 		Long: `Show one case: what happened, the risk and its reasons, what to give, what was offered,
 the deadlines and how much time is left, what to say and what to avoid, what was done so

@@ -32,7 +32,7 @@ func casesCommand(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "cases",
 		GroupID:    groupCase,
-		SuggestFor: []string{"list", "ls"},
+		SuggestFor: []string{"list", "ls", "ListCases"},
 		Short:      "List cases by what is due next",
 		Long: `List cases, those first of which something is due next: how urgent, how far they have
 come, how much time is left, the chance that the customer leaves if nobody answers, and

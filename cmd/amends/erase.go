@@ -28,7 +28,7 @@ func eraseCommand(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "erase",
 		GroupID:    groupCall,
-		SuggestFor: []string{"delete", "forget", "remove"},
+		SuggestFor: []string{"delete", "forget", "remove", "EraseCustomer"},
 		Short:      "Delete all that is stored of a customer",
 		Long: `Delete all that is stored of one customer: what is remembered, the cases and offers, the
 answers to earlier calls. This cannot be undone; doing it again finds nothing. A later

@@ -117,6 +117,9 @@ func TestUsage(t *testing.T) {
 	}{
 		"a command mistyped":       {[]string{"repotr"}, []string{`unknown command "repotr"`, "Did you mean", "report", `"amends --help"`}},
 		"another word for it":      {[]string{"acknowledge", "c.1"}, []string{`unknown command "acknowledge"`, "Did you mean", "\tack\n"}},
+		"a call of the contract":   {[]string{"ReportFailure"}, []string{"\treport\n"}},
+		"a step of the contract":   {[]string{"RecordFollowUp", "c.1"}, []string{"\tfollow-up\n"}},
+		"fields of the contract":   {[]string{"report", "--customer-id", "c", "--order_value", "5 USD", "--acceptance=REJECTED"}, []string{"(did you mean --customer?)", "(did you mean --value?)", "(did you mean --rejected?)"}},
 		"another word for a list":  {[]string{"list"}, []string{"\tcases\n"}},
 		"a subcommand mistyped":    {[]string{"policy", "chekc"}, []string{`unknown command "chekc"`, "check", `"amends policy --help"`}},
 		"a topic mistyped":         {[]string{"help", "exit-code"}, []string{`unknown command "exit-code"`, "exit-codes"}},

@@ -40,8 +40,18 @@ func flagFaults(cmd *cobra.Command, args []string, err error) error {
 	return errors.Join(faults...)
 }
 
+// ofFields are the flags of fields that the contract, and a table that is ingested, calls by another name.
+var ofFields = map[string]string{
+	"acceptance": "rejected", "corroboration": "evidence", "customer-id": "customer", "incident-id": "incident", "kinds": "kind",
+	"loyalty-member": "loyalty", "order-id": "order", "order-value": "value", "orders-total": "orders", "resource-lost": "resource",
+	"resume-token": "resume", "validate-only": "dry-run",
+}
+
 // nearFlag names the flag of the command that is nearest.
 func nearFlag(cmd *cobra.Command, name string) string {
+	if own := ofFields[strings.ReplaceAll(name, "_", "-")]; cmd.Flag(own) != nil {
+		name = own
+	}
 	var known []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
 	return nearest.DidYouMean(name, known, "--%s")

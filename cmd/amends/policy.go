@@ -6,8 +6,9 @@ import (
 
 func policyCommand(app *app) *cobra.Command {
 	cmd := group(&cobra.Command{
-		Use:   "policy",
-		Short: "Check, test, show and try out policies: the numbers that decide",
+		Use:        "policy",
+		SuggestFor: []string{"CheckPolicy", "GetPolicy", "ListPolicies", "SimulatePolicy"},
+		Short:      "Check, test, show and try out policies: the numbers that decide",
 		Long: `Every number of the decision stands in one YAML file, the policy. These commands check such
 a file, run the tests that you write for it, show the one that decides now, and judge a
 failure under another one beside it. "check" and "test" need no server.`,

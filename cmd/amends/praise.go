@@ -32,9 +32,10 @@ const mostPraises = 200
 func praiseCommand(app *app) *cobra.Command {
 	p := &praising{app: app}
 	cmd := &cobra.Command{
-		Use:     "praise",
-		GroupID: groupCall,
-		Short:   "Record a good experience of a customer, to be set against failures",
+		Use:        "praise",
+		SuggestFor: []string{"RecordInteractions"},
+		GroupID:    groupCall,
+		Short:      "Record a good experience of a customer, to be set against failures",
 		Long: `Record something good: an order fulfilled as promised, a good rating, praise, loyalty, a
 referral. Good experiences lower the risk that a later failure makes the customer leave.
 

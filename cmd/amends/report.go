@@ -30,7 +30,7 @@ func reportCommand(app *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:        "report",
 		GroupID:    groupCall,
-		SuggestFor: []string{"fail", "failure"},
+		SuggestFor: []string{"fail", "failure", "ReportFailure"},
 		Short:      "Report a failure; see the risk, what to give, by when to answer, and what to say",
 		Long: `Report what went wrong for a customer. The service answers with the risk that the
 customer leaves and the reasons for it, what to give, the deadlines and which rule set

@@ -78,7 +78,7 @@ func stepCommand(app *app, about *step) *cobra.Command {
 		Short:             about.short,
 		Long:              about.long,
 		Example:           caseExample + about.example,
-		SuggestFor:        about.alsoCalled,
+		SuggestFor:        append([]string{about.method}, about.alsoCalled...),
 		Args:              about.arguments,
 		ValidArgsFunction: about.complete,
 	}

@@ -23,9 +23,10 @@ type watching struct {
 func watchCommand(app *app) *cobra.Command {
 	w := &watching{app: app}
 	cmd := &cobra.Command{
-		Use:     "watch",
-		GroupID: groupCase,
-		Short:   "Watch cases live: a board on a terminal, a line for each event elsewhere",
+		Use:        "watch",
+		SuggestFor: []string{"WatchCases"},
+		GroupID:    groupCase,
+		Short:      "Watch cases live: a board on a terminal, a line for each event elsewhere",
 		Long: `On a terminal: a board of the cases that are not closed, those with the least time left
 first, kept up to date until Ctrl-C. Below it stands what happened last.
 
