@@ -24,7 +24,7 @@ const (
 )
 
 // troubleTime is how long a store that refused what it must not refuse counts
-// as not ready.
+// as not ready; for want of a permission, only until it is given.
 const troubleTime = time.Minute
 
 // trouble remembers when the store last did so.
@@ -48,10 +48,15 @@ func (l *Ledger) Ready(ctx context.Context) error {
 		}
 		return &noAnswer{l.store.where(), err}
 	}
-	faults := []error{l.trouble.recent(), l.time.trouble()}
+	began := time.Now()
+	faults := []error{l.time.trouble()}
 	if l.store.mode != embedded {
 		faults = append(faults, l.checkNodes(ctx)...)
 	}
+	if errors.Join(faults...) == nil {
+		l.trouble.allowed(began)
+	}
+	faults = append(faults, l.trouble.recent())
 	sound := errors.Join(faults...) == nil // a store that is refused is not made a ledger of, either
 	return errors.Join(append(faults, l.checkMeta(ctx, sound))...)
 }
@@ -272,6 +277,30 @@ func (t *trouble) recent() error {
 	if t.err == nil || time.Since(t.at) > troubleTime {
 		return nil
 	}
+	if forbidden(t.err) {
+		return fmt.Errorf("the store forbids what the ledger does: %w", Cause(t.err))
+	}
 	return fmt.Errorf("the store refused what it must not refuse: %w; repair the key that is named, "+
-		"or the permissions of the user, and it is used again after %s without another refusal", Cause(t.err), troubleTime)
+		"and it is used again after %s without another refusal", Cause(t.err), troubleTime)
 }
+
+// allowed forgets what was forbidden before a moment from which on all permissions
+// were found to be there.
+func (t *trouble) allowed(from time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if forbidden(t.err) && t.at.Before(from) {
+		t.err = nil
+	}
+}
+
+// forbidden reports whether a user may not do what was asked for, as [Ledger.Ready]
+// finds by itself; Redis 7.0 says so of a script in words of its own.
+func forbidden(err error) bool {
+	return slices.ContainsFunc([]string{"NOPERM", "NOAUTH", "WRONGPASS", "The user executing the script can't"},
+		func(prefix string) bool { return redis.HasErrorPrefix(err, prefix) })
+}
+
+// Refused reports whether the store has lately refused what it must not refuse.
+// [Ledger.Ready] tells what it was, and what is to be done.
+func (l *Ledger) Refused() bool { return l.trouble.recent() != nil }

@@ -168,6 +168,50 @@ func TestEveryPermissionIsAskedFor(t *testing.T) {
 	openAt(t, server.URL())
 }
 
+// A permission that is given back ends the trouble that its lack has made. What no
+// check can see is trusted again only after a while.
+func TestMendedPermissions(t *testing.T) {
+	t.Parallel()
+	server := redistest.Server(t, redistest.WithRefusals())
+	l := openAt(t, server.URL(), forgetful)
+	for i, permission := range []string{"hset", "evalsha", "hmget"} { // within a script, of a script, and by itself
+		w := one(l, "mended", strconv.Itoa(i))
+		may := func(rule string) {
+			t.Helper()
+			if err := server.Client().ACLSetUser(t.Context(), "amends", rule+permission).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		may("-")
+		if _, err := l.Update(t.Context(), w, opens); !errors.Is(err, ErrBroken) || !l.Refused() {
+			t.Fatalf("without %s: %v, refused: %t", permission, err, l.Refused())
+		}
+		if err := l.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "+"+permission) {
+			t.Errorf("without %s: %v", permission, err)
+		}
+		may("+")
+		if err := l.Ready(t.Context()); err != nil || l.Refused() {
+			t.Errorf("with %s again: %v, refused: %t", permission, err, l.Refused())
+		}
+		mustUpdate(t, l, w, opens)
+	}
+
+	b := Booking{Tenant: "shop", Currency: "USD", Day: time.Now(), CaseID: "c", Name: "n"}
+	if _, err := l.Book(t.Context(), b, "", 1, 1, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err, Cause(err))
+	}
+	for _, key := range server.Client().Keys(t.Context(), "{budget}:*").Val() {
+		server.Client().Set(t.Context(), key, "by hand", 0)
+	}
+	b.CaseID = "d"
+	if _, err := l.Book(t.Context(), b, "", 1, 1, time.Now().Add(time.Hour)); !errors.Is(err, ErrBroken) {
+		t.Errorf("a key of another kind: %v", err)
+	}
+	if err := l.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
+		t.Errorf("a key of another kind: %v", err)
+	}
+}
+
 func TestNumberedDatabase(t *testing.T) {
 	t.Parallel()
 	server := redistest.Server(t)

@@ -49,7 +49,7 @@ func (s *Server) watchStore() {
 		case <-ticker.C:
 		}
 		serving := s.ready.Load()
-		full := !serving || time.Since(checked) >= fullEvery
+		full := !serving || time.Since(checked) >= fullEvery || s.ledger.Refused()
 		err := s.look(full)
 		if s.background.Err() != nil {
 			return

@@ -90,6 +90,30 @@ func TestStoreLostForAnotherReason(t *testing.T) {
 	eventually(t, 5*time.Second, "ready again", func() bool { _, code := s.get(t, "/readyz"); return code == http.StatusOK })
 }
 
+// TestStoreThatForbids: a permission that is lost is noticed when it is missed, and
+// when it is given back.
+func TestStoreThatForbids(t *testing.T) {
+	store := redistest.Server(t, redistest.WithRefusals())
+	s := start(t, serve.Config{Redis: store.URL(), Now: time.Now, OpsListen: "127.0.0.1:0"})
+	may := func(rule string) {
+		t.Helper()
+		if err := store.Client().ACLSetUser(t.Context(), "amends", rule).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	may("-hset")
+	if _, err := s.report(t.Context(), event("e1", "c")); status.Code(err) != codes.Internal {
+		t.Fatalf("answered %v", err)
+	}
+	eventually(t, 3*time.Second, "why it is not ready", func() bool {
+		body, code := s.get(t, "/readyz")
+		return code == http.StatusServiceUnavailable && strings.Contains(body, "+hset")
+	})
+	may("+hset")
+	eventually(t, 3*time.Second, "SERVING again", func() bool { return s.serving(t.Context()) })
+	s.mustReport(t, event("e1", "c"))
+}
+
 // TestStoreBackWithoutPolicies starts Redis again with nothing in it: the
 // policies that cases need are archived anew before the server serves again.
 func TestStoreBackWithoutPolicies(t *testing.T) {
