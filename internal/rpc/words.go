@@ -7,6 +7,7 @@ import (
 
 	"github.com/makeamends/amends/internal/dictionary"
 	"github.com/makeamends/amends/internal/ledger"
+	"github.com/makeamends/amends/internal/panics"
 	"github.com/makeamends/amends/internal/recovery"
 )
 
@@ -16,6 +17,15 @@ const mostWords = 48 << 10
 // newToUs is how long an answer is, packed with the samples before it, that has
 // something to add to them.
 const newToUs = 400
+
+// Prepare learns what answers about cases of that policy have in common, which takes
+// longer than a report: with it before the first one comes, no caller waits for it.
+func (s *Service) Prepare(ctx context.Context, policy *recovery.Policy) {
+	_ = panics.Caught(func() error { // a report meets the same, and tells it
+		s.words(ctx, policy)
+		return nil
+	})
+}
 
 // words are what answers about cases of that policy have in common.
 func (s *Service) words(ctx context.Context, policy *recovery.Policy) *ledger.Words {

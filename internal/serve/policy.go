@@ -64,6 +64,7 @@ func (s *Server) adopt(compiled *policy.Compiled, err error) (taken bool) {
 		s.config.Logger.Error("the changed policy file was not taken over; the policy stays as it was", "active", was, "error", ledger.WithCause(err))
 		return false
 	}
+	s.service.Prepare(s.background, compiled.Rules)
 	s.rules.Swap(compiled)
 	s.telemetry.Metrics.PolicyActive(compiled.Version, currencies(compiled.Rules))
 	switch {

@@ -30,6 +30,30 @@ func another(t *testing.T) []byte {
 	return changed
 }
 
+// No caller waits while the words of a policy are learnt: neither the first one of a
+// process nor the first one after a change.
+func TestWordsAreLearntBeforeTheyAreNeeded(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(file, policy.DefaultYAML(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, path := range map[string]string{"the default": "", "a file": file} {
+		redis := redistest.Server(t)
+		start(t, serve.Config{Policy: path, Redis: redis.URL(), Secret: secret})
+		learnt := func(want int64) func() bool {
+			return func() bool { return redis.Client().HLen(t.Context(), "amends:words").Val() == want }
+		}
+		eventually(t, 5*time.Second, "words of "+name, learnt(1))
+		if path == "" {
+			continue
+		}
+		if err := os.WriteFile(path, another(t), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, 5*time.Second, "words of the changed policy", learnt(2))
+	}
+}
+
 // TestHotReload changes the policy file under the server: sound, faulty, sound.
 func TestHotReload(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "policy.yaml")

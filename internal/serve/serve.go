@@ -31,6 +31,7 @@ type Server struct {
 	telemetry   *telemetry.Telemetry
 	ledger      *ledger.Ledger
 	rules       *rulebook
+	service     *rpc.Service
 	tail        *ledger.Tail
 	hub         *watch.Hub
 	guard       *auth.Guard
@@ -114,7 +115,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	}
 	s.openHub()
 	customers := inOrder(s.ledger, s.telemetry)
-	service, err := rpc.New(rpc.Config{
+	s.service, err = rpc.New(rpc.Config{
 		Ledger:   customers,
 		Rules:    s.rules,
 		Shelf:    s.rules,
@@ -127,7 +128,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.register(service)
+	s.register(s.service)
 	s.measure()
 	s.lookAtBudgets(ctx)
 	s.serveOps()
@@ -137,6 +138,7 @@ func (s *Server) start(ctx context.Context) (err error) {
 	s.warnOfStrangers()
 	s.loops.Go(s.watchStore)
 	s.loops.Go(s.tellShed)
+	s.loops.Go(func() { s.service.Prepare(s.background, active.Rules) })
 	s.loops.Go(s.watchPolicy)
 	s.loops.Go(s.watchAccess)
 	s.loops.Go(s.watchTransport)
