@@ -113,15 +113,18 @@ func (i *ingesting) run(cmd *cobra.Command, paths []string) error {
 		err := in.send(cmd.Context(), opened)
 		in.bar.clear()
 		if in.isOpen {
+			err = in.end(cmd.Context(), err)
 			// What cannot be kept must not pass for kept.
-			err = errors.Join(in.end(cmd.Context(), err), in.rejects.close())
+			if unkept := in.rejects.close(); unkept != nil {
+				err = errors.Join(err, unkept)
+			}
 		}
 		if in.isOpen && (in.isWhole || in.note.Records > 0) {
 			loads = append(loads, in.load())
 		}
-		if first == nil {
+		if _, isRefusal := err.(*bulkError); first == nil {
 			first = err
-		} else if err != nil {
+		} else if err != nil && !isRefusal { // those are told together, at the end
 			explain(i.stderr, err) // the exit code is that of the first
 		}
 		if !in.isWhole && (!i.dryRun || cmd.Context().Err() != nil) {
@@ -131,6 +134,13 @@ func (i *ingesting) run(cmd *cobra.Command, paths []string) error {
 	}
 	if err := i.print(cmd, loads); err != nil {
 		return err
+	}
+	if refusal, ok := first.(*bulkError); ok {
+		refused, all := 0, 0
+		for _, l := range loads {
+			refused, all = refused+l.Refused, all+l.Recorded+l.Sound+l.Replayed+l.Refused
+		}
+		return refusedOf(refused, all, refusal.first)
 	}
 	return first
 }
@@ -206,7 +216,7 @@ func (in *intake) end(ctx context.Context, failed error) error {
 		if in.note.Records == 0 {
 			in.tell("there are no records in it")
 		}
-		return in.counts.refusals(in.rejects)
+		return in.counts.refusals()
 	}
 	in.isWhole = false
 	var broken *brokenOff
@@ -236,6 +246,9 @@ func (in *intake) advise() {
 	if in.rejects.written > 0 {
 		in.tell("refused records and the reasons are in %s (customer data); mend it, then: amends ingest %s%s", in.rejects.path, in.ofRecords(), in.rejects.path)
 	}
+	if in.counts.failed > 0 && in.rejects.path == "" && !in.dryRun {
+		in.tell("what is refused is kept nowhere: name a file for it with --rejects")
+	}
 	if in.noIDs > 0 && !in.makeIDs {
 		in.tell("%d %s without an id: give each one that stays the same whenever it is sent, or see --make-ids", in.noIDs, plural(in.noIDs, "record"))
 	}
@@ -253,11 +266,15 @@ func (i *ingesting) ofRecords() (flags string) {
 }
 
 // refusals is nil if nothing was refused.
-func (t tally) refusals(r *rejects) error {
+func (t tally) refusals() error {
 	if t.first == nil {
 		return nil
 	}
-	return &bulkError{first: t.first, text: fmt.Sprintf("%d of %d records were refused", t.failed, t.recorded+t.replayed+t.failed)}
+	return refusedOf(t.failed, t.recorded+t.replayed+t.failed, t.first)
+}
+
+func refusedOf(refused, all int, first error) error {
+	return &bulkError{first: first, text: fmt.Sprintf("%d of %d records were refused", refused, all)}
 }
 
 // print writes the summary.

@@ -506,9 +506,10 @@ func TestIngestSeveralFiles(t *testing.T) {
 	if strings.Contains(o.stdout, "last.ndjson") {
 		t.Errorf("it took in\n%s", o.stdout)
 	}
-	o = command{}.fails(t, exitUsage, []string{"1 of 3 records were refused"}, "ingest", "--server", server, good, last)
-	if !strings.Contains(o.stdout, "last.ndjson") {
-		t.Errorf("beside refused records it took in\n%s", o.stdout)
+	faulty := history(t, "faulty.ndjson", "no JSON\n")
+	o = command{}.fails(t, exitUsage, []string{"amends: 2 of 5 records were refused\n"}, "ingest", "--server", server, good, faulty, last)
+	if !strings.Contains(o.stdout, "last.ndjson") || strings.Count(o.stderr, "were refused") != 1 {
+		t.Errorf("beside refused records it took in\n%s%s", o.stdout, o.stderr)
 	}
 }
 
@@ -539,7 +540,7 @@ func TestIngestOfAPipe(t *testing.T) {
 			if l := summary(t, o); counts(l)[0] != 3 || l.Refused != 1 {
 				t.Errorf("%+v\n%s", l, o.stderr)
 			}
-			if strings.Contains(o.stderr, "cannot be kept") {
+			if strings.Contains(o.stderr, "cannot be kept") || strings.Contains(o.stderr, "kept nowhere: name a file for it with --rejects") != (flags == nil) {
 				t.Error(o.stderr)
 			}
 			gone(t, path+".progress", path+".rejects.ndjson")
