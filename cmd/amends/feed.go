@@ -7,8 +7,6 @@ import (
 	"math"
 	"time"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/makeamends/amends/client"
 	recoveryv1 "github.com/makeamends/amends/proto/recovery/v1"
 )
@@ -59,7 +57,7 @@ func (f *feed) run(ctx context.Context) error {
 		switch {
 		case !errors.As(err, &e):
 			return err
-		case f.isLost(e) && (f.isReached || f.failures < tries-1):
+		case isLost(e) && (f.isReached || f.failures < tries-1):
 			f.failures++
 			f.events.ResumeToken = ""
 			f.to.lost(f.resync())
@@ -78,8 +76,8 @@ func (f *feed) run(ctx context.Context) error {
 
 // isLost tells that the service cannot go on after the last token: what followed is gone, or the service has another store than the one that
 // gave the token.
-func (f *feed) isLost(e *client.Error) bool {
-	return e.Reason == recoveryv1.ErrorReason_ERROR_REASON_RESYNC_REQUIRED || f.isReached && e.Code == codes.InvalidArgument && f.events.ResumeToken != ""
+func isLost(e *client.Error) bool {
+	return e.Reason == recoveryv1.ErrorReason_ERROR_REASON_RESYNC_REQUIRED
 }
 
 func onceLost(e *client.Error) string {

@@ -168,7 +168,7 @@ func TestWatchOfAnotherStore(t *testing.T) {
 		answer: listOf(one),
 		watch: func(_ int, request *recoveryv1.WatchCasesRequest, send func(*recoveryv1.WatchCasesResponse), _ context.Context) error {
 			if request.GetResumeToken() != "" {
-				return status.Error(codes.InvalidArgument, "no token of mine")
+				return refusal(t, codes.FailedPrecondition, "of another store", info("RESYNC_REQUIRED"))
 			}
 			send(heartbeat("0"))
 			return nil

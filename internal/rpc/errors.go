@@ -117,7 +117,7 @@ var refusals = []struct {
 		"this was carried out before, but what was answered then cannot be read; nothing changed now: look at the customer instead, and tell the operator the trace id", 0}},
 	{ledger.ErrBroken, internal},
 	{watch.ErrResync, refusal{codes.FailedPrecondition, recoveryv1.ErrorReason_ERROR_REASON_RESYNC_REQUIRED,
-		"events after the resume token are no longer kept, or it is of another store; read the cases anew, then watch without a token", 0}},
+		"events after the resume token are no longer kept, or it is of another store or tenant; read the cases anew, then watch without a token", 0}},
 	{watch.ErrSlow, refusal{codes.ResourceExhausted, recoveryv1.ErrorReason_ERROR_REASON_OVERLOADED,
 		"events came faster than they were read; nothing is lost: watch again with the last token", time.Second}},
 	{ErrEnding, refusal{codes.Unavailable, recoveryv1.ErrorReason_ERROR_REASON_SERVER_ENDING,

@@ -61,7 +61,7 @@ func (s *Service) place(req *recoveryv1.WatchCasesRequest) (watch.Place, error) 
 	var faults []fault
 	at, err := s.watching.Open(req.GetTenant(), req.GetResumeToken())
 	if err != nil {
-		faults = []fault{{field: "resume_token", allowed: "must be a token that WatchCases gave for the same tenant"}}
+		faults = []fault{{field: "resume_token", allowed: "must be a token that WatchCases gave"}}
 	}
 	return at, s.inspect.with(req, faults)
 }

@@ -234,7 +234,7 @@ func TestTokensOfAnotherTenant(t *testing.T) {
 	if _, err := watch(a, "b", token); status.Code(err) != codes.PermissionDenied {
 		t.Errorf("with the token of the other tenant: %v", err)
 	}
-	if _, err := watch(a, "a", token); status.Code(err) != codes.InvalidArgument {
+	if _, err := watch(a, "a", token); status.Code(err) != codes.FailedPrecondition {
 		t.Errorf("with the token of the other tenant, for the own: %v", err)
 	}
 	if _, err := watch(both, "b", token); err != nil {

@@ -114,17 +114,21 @@ func (h *Hub) Close() {
 	h.end.Wait()
 }
 
-// Open reads a token; the empty one is now. It gives ErrToken for what is no
-// token of that tenant.
+// Open reads a token; the empty one is now. It gives ErrToken for what can be no
+// token. One of another tenant, or of a store with another secret, is a place
+// where no watch can begin.
 func (h *Hub) Open(tenant, token string) (Place, error) {
 	return h.open(tenant, token, h.config.Buckets)
 }
 
 // Watch begins at a place. The watcher gets the events of the place's tenant
 // that are wanted, and must be closed. ErrResync: what came after the place is
-// no longer known. Other errors are those of the store; a store that can be read
+// not known. Other errors are those of the store; a store that can be read
 // in part is good enough: the events of the rest come when it is back.
 func (h *Hub) Watch(ctx context.Context, at Place, want func(*ledger.Event) bool) (*Watcher, error) {
+	if at.unknown {
+		return nil, ErrResync
+	}
 	w := &Watcher{
 		hub: h, tenant: at.tenant, want: want, epoch: at.epoch, marks: slices.Clone(at.marks),
 		wake: make(chan struct{}, 1), ended: make(chan struct{}),

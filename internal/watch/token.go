@@ -14,14 +14,15 @@ import (
 	"github.com/makeamends/amends/internal/ledger"
 )
 
-// ErrToken says that a string is no token of that tenant.
+// ErrToken says that a string can be no token.
 var ErrToken = errors.New("malformed resume token")
 
 // Place is where a watch begins. The zero Place is now.
 type Place struct {
-	tenant string
-	epoch  string
-	marks  []ledger.Mark // nil: now
+	tenant  string
+	epoch   string
+	marks   []ledger.Mark // nil: now
+	unknown bool          // of another tenant, or of a store with another secret: nobody here can tell
 }
 
 // sealLength is of what Config.Hash gives.
@@ -43,8 +44,9 @@ func newSealer(hash func(domain, value string) string) sealer {
 }
 
 const (
-	saltLength = 8     // of what makes every token another
-	markLength = 8 + 2 // of one mark in a token
+	saltLength  = 8     // of what makes every token another
+	epochLength = 11    // as the ledger names a store
+	markLength  = 8 + 2 // of one mark in a token
 )
 
 // token names a place: the epoch, then the mark of every bucket. It tells the numbers
@@ -84,7 +86,8 @@ func (s sealer) mask(body []byte, seal string) {
 	cipher.NewCTR(s.block, iv[:aes.BlockSize]).XORKeyStream(body, body)
 }
 
-// open reads a token for a store of that many buckets.
+// open reads a token for a store of that many buckets. What has the form of a token
+// and cannot be read is a place that is unknown.
 func (s sealer) open(tenant, token string, buckets int) (Place, error) {
 	if token == "" {
 		return Place{tenant: tenant}, nil
@@ -94,16 +97,16 @@ func (s sealer) open(tenant, token string, buckets int) (Place, error) {
 		return Place{}, ErrToken
 	}
 	body, err := base64.RawURLEncoding.Strict().DecodeString(token[:at])
-	if err != nil {
+	if err != nil || len(body) < saltLength+1+epochLength || (len(body)-saltLength-1-epochLength)%markLength != 0 {
 		return Place{}, ErrToken
 	}
 	s.mask(body, token[at:])
-	if !hmac.Equal([]byte(token[at:]), []byte(s.seal(tenant, body))) || len(body) <= saltLength {
-		return Place{}, ErrToken
+	if !hmac.Equal([]byte(token[at:]), []byte(s.seal(tenant, body))) {
+		return Place{tenant: tenant, unknown: true}, nil
 	}
 	length, rest := int(body[saltLength]), body[saltLength+1:]
 	if len(rest) != length+markLength*buckets {
-		return Place{}, ErrToken
+		return Place{tenant: tenant, unknown: true}, nil
 	}
 	epoch, rest := rest[:length], rest[length:]
 	p := Place{tenant: tenant, epoch: string(epoch), marks: make([]ledger.Mark, buckets)}

@@ -36,14 +36,20 @@ func TestToken(t *testing.T) {
 		if diff := cmp.Diff(marks, p.marks); diff != "" || p.epoch != epoch || p.tenant != "shop" {
 			t.Fatalf("%s of %s in epoch %s:\n%s", token, p.tenant, p.epoch, diff)
 		}
-		if _, err := testSealer.open("other", token, len(marks)); !errors.Is(err, ErrToken) {
+		if p, err := testSealer.open("other", token, len(marks)); err != nil || !p.unknown {
 			t.Fatalf("opened for another tenant: %v", err)
+		}
+		if p, err := testSealer.open("shop", token, len(marks)+1); err != nil || !p.unknown {
+			t.Fatalf("opened for a store with more buckets: %v", err)
+		}
+		if _, err := testSealer.open("shop", token[:len(token)-1], len(marks)); !errors.Is(err, ErrToken) {
+			t.Fatalf("opened without its end: %v", err)
 		}
 		at := rapid.IntRange(0, len(token)-1).Draw(t, "at")
 		forged := []byte(token)
 		forged[at] ^= 1
 		for _, bad := range []string{string(forged), token[:at], token + "A"} {
-			if _, err := testSealer.open("shop", bad, len(marks)); at > 0 && !errors.Is(err, ErrToken) {
+			if p, err := testSealer.open("shop", bad, len(marks)); at > 0 && !errors.Is(err, ErrToken) && !p.unknown {
 				t.Fatalf("opened %s instead of %s: %v", bad, token, err)
 			}
 		}
@@ -101,7 +107,7 @@ func FuzzToken(f *testing.F) {
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, body []byte) {
 		p, err := testSealer.open("shop", testSealer.close("shop", bytes.Clone(body)), 8)
-		if err == nil && (len(p.marks) != 8 || len(body) != saltLength+1+len(p.epoch)+80) {
+		if err == nil && !p.unknown && (len(p.marks) != 8 || len(body) != saltLength+1+len(p.epoch)+80) {
 			t.Errorf("%d marks of %d bytes", len(p.marks), len(body))
 		}
 	})

@@ -544,8 +544,8 @@ type WatchCasesRequest_builder struct {
 	Bands []Band
 	// Set by the caller: only transitions of these kinds. Empty means all.
 	Transitions []TransitionKind
-	// Set by the caller: token of the last event that was dealt with; empty means from now on. A token that is too old ends the call with
-	// RESYNC_REQUIRED, never with a silent gap. One of another tenant, or of a server that wrote tokens in another form, is INVALID_ARGUMENT.
+	// Set by the caller: token of the last event that was dealt with; empty means from now on. A token that is too old, of another store or of
+	// another tenant ends the call with RESYNC_REQUIRED, never with a silent gap. What can be no token is INVALID_ARGUMENT.
 	ResumeToken string
 }
 

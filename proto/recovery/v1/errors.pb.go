@@ -51,7 +51,7 @@ const (
 	ErrorReason_ERROR_REASON_REVISION_MISMATCH ErrorReason = 11
 	// ABORTED: too many changes of one customer at once. Nothing changed; repeat with the same id.
 	ErrorReason_ERROR_REASON_CONFLICT ErrorReason = 12
-	// FAILED_PRECONDITION: the resume token is too old or from another store. List the cases, then watch without a token.
+	// FAILED_PRECONDITION: the resume token is too old, or from another store or tenant. List the cases, then watch without a token.
 	ErrorReason_ERROR_REASON_RESYNC_REQUIRED ErrorReason = 13
 	// PERMISSION_DENIED: the roles of the caller do not allow the method, or the tenant is none of its own.
 	ErrorReason_ERROR_REASON_PERMISSION_DENIED ErrorReason = 14
