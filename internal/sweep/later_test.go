@@ -59,10 +59,21 @@ func TestPausesGrow(t *testing.T) {
 	}
 }
 
-// sick keeps customers and cannot change them.
+// sick keeps customers, tells slowly who is due, and cannot change them.
 type sick struct {
 	shelf
 	fault func() error
+	asked time.Time // who is due
+}
+
+func (s *sick) Due(ctx context.Context, now time.Time, most int, aside map[ledger.Due]bool) ([]ledger.Due, error) {
+	s.asked = now
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(30 * time.Millisecond):
+	}
+	return s.shelf.Due(ctx, now, most, aside)
 }
 
 func (s *sick) Update(context.Context, ledger.Write, ledger.Judge) ([]ledger.Result, error) {
@@ -86,7 +97,7 @@ func TestBehindWhileLeftAlone(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		go Run(ctx, Config{
 			Ledger: s, Rules: s, Every: 100 * time.Millisecond, RepairEvery: time.Hour, Logger: slog.New(slog.NewTextHandler(&log, nil)),
-			Behind: func(d time.Duration) { behind = append(behind, d-time.Since(began)) },
+			Behind: func(d time.Duration) { behind = append(behind, d-s.asked.Sub(began)) },
 		})
 		time.Sleep(10 * time.Minute)
 		cancel()

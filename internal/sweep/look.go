@@ -42,14 +42,14 @@ func (s *sweeper) look(ctx context.Context) error {
 	})
 	lookCtx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
-	now := s.Ledger.Now()
-	found, err := s.Ledger.Due(lookCtx, now, mostOfBucket, s.later.aside(time.Now(), s.Every))
+	now, began := s.Ledger.Now(), time.Now() // who is left alone as of then is not found, and must be counted
+	found, err := s.Ledger.Due(lookCtx, now, mostOfBucket, s.later.aside(began, s.Every))
 	if s.Behind != nil && err == nil {
 		first := now
 		if len(found) > 0 {
 			first = found[0].At
 		}
-		s.Behind(now.Sub(s.later.earliest(first, time.Now())))
+		s.Behind(now.Sub(s.later.earliest(first, began)))
 	}
 	// Replicas that look at the same moment begin with different customers.
 	rand.Shuffle(len(found), func(i, j int) { found[i], found[j] = found[j], found[i] })
