@@ -79,9 +79,9 @@ func (l *Ledger) SettleOffers(ctx context.Context, tenant string, key Key, chang
 // that a change was made, and not whether the budget was told of it.
 func (l *Ledger) ReconcileOffers(ctx context.Context, caseID string) error {
 	at, k, err := l.Case(ctx, caseID)
-	for i := range k.Offers {
+	for i := 0; err == nil && i < len(k.Offers); i++ { // a budget that is out of reach is tried once
 		if o := &k.Offers[i]; o.Booking != "" {
-			err = errors.Join(err, l.settleOffer(ctx, BookingOf(at.Tenant, caseID, o), o))
+			err = l.settleOffer(ctx, BookingOf(at.Tenant, caseID, o), o)
 		}
 	}
 	return err

@@ -1,7 +1,13 @@
 package ledger
 
 import (
+	"context"
+	"errors"
+	"net"
 	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/makeamends/amends/internal/recovery"
 )
@@ -19,5 +25,46 @@ func TestChangedOffersTakeNoMemoryWhenThereAreNone(t *testing.T) {
 		}
 	}); n > 0 {
 		t.Errorf("it takes memory %v times", n)
+	}
+}
+
+// unreachable refuses every script.
+type unreachable struct{}
+
+func (unreachable) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if cmd.Name() == "evalsha" {
+			err := &net.OpError{Op: "dial", Err: errors.New("refused")}
+			cmd.SetErr(err)
+			return err
+		}
+		return next(ctx, cmd)
+	}
+}
+
+func (unreachable) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (unreachable) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+// A case with many offers waits for a budget that is out of reach as long as one with a
+// single offer does.
+func TestABudgetOutOfReachIsTriedOnce(t *testing.T) {
+	t.Parallel()
+	l := openAt(t, Embedded)
+	w := one(l, "many offers", "a")
+	mustUpdate(t, l, w, func(c recovery.Customer, fresh []int) (Judgement, error) {
+		j, err := opens(c, fresh)
+		for n := range int64(4) {
+			o := recovery.Offer{Number: n + 1, State: recovery.Made, Currency: "USD", Booking: BookingName(time.Now(), "a")}
+			j.Customer.Open[0].Offers = append(j.Customer.Open[0].Offers, o)
+		}
+		return j, err
+	})
+	l.client.AddHook(unreachable{})
+	begin := time.Now()
+	err := l.ReconcileOffers(t.Context(), CaseID(w.Key, 1))
+	if took := time.Since(begin); err == nil || took > 2*outageTime {
+		t.Errorf("it took %v: %v", took, err)
 	}
 }
