@@ -41,8 +41,8 @@ Leaves with 2 if the file cannot be taken.`,
 		Args: exactly("the access FILE"),
 	}
 	format := addFormat(cmd)
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		name, text, err := app.readFile(args[0])
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		name, text, err := app.readFile(cmd.Context(), args[0])
 		if err != nil {
 			return err
 		}

@@ -192,7 +192,7 @@ func TestBenchIsInterrupted(t *testing.T) {
 	program, before := built(t), children(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
 	defer cancel()
-	out := command{ctx: ctx, program: program}.fails(t, exitUnavailable, nil, "bench", "--only", "calls,bulk", "--rounds", "1000", "--turn", "100ms", "--customers", "10", "--callers", "2")
+	out := command{ctx: ctx, program: program}.fails(t, exitInterrupted, nil, "bench", "--only", "calls,bulk", "--rounds", "1000", "--turn", "100ms", "--customers", "10", "--callers", "2")
 	noMoreChildren(t, before)
 	if out.stdout == "" {
 		t.Skip("the machine is too busy for a single round in so short a time")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -236,6 +237,32 @@ func TestInterrupted(t *testing.T) {
 		"praise", "-f", "-", "--server", fake.address)
 	if strings.Contains(o.stderr, "standard input") {
 		t.Errorf("it says\n%s", o.stderr)
+	}
+}
+
+// So is whoever is ended while somebody should write to it, or while what it asks says nothing.
+func TestInterruptedWithoutAWord(t *testing.T) {
+	hangs, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer hangs.Close()
+	for _, args := range [][]string{
+		{"policy", "check", "-"}, {"policy", "test", "-"}, {"access", "check", "-"},
+		{"policy", "simulate", "--candidate", "-", "--customer", "c-1", "--kind", "late"},
+		{"trace", strings.Repeat("1", 32), "--jaeger", "http://" + hangs.Addr().String()},
+	} {
+		t.Run(strings.Join(args[:2], " "), func(t *testing.T) {
+			silent, writer := io.Pipe()
+			defer writer.Close()
+			ctx, interrupt := context.WithCancelCause(t.Context())
+			time.AfterFunc(100*time.Millisecond, func() { interrupt(errors.New("interrupt signal received")) })
+			time.AfterFunc(5*time.Second, func() { _ = writer.Close() })
+			o := command{ctx: ctx, stdin: silent}.fails(t, exitInterrupted, nil, args...)
+			if o.stderr != "amends: interrupted\n" {
+				t.Errorf("it says\n%s", o.stderr)
+			}
+		})
 	}
 }
 

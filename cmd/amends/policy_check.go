@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,8 +27,8 @@ were found. Needs no server. Leaves with 2 if the policy cannot be loaded.`,
 		Args: exactly("the policy FILE"),
 	}
 	format := addFormat(cmd)
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		name, text, err := app.readFile(args[0])
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		name, text, err := app.readFile(cmd.Context(), args[0])
 		if err != nil {
 			return err
 		}
@@ -69,9 +70,12 @@ func findingsOf(compiled *policy.Compiled, findings policy.Findings) *recoveryv1
 }
 
 // readFile reads a whole file, or standard input for "-", and gives its name for messages.
-func (a *app) readFile(path string) (name string, text []byte, err error) {
+func (a *app) readFile(ctx context.Context, path string) (name string, text []byte, err error) {
 	if path == "-" {
-		text, err = io.ReadAll(a.stdin)
+		text, err = io.ReadAll(interruptible(ctx, a.stdin))
+		if ctx.Err() != nil {
+			err = &interruption{"interrupted"}
+		}
 		return "standard input", text, err
 	}
 	text, err = os.ReadFile(path)
@@ -82,11 +86,11 @@ func (a *app) readFile(path string) (name string, text []byte, err error) {
 }
 
 // loadPolicy is the policy of a file, or the one that is built in if there is no file.
-func (a *app) loadPolicy(path string) (*policy.Compiled, error) {
+func (a *app) loadPolicy(ctx context.Context, path string) (*policy.Compiled, error) {
 	if path == "" {
 		return policy.Default(), nil
 	}
-	name, text, err := a.readFile(path)
+	name, text, err := a.readFile(ctx, path)
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ func (s *simulation) run(cmd *cobra.Command) error {
 		return &usageError{err: err, command: cmd.CommandPath()}
 	}
 	if s.candidate != "" {
-		_, text, err := s.readFile(s.candidate)
+		_, text, err := s.readFile(cmd.Context(), s.candidate)
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ A file of trials names its policy; --policy puts another one in its place.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return t.run(args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return t.run(cmd.Context(), args) },
 	}
 	t.format = addFormat(cmd)
 	cmd.Flags().StringVar(&t.policy, "policy", "", "`FILE` of the policy to test (default: the one that the trials name, else the built-in one)")
@@ -47,17 +48,17 @@ A file of trials names its policy; --policy puts another one in its place.`,
 	return cmd
 }
 
-func (t *trying) run(files []string) error {
+func (t *trying) run(ctx context.Context, files []string) error {
 	var compiled *policy.Compiled
 	if t.policy != "" {
 		var err error
-		if compiled, err = t.loadPolicy(t.policy); err != nil {
+		if compiled, err = t.loadPolicy(ctx, t.policy); err != nil {
 			return err
 		}
 	}
 	passed, failed, faults := 0, 0, 0
 	for _, path := range files {
-		name, text, err := t.readFile(path)
+		name, text, err := t.readFile(ctx, path)
 		if err != nil {
 			return err
 		}

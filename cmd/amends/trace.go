@@ -72,7 +72,10 @@ func (t *tracing) run(cmd *cobra.Command, word string) error {
 	ctx, cancel := context.WithTimeout(cmd.Context(), t.connection.timeout)
 	defer cancel()
 	trace, err := jaeger.Fetch(ctx, t.jaeger, w.id)
-	if err != nil {
+	switch {
+	case cmd.Context().Err() != nil:
+		return &interruption{"interrupted"}
+	case err != nil:
 		return explainFetch(err, at.Redacted(), w)
 	}
 	if *t.format == "json" {
