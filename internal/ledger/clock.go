@@ -136,18 +136,53 @@ func (l *Ledger) Ping(ctx context.Context) error {
 	return l.time.trouble()
 }
 
+// hearTime is how long the server of a cluster that tells the time is waited for: the
+// others are to be asked within the same look.
+const hearTime = 200 * time.Millisecond
+
 // hear asks the store for the time, or at least whether it is there.
 func (l *Ledger) hear(ctx context.Context) error {
 	return l.insist(ctx, func(ctx context.Context) error {
-		// Of a cluster's servers always the same, since each has its own clock.
-		if server, err := l.owner(ctx, metaKey); err == nil {
-			if t, err := server.Time(ctx).Result(); err == nil {
-				l.told(t)
-				return nil
-			}
+		if t, err := l.ask(ctx); err == nil {
+			l.told(t)
+			return nil
 		}
-		return l.client.Ping(ctx).Err()
+		return l.answers(ctx)
 	})
+}
+
+// ask gives the time of Redis. Of a cluster's servers always the same is asked, since
+// each has its own clock.
+func (l *Ledger) ask(ctx context.Context) (time.Time, error) {
+	if l.store.mode == cluster {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, hearTime)
+		defer cancel()
+	}
+	server, err := l.owner(ctx, metaKey)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return server.Time(ctx).Result()
+}
+
+// answers asks all servers at once whether they are there. One that is will do, since
+// the loss of a shard is no reason to stop serving the customers of the others.
+func (l *Ledger) answers(ctx context.Context) error {
+	servers, err := l.byServer(ctx)
+	if err != nil {
+		return err
+	}
+	replies := make(chan error, len(servers))
+	for server := range servers {
+		go func() { replies <- server.Ping(ctx).Err() }()
+	}
+	for range servers {
+		if err = <-replies; err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // told takes in what Redis said of the time.

@@ -34,6 +34,24 @@ func TestClockIsThatOfRedis(t *testing.T) {
 	}
 }
 
+// A cluster is there as long as any server of it answers, also when the one that tells
+// the time hangs.
+func TestAClusterWhoseClockHangs(t *testing.T) {
+	t.Parallel()
+	c := redistest.Cluster(t, 3)
+	l := openAt(t, c.URL())
+	hung := c.Owner(metaKey)
+	hung.Pause()
+	defer hung.Resume()
+	for range 20 {
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond) // as long as a server looks
+		if err := l.Ping(ctx); err != nil {
+			t.Error(err, Cause(err))
+		}
+		cancel()
+	}
+}
+
 // What Redis says counts, whatever the wall clock of this machine says later.
 func TestClockIsCarriedOn(t *testing.T) {
 	var c storeClock

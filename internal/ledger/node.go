@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -68,6 +69,12 @@ func (l *Ledger) serverNodes(ctx context.Context, master *redis.Client) ([]node,
 		nodes = append(nodes, node{addr: addr, client: redis.NewClient(l.serverOptions(addr)), replica: true, close: true})
 	}
 	return nodes, nil
+}
+
+// OfAShard reports whether an error may be that of one shard of several, whose loss is
+// no reason to stop serving the customers of the others.
+func (l *Ledger) OfAShard(err error) bool {
+	return l.store.mode == cluster && !errors.Is(err, ErrBroken)
 }
 
 // isReplicaLine knows slave0, slave1, ...

@@ -92,7 +92,24 @@ func (s *Server) look(full bool) error {
 		return err
 	}
 	s.lookAtBudgets(ctx)
-	return s.rules.Archive(ctx) // the store may have come back without the policies that cases need
+	return s.keepPolicies(ctx)
+}
+
+// keepPolicies puts those in use into the store again, which may have come back without
+// them. Where their shard alone is lost, the customers of the others are served.
+func (s *Server) keepPolicies(ctx context.Context) error {
+	const what = "the policies in use cannot be kept"
+	err := s.rules.Archive(ctx)
+	switch {
+	case err == nil && s.told.Over(what):
+		s.config.Logger.Info("works again: " + what)
+	case err != nil && s.ledger.OfAShard(err):
+		if err = ledger.WithCause(err); s.told.News(time.Now(), what, err.Error()) {
+			s.config.Logger.Warn(what, "error", err)
+		}
+		return nil
+	}
+	return err
 }
 
 // lookAtBudgets sees how much of a tenant's budget of today is left. When it

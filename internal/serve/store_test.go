@@ -114,6 +114,36 @@ func TestStoreThatForbids(t *testing.T) {
 	s.mustReport(t, event("e1", "c"))
 }
 
+// TestShardOfThePoliciesIsLost: where the policies are kept is no more than one shard.
+// The others are checked, and their customers are served, without it.
+func TestShardOfThePoliciesIsLost(t *testing.T) {
+	c := redistest.Cluster(t, 3)
+	s := start(t, serve.Config{Redis: c.URL(), Now: time.Now})
+	lost := c.Owner("amends:policies")
+	lost.Kill()
+	blink := func() { // after which everything is checked
+		t.Helper()
+		for _, m := range c.Masters() {
+			if err := m.Client().Do(t.Context(), "CLIENT", "PAUSE", "2000", "ALL").Err(); err != nil && m != lost {
+				t.Fatal(err)
+			}
+		}
+		eventually(t, 3*time.Second, "NOT_SERVING", func() bool { return !s.serving(t.Context()) })
+		eventually(t, 10*time.Second, "SERVING", func() bool { return s.serving(t.Context()) })
+	}
+	blink()
+	const told = "the policies in use cannot be kept"
+	if n := strings.Count(s.log.String(), `"`+told); n != 1 {
+		t.Errorf("told %d times that policies are not kept:\n%s", n, s.log)
+	}
+	lost.Start()
+	c.WaitReady()
+	blink()
+	if kept := lost.Client().HLen(t.Context(), "amends:policies").Val(); kept != 1 || !strings.Contains(s.log.String(), "works again: "+told) {
+		t.Errorf("%d policies are kept again:\n%s", kept, s.log)
+	}
+}
+
 // TestStoreBackWithoutPolicies starts Redis again with nothing in it: the
 // policies that cases need are archived anew before the server serves again.
 func TestStoreBackWithoutPolicies(t *testing.T) {
