@@ -41,9 +41,23 @@ func (it *item) decodeAlone(message proto.Message) {
 	first := it.line
 	it.decodeAs(message)
 	var members map[string]json.RawMessage
-	if it.err != nil && json.Unmarshal(it.raw, &members) == nil && saysWhatItIs(members) {
-		it.line, it.err = first, &usageError{err: errors.New(`a record with "failure" or "interaction" around it is for "amends ingest FILE"`)}
+	if it.err == nil || json.Unmarshal(it.raw, &members) != nil {
+		return
 	}
+	text := ""
+	switch isFailure, is := message.ProtoReflect().Descriptor() == failureDesc, kindOf(members); {
+	case saysWhatItIs(members):
+		text = `a record with "failure" or "interaction" around it is for "amends ingest FILE"`
+	case isFailure && members["event"] != nil:
+		text = `the record stands within "event", as in a call: write it alone`
+	case isFailure && is == interaction:
+		text = `a good experience is for "amends praise -f FILE"`
+	case !isFailure && is == failure:
+		text = `a failure is for "amends report -f FILE"`
+	default:
+		return
+	}
+	it.line, it.err = first, &usageError{err: errors.New(text)}
 }
 
 // saysWhatItIs reports whether a record is an IngestRequest.

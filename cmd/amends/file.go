@@ -90,7 +90,9 @@ func (f *fileFlags) transfer(cmd *cobra.Command, app *app, b *bulk, write func(*
 	}
 	defer closeFile()
 	beginning := bufio.NewReaderSize(in, 4<<10)
-	if start, _ := beginning.Peek(4 << 10); isTable(start) {
+	if start, _ := beginning.Peek(4 << 10); isPacked(start) {
+		return &usageError{err: fmt.Errorf("%s looks like gzip: amends ingest %s", name, shellWord(f.path))}
+	} else if isTable(start) {
 		return &usageError{err: fmt.Errorf("%s looks like CSV: amends ingest %s", name, shellWord(f.path))}
 	}
 	in = beginning
@@ -153,6 +155,9 @@ func (f *fileFlags) transfer(cmd *cobra.Command, app *app, b *bulk, write func(*
 	fmt.Fprintln(app.stderr, counts)
 	return nil
 }
+
+// isPacked tells gzip.
+func isPacked(start []byte) bool { return bytes.HasPrefix(start, []byte{0x1f, 0x8b}) }
 
 // isTable tells a CSV file from JSON by its header.
 func isTable(start []byte) bool {

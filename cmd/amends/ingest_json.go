@@ -59,6 +59,15 @@ func tell(has func(name string) bool) kind {
 	}
 }
 
+// kindOf tells what a record of JSON is.
+func kindOf(fields map[string]json.RawMessage) kind {
+	names := make(map[string]bool, len(fields))
+	for name := range fields {
+		names[plainly(name)] = true
+	}
+	return tell(func(name string) bool { return names[name] })
+}
+
 // decodeJSON reads one JSON record: an IngestRequest, a FailureEvent or an Interaction alone, or an entry of a file of rejects.
 func decodeJSON(it *item) {
 	if !utf8.Valid(it.raw) { // in the place of which the rows of rejects would have other letters
@@ -78,11 +87,7 @@ func decodeJSON(it *item) {
 		it.decodeAs(&recoveryv1.IngestRequest{})
 		return
 	}
-	names := make(map[string]bool, len(fields))
-	for name := range fields {
-		names[plainly(name)] = true
-	}
-	switch tell(func(name string) bool { return names[name] }) {
+	switch kindOf(fields) {
 	case failure:
 		event := &recoveryv1.FailureEvent{}
 		if it.decodeAs(event); it.err == nil {

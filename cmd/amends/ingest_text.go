@@ -99,7 +99,7 @@ func (c counted) Read(p []byte) (int, error) {
 // unpack takes gzip apart, which is known by its content, and refuses what is no UTF-8.
 func (t *text) unpack(stored io.Reader) (*bufio.Reader, error) {
 	in := bufio.NewReaderSize(counted{stored, &t.read}, 64<<10)
-	if start, _ := in.Peek(2); bytes.Equal(start, []byte{0x1f, 0x8b}) {
+	if start, _ := in.Peek(2); isPacked(start) {
 		unpacked, err := gzip.NewReader(in)
 		if err != nil {
 			return nil, err
