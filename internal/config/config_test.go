@@ -157,12 +157,17 @@ wonderful: 1
 
 func TestFileThatCannotBeRead(t *testing.T) {
 	for name, row := range map[string]struct{ file, want string }{
-		"not YAML":       {"listen: [", "line "},
-		"a tab":          {"\tlisten: x\n", "line 1: a tab indents it, where YAML takes spaces alone"},
-		"a tab below":    {"serve:\n  listen: x\n\tops-listen: x\n", "line 3: a tab indents it, where YAML takes spaces alone"},
-		"another letter": {"listen: x\nops-listen: @y\n", "line 2: found character that cannot start any token"},
-		"a list":         {"- listen\n", ":1:1: must be a mapping of flag names to values"},
-		"a wrong number": {"limit: x\n", `limit: "x" is no whole number`},
+		"not YAML":            {"listen: [", "line "},
+		"a tab":               {"\tlisten: x\n", "line 1: a tab indents it, where YAML takes spaces alone"},
+		"a tab below":         {"serve:\n  listen: x\n\tops-listen: x\n", "line 3: a tab indents it, where YAML takes spaces alone"},
+		"another letter":      {"listen: x\nops-listen: @y\n", "line 2: found character that cannot start any token"},
+		"an empty section":    {"serve:\n", `:1:1: "serve" takes settings that stand below it, indented`},
+		"a section of text":   {"policy: {check: x}\n", `:1:10: "check" takes settings that stand below it, indented`},
+		"a section as a list": {"serve: [listen]\n", `:1:1: "serve" takes settings that stand below it, indented`},
+		"two documents":       {"listen: x\n---\nlisten: y\n", ":2:1: a second document begins here; the file must have one only"},
+		"a broken second":     {"listen: x\n---\nlisten: [\n", "line "},
+		"a list":              {"- listen\n", ":1:1: must be a mapping of flag names to values"},
+		"a wrong number":      {"limit: x\n", `limit: "x" is no whole number`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := resolve(t, row.file, nil); err == nil || !strings.Contains(err.Error(), row.want) {

@@ -73,11 +73,18 @@ func parse(path string) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	var content yaml.Node
-	switch err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&content); {
-	case errors.Is(err, io.EOF):
+	var content, second yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	err = decoder.Decode(&content)
+	if errors.Is(err, io.EOF) {
 		return nil, nil
-	case err != nil:
+	}
+	if err == nil {
+		if err = decoder.Decode(&second); err == nil {
+			return nil, fmt.Errorf("%s:%d:%d: a second document begins here; the file must have one only", path, max(second.Line, 1), max(second.Column, 1))
+		}
+	}
+	if !errors.Is(err, io.EOF) {
 		line, message := document.NotYAML(string(text), err)
 		return nil, fmt.Errorf("%s: line %d: %s", path, line, message)
 	}
@@ -125,6 +132,8 @@ func (r *reader) section(mapping *yaml.Node, owner *cobra.Command) {
 			subs = append(subs, sub{value, child})
 		case isSection && flags[key.Value]:
 			r.fault(place, "%q takes a plain value", key.Value)
+		case isCommand && !flags[key.Value]:
+			r.fault(place, "%q takes settings that stand below it, indented", key.Value)
 		case !flags[key.Value] && byHandIn(owner)[key.Value]:
 			r.fault(place, "%q is taken from the command line alone", key.Value)
 		case !flags[key.Value]:
