@@ -70,11 +70,14 @@ func newPage(active *Compiled, loaded []Loaded) *page {
 // Active is the policy that new cases are judged by.
 func (b *Book) Active() *Compiled { return b.page.Load().active }
 
-// Swap makes another policy the active one. Open cases keep theirs.
+// Swap makes another policy, which is in the archive, the active one. Open cases keep
+// theirs.
 func (b *Book) Swap(active *Compiled) {
 	b.change.Lock()
 	defer b.change.Unlock()
-	b.page.Store(newPage(active, b.page.Load().loaded))
+	next := newPage(active, b.page.Load().loaded)
+	next.archived.Store(true)
+	b.page.Store(next)
 }
 
 // Loaded lists the policies in memory, newest first.
@@ -85,8 +88,8 @@ func (b *Book) Loaded() []Loaded {
 }
 
 // Rules gives the active policy and those of the versions named, as one update
-// needs them. The active policy is put into the archive before it is first
-// used; see [Book.Archive] for an archive that loses what it was given. It fails with
+// needs them. The policy that the book began with is put into the archive before it is
+// first used; see [Book.Archive] for an archive that loses what it was given. It fails with
 // [ErrUnknownVersion], or as the archive does.
 func (b *Book) Rules(ctx context.Context, versions ...string) (recovery.Rules, error) {
 	p := b.page.Load()

@@ -55,6 +55,9 @@ func TestBookKeepsWhatOpenCasesNeed(t *testing.T) {
 	if _, err := b.Rules(ctx); err != nil {
 		t.Fatal(err)
 	}
+	if err := archive.KeepPolicy(ctx, two.Version, two.YAML); err != nil {
+		t.Fatal(err)
+	}
 	b.Swap(two)
 	rules, err := b.Rules(ctx, one.Version)
 	if err != nil || rules.Active != two.Rules || rules.For(one.Version) != one.Rules || rules.For(two.Version) != two.Rules {

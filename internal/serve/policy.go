@@ -56,12 +56,13 @@ func (s *Server) adopt(compiled *policy.Compiled, err error) (taken bool) {
 		err = s.ledger.ConfirmPolicy(s.background, compiled.Version, compiled.YAML)
 	}
 	if err != nil {
+		err = ledger.WithCause(err)
 		if s.refused == err.Error() {
 			return false // as it was told
 		}
 		s.refused = err.Error()
 		s.telemetry.Metrics.PolicyRefused()
-		s.config.Logger.Error("the changed policy file was not taken over; the policy stays as it was", "active", was, "error", ledger.WithCause(err))
+		s.config.Logger.Error("the changed policy file was not taken over; the policy stays as it was", "active", was, "error", err)
 		return false
 	}
 	s.service.Prepare(s.background, compiled.Rules)

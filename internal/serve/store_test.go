@@ -287,6 +287,64 @@ func TestStoreThatTakesNoChanges(t *testing.T) {
 	}
 }
 
+// TestReadsWhenFull: a store that takes no changes is read as ever, also by a policy that
+// has only just been taken over.
+func TestReadsWhenFull(t *testing.T) {
+	store := redistest.Server(t)
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(file, policy.DefaultYAML(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, serve.Config{Redis: store.URL(), Now: time.Now, Policy: file, Sweep: time.Hour})
+	k := s.mustReport(t, event("e", "c"))
+	if err := os.WriteFile(file, another(t), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "another policy", func() bool { return strings.Contains(s.log.String(), "the policy changed") })
+	if err := store.Client().ConfigSet(t.Context(), "maxmemory", "1mb").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if open := s.assess(t, "c").GetOpenCases(); len(open) != 1 {
+		t.Errorf("open cases %v, want %s", open, k.GetCaseId())
+	}
+	if _, err := s.recovery.ListCases(t.Context(), &recoveryv1.ListCasesRequest{}); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.report(t.Context(), event("e2", "c")); status.Code(err) != codes.Unavailable {
+		t.Errorf("a report: %v", err)
+	}
+}
+
+// TestPolicyNotKeptForAnotherReason: the log says why Redis does not keep a policy now,
+// not only why it did not at first.
+func TestPolicyNotKeptForAnotherReason(t *testing.T) {
+	store := redistest.Server(t)
+	file := filepath.Join(t.TempDir(), "policy.yaml")
+	if err := os.WriteFile(file, policy.DefaultYAML(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, serve.Config{Redis: store.URL(), Now: time.Now, Policy: file, Sweep: time.Hour})
+	for _, step := range []struct{ setting, value, want string }{
+		{"min-replicas-to-write", "1", "NOREPLICAS"},
+		{"maxmemory", "1mb", "OOM"},
+	} {
+		if err := store.Client().ConfigSet(t.Context(), step.setting, step.value).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, another(t), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, 10*time.Second, step.want, func() bool {
+			for line := range strings.Lines(s.log.String()) {
+				if strings.Contains(line, "was not taken over") && strings.Contains(line, step.want) {
+					return true
+				}
+			}
+			return false
+		})
+	}
+}
+
 func TestRefusalsToStart(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
