@@ -34,16 +34,17 @@
 local today, due, ranks = KEYS[1], KEYS[2], KEYS[3]
 local what, total_field, field, member, check = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[7]
 
--- whole reads digits alone: tonumber takes "nan", which no limit stops, as well.
+local function digits(number)
+  return string.format('%.0f', number)
+end
+
+-- whole reads digits alone: tonumber takes "nan", which no limit stops, as well. It
+-- refuses what HINCRBY does, "007" and what is too large, before anything is written.
 local function whole(text)
-  if text and not string.find(text, '^%d+$') then
+  if text and not (string.find(text, '^%d+$') and #text <= 16 and digits(tonumber(text)) == text) then
     error('a budget holds what is no amount')
   end
   return text and tonumber(text)
-end
-
-local function digits(number)
-  return string.format('%.0f', number)
 end
 
 -- Read and check.

@@ -473,6 +473,17 @@ func brokenBudget(t *testing.T, open opener) {
 	unchanged(t, l, before)
 	asAdmin(t, l).client.Del(t.Context(), b.dayKey())
 
+	mustBook(t, l, b, 50, 100, at.Now().Add(time.Hour))
+	for _, text := range []string{"007", "9223372036854775808"} { // digits, and yet not as Redis counts
+		asAdmin(t, l).client.HSet(t.Context(), b.dayKey(), l.bookingField(b), text)
+		before := dump(t, l)
+		if err := l.SettleBooking(t.Context(), b, 1, time.Time{}); !errors.Is(err, ErrBroken) {
+			t.Errorf("a booking of %q: %v", text, err)
+		}
+		unchanged(t, l, before)
+	}
+	asAdmin(t, l).client.Del(t.Context(), b.dayKey())
+
 	asAdmin(t, l).client.ZAdd(t.Context(), budgetNames.customer, redis.Z{Member: "nonsense"})
 	if _, err := l.DoubtfulBookings(t.Context(), at.Now(), 10); !errors.Is(err, ErrBroken) {
 		t.Errorf("a booking that cannot be read: %v", err)
