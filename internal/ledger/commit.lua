@@ -7,12 +7,12 @@
 -- formatted by the caller (counts of arguments are the only ones used here).
 --
 -- Redis does not roll back, so whatever can be refused comes before what the
--- customer is read from. First come the reads, and for an index, or fields to be
--- removed, the command that is to come in a form that changes nothing: each fails
--- on a key of the wrong type, and for a user who has lost the permission. Then
--- comes what is harmless alone: how long the customer is kept, and XADD, which
--- refuses what is no stream, and a stream that somebody else numbered. HSET is the
--- change; nothing after it can be refused.
+-- customer is read from. First come the reads, and for an index, fields to be
+-- removed, or how long the customer is kept, the command that is to come in a form
+-- that changes nothing: each fails on a key of the wrong type, and for a user who
+-- has lost the permission. Then comes what is harmless alone: XADD, which refuses
+-- what is no stream, and a stream that somebody else numbered. HSET is the change;
+-- nothing after it can be refused.
 -- The line #!lua makes Redis refuse the whole script when it is out of memory,
 -- read-only, short of replicas or unable to save.
 --
@@ -114,6 +114,11 @@ end
 if listed_at > drops_at then
   redis.call('HDEL', customer, '')
 end
+if ARGV[3] == '' then
+  redis.call('PERSIST', due) -- the index has no end
+elseif ARGV[3] ~= '-' then
+  redis.call('PEXPIRE', due, '0', 'GT')
+end
 local forget = {}
 for i = lists_at, listed_at - 1 do
   local hashes = redis.call('HGET', customer, ARGV[i]) or ''
@@ -124,19 +129,15 @@ for i = lists_at, listed_at - 1 do
 end
 
 -- Write. Lists go in slices: Lua unpacks some thousands of values at most.
-local kept = 1
-if ARGV[3] == '' then
-  redis.call('PERSIST', customer)
-elseif ARGV[3] ~= '-' then
-  kept = redis.call('PEXPIRE', customer, ARGV[3])
-end
 for i = events_at, #ARGV do
   redis.call('XADD', stream, 'MAXLEN', '~', '10000', '1-*', 'e', ARGV[i])
 end
 for i = pairs_at, drops_at - 1, 1000 do
   redis.call('HSET', customer, unpack(ARGV, i, math.min(i + 999, drops_at - 1)))
 end
-if kept == 0 then -- there was no customer before
+if ARGV[3] == '' then
+  redis.call('PERSIST', customer)
+elseif ARGV[3] ~= '-' then
   redis.call('PEXPIRE', customer, ARGV[3])
 end
 for i = drops_at, lists_at - 1, 1000 do
