@@ -239,8 +239,11 @@ func TestVersionForMachines(t *testing.T) {
 	}
 }
 
-// A story is known by its name in whatever case.
+// A story is known by its name in whatever case, and names no step of a case that ends with it.
 func TestDemoInAnyCase(t *testing.T) {
+	if o := amends(t, "demo", "L1"); strings.Contains(o.stdout, "amends reopen") {
+		t.Errorf("of a case that ends with the demo it names a next step:\n%s", o.stdout)
+	}
 	if o := amends(t, "demo", "3B"); !strings.Contains(o.stdout, "3b") {
 		t.Errorf("it tells\n%s", o.stdout)
 	}

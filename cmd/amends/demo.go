@@ -158,7 +158,7 @@ func (d *demo) play(ctx context.Context, p *story.Player, s story.Story) error {
 	}
 	text := show.StoryTitle(s.ID, s.Title, s.Tell, d.page) + show.Timeline(d.moments(s, scenes), d.page) + "\n"
 	page := d.page
-	page.Now = last.At
+	page.Now, page.Told = last.At, true
 	switch {
 	case d.full:
 		text += show.Case(last.Case, page)

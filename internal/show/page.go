@@ -27,6 +27,8 @@ type Page struct {
 	Colour bool
 	// Now is the moment that time left is counted from. Its location is the time zone of every moment shown.
 	Now time.Time
+	// Told is a story: no command takes its cases on.
+	Told bool
 }
 
 func (p Page) width() int { return min(max(p.Width, 80), 120) }

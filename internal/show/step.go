@@ -26,7 +26,10 @@ func Step(c *recoveryv1.Case, p Page) string {
 		rows = append(rows, []string{"offer", strings.Join(append([]string{together(w.offerState(o)), together(Money(o.GetTotal()))}, w.aboutOffer(o)...),
 			unbroken+"· ")})
 	}
-	w.grid(2, append(rows, nextRows(commands(c))...))
+	if !p.Told {
+		rows = append(rows, nextRows(commands(c))...)
+	}
+	w.grid(2, rows)
 	return w.String()
 }
 
