@@ -117,7 +117,7 @@ end
 if ARGV[3] == '' then
   redis.call('PERSIST', due) -- the index has no end
 elseif ARGV[3] ~= '-' then
-  redis.call('PEXPIRE', due, '0', 'GT')
+  redis.call('PEXPIRE', due, ARGV[3], 'XX')
 end
 local forget = {}
 for i = lists_at, listed_at - 1 do
