@@ -89,6 +89,8 @@ if version ~= ARGV[1] then
     end
   end
   if requests > 0 and ours == requests then
+    -- Written again, so that a WAIT on this connection has something to wait for.
+    redis.call('HSET', customer, ARGV[answers_at], ARGV[answers_at + 1])
     return ARGV[2]
   end
   return guess and standing({'v', 's', 't'}) or version

@@ -459,6 +459,37 @@ func TestALateCommit(t *testing.T) {
 	}
 }
 
+// An attempt that finds an earlier one carried out writes, too: WAIT speaks of the
+// writes of its own connection alone (from Redis 7.2 on), and the earlier one came on
+// another.
+func TestALateCommitIsConfirmed(t *testing.T) {
+	t.Parallel()
+	s := redistest.Server(t)
+	l := openAt(t, s.URL())
+	w := one(l, "late and confirmed", "a")
+	u := &update{ledger: l, write: w, names: mustNames(t, l, w.Key), requests: l.requests(w.Requests), fresh: []int{0}, nonce: [6]byte{7}}
+	changes := func() string { return s.Client().InfoMap(t.Context(), "persistence").Item("Persistence", "rdb_changes_since_last_save") }
+	var stored map[string]string
+	for attempt := range 2 {
+		j, _ := count(recovery.Customer{}, u.fresh)
+		c, err := u.change(&loaded{}, j)
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := changes()
+		if stands, err := l.send(t.Context(), u.names, c); err != nil || stands != nil {
+			t.Fatalf("attempt %d: %v stands, %v", attempt, stands, err)
+		}
+		if after := changes(); after == "" || after == before {
+			t.Errorf("attempt %d: nothing is written, after %q changes", attempt, before)
+		}
+		if attempt == 0 {
+			stored = dump(t, l)
+		}
+	}
+	unchanged(t, l, stored)
+}
+
 // A master that is made a replica while a change waits for its replicas lets the wait
 // go with an error of its own. The change was made there, and may be lost: that is
 // unknown, and no fault that somebody must repair.
