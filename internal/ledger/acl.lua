@@ -3,9 +3,8 @@
 -- before a change needs them.
 -- It takes no keys, so that it runs on every node of a cluster: nothing is read.
 --
--- ARGV[1] -> a key as customers, due indices and streams have it
--- ARGV[2] -> a key as the ledger's own records have it
--- ARGV[3] -> a key as the budgets have it
+-- ARGV -> a key of each kind: of a bucket, of the budgets, and those that the ledger
+-- has one of
 -- Returns the names of the refused commands, "name key" where it is the key.
 
 local refused = {}

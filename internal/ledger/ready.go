@@ -233,7 +233,7 @@ const itsKeys = "'~{b[0-9][0-9][0-9]}:*' '~{budget}:*' '~amends:meta' '~amends:p
 
 // checkACL asks whether the user may run all that the scripts run.
 func (l *Ledger) checkACL(ctx context.Context, n node) error {
-	refused, err := redis.NewScript(aclSource).Eval(ctx, n.client, nil, l.buckets[0].due, metaKey, budgetNames.customer).StringSlice()
+	refused, err := redis.NewScript(aclSource).Eval(ctx, n.client, nil, l.buckets[0].due, budgetNames.customer, metaKey, policiesKey, wordsKey).StringSlice()
 	if redis.HasErrorPrefix(err, "NOPERM") {
 		refused, err = []string{"eval " + metaKey}, nil
 	}
