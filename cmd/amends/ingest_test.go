@@ -236,7 +236,7 @@ func TestIngestRejects(t *testing.T) {
 	path := history(t, "day.ndjson", strings.Join(lines, "\n")+"\n")
 	kept := path + ".rejects.ndjson"
 	o := command{}.fails(t, exitUsage, []string{
-		path + ":2: no JSON", path + `:3: unknown field "colour"`, path + ":3: invalid value for int64 field units", path + ":4: customer_id: ", path + ":4: severity: ",
+		path + ":2: no JSON", path + `:3: unknown field "colour"`, path + ":3: invalid value for int64 field units", path + ":4: customer_id: must not be empty\n", path + ":4: kinds: must not be empty\n", path + ":4: severity: ",
 		path + ":5: this may be a failure or an interaction; write {", path + ":6: no JSON: longer than", path + ":8: ALREADY_EXISTS",
 		"customer data", "amends ingest " + kept, "6 of 9 records were refused",
 	}, "ingest", "--server", server, "-o", "json", path)
@@ -336,7 +336,7 @@ func TestIngestRows(t *testing.T) {
 	words := []string{
 		":3: occurred_at: ", ":3: kind: \"LATEE\" is not one of", "did you mean LATE?", ":3: order_value: \"18,50 GBP\": write an amount",
 		":3: delay: ", ":3: reach: ", ":3: recurring: ", ":3: severity: ", ":4: order_value: records of type interaction have no such column", ":5: type: \"praise\"",
-		":6: no CSV: character ", ":7: 13 cells, where the header has 10", ":9: no UTF-8", ":10: event_id: ",
+		":6: no CSV: character ", ":7: 13 cells, where the header has 10", ":9: no UTF-8", ":10: event_id: must not be empty",
 	}
 	dry := command{}.fails(t, exitUsage, words, "ingest", "--dry-run", path)
 	gone(t, path+".rejects.ndjson", path+".progress")

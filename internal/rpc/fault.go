@@ -117,6 +117,8 @@ func allowed(message protoreflect.MessageDescriptor, v *protovalidate.Violation)
 	switch id := v.Proto.GetRuleId(); {
 	case id == "string.pattern" && patterns[v.RuleValue.String()] != "":
 		return patterns[v.RuleValue.String()]
+	case (id == "string.min_len" || id == "repeated.min_items") && v.RuleValue.Uint() == 1:
+		return "must not be empty"
 	case id == "repeated.unique":
 		return "must not name anything twice"
 	case strings.HasPrefix(id, "enum.") && field != nil && field.Enum() != nil:

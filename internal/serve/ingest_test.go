@@ -70,7 +70,7 @@ func TestIngest(t *testing.T) {
 		t.Errorf("faulty item: %s %s %v", code, reason, faults)
 	}
 	sameFields(t, map[string]string{
-		"failure.customer_id": "at least 1", "failure.kinds": "at least 1", "failure.occurred_at": "after", "failure.order_value": "no such currency",
+		"failure.customer_id": "must not be empty", "failure.kinds": "must not be empty", "failure.occurred_at": "after", "failure.order_value": "no such currency",
 	}, faults)
 	if s := got[2].GetInteraction().GetStatus(); s != recoveryv1.InteractionStatus_INTERACTION_STATUS_RECORDED {
 		t.Errorf("praise: %s", s)
@@ -84,7 +84,7 @@ func TestIngest(t *testing.T) {
 		t.Errorf("praise of nobody: %s", s)
 	}
 	_, _, faults = takeApart(t, status.FromProto(got[5].GetInteraction().GetError()))
-	sameFields(t, map[string]string{"interaction.customer_id": "at least 1", "interaction.occurred_at": "after"}, faults)
+	sameFields(t, map[string]string{"interaction.customer_id": "must not be empty", "interaction.occurred_at": "after"}, faults)
 	_, _, faults = takeApart(t, status.FromProto(got[6].GetError()))
 	sameFields(t, map[string]string{"failure.order_value": "no such currency"}, faults)
 	if a := r.assess(t, "c"); a.GetPositiveMass() != 1 || a.GetFailuresRemembered() != 1 {

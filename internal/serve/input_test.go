@@ -34,7 +34,7 @@ func TestBadReports(t *testing.T) {
 		"kind unknown": {func(e fe) { e.SetKinds([]recoveryv1.FailureKind{99}) },
 			codes.InvalidArgument, "INVALID_REQUEST", map[string]string{"event.kinds[0]": "must be one of FAILURE_KIND_LATE, "}},
 		"ids missing": {func(e fe) { e.SetEventId(""); e.SetCustomerId("") },
-			codes.InvalidArgument, "INVALID_REQUEST", map[string]string{"event.event_id": "at least 1", "event.customer_id": "at least 1"}},
+			codes.InvalidArgument, "INVALID_REQUEST", map[string]string{"event.event_id": "must not be empty", "event.customer_id": "must not be empty"}},
 		"ids oversized": {func(e fe) { e.SetEventId(strings.Repeat("x", 129)); e.SetOrderId(strings.Repeat("x", 129)) },
 			codes.InvalidArgument, "INVALID_REQUEST", map[string]string{"event.event_id": "at most 128", "event.order_id": "at most 128"}},
 		"no time": {func(e fe) { e.ClearOccurredAt() },
@@ -69,7 +69,7 @@ func TestBadReports(t *testing.T) {
 			e.SetReach(-1)
 			e.SetOrderValue(&money.Money{CurrencyCode: "XXX", Units: 1})
 		}, codes.InvalidArgument, "INVALID_REQUEST", map[string]string{
-			"event.event_id": "at least 1", "event.kinds": "at least 1", "event.occurred_at": "must not be after", "event.severity": "equal to 1",
+			"event.event_id": "must not be empty", "event.kinds": "must not be empty", "event.occurred_at": "must not be after", "event.severity": "equal to 1",
 			"event.reach": "equal to 0", "event.order_value": "lists no such currency",
 		}},
 	}
