@@ -468,7 +468,9 @@ func TestALateCommitIsConfirmed(t *testing.T) {
 	l := openAt(t, s.URL())
 	w := one(l, "late and confirmed", "a")
 	u := &update{ledger: l, write: w, names: mustNames(t, l, w.Key), requests: l.requests(w.Requests), fresh: []int{0}, nonce: [6]byte{7}}
-	changes := func() string { return s.Client().InfoMap(t.Context(), "persistence").Item("Persistence", "rdb_changes_since_last_save") }
+	changes := func() string {
+		return s.Client().InfoMap(t.Context(), "persistence").Item("Persistence", "rdb_changes_since_last_save")
+	}
 	var stored map[string]string
 	for attempt := range 2 {
 		j, _ := count(recovery.Customer{}, u.fresh)
