@@ -210,20 +210,21 @@ func refusal(n node, err error) ([]error, error) {
 // checkClock compares the clocks; the true moment of the remote reading lies
 // between our two.
 func (l *Ledger) checkClock(n node, before, remote time.Time) error {
+	const differ = "the clocks of this machine and of Redis differ"
 	after := l.clock()
-	var skew time.Duration
-	switch {
-	case remote.Before(before):
-		skew = before.Sub(remote)
-	case remote.After(after):
-		skew = remote.Sub(after)
+	skew, side := remote.Sub(after), "ahead"
+	if remote.Before(before) {
+		skew, side = before.Sub(remote), "behind"
 	}
+	apart := skew.Round(100 * time.Millisecond) // so that it is told once
 	switch {
 	case skew > skewRefuse:
 		return &ClockError{fmt.Sprintf("the clock of this machine and that of Redis at %s are %s apart; "+
-			"deadlines cannot be trusted: let both follow one time source (chronyd, systemd-timesyncd)", n.addr, skew.Round(time.Millisecond))}
+			"deadlines cannot be trusted: let both follow one time source (chronyd, systemd-timesyncd)", n.addr, apart)}
 	case skew > skewWarn:
-		l.opts.Logger.Warn("the clocks of this machine and of Redis differ", "server", n.addr, "by", skew)
+		l.tell(n, differ, fmt.Sprintf("that of Redis is %s %s", apart, side))
+	default:
+		l.tell(n, differ)
 	}
 	return nil
 }
