@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -32,7 +33,9 @@ func (l *Ledger) checkMeta(ctx context.Context, sound bool) error {
 	have, err := l.meta(ctx, want, sound)
 	if err != nil && l.store.mode == cluster && l.agreed.Load() {
 		// The shard that holds the record is lost: no reason to stop serving the others.
-		l.opts.Logger.Warn("the record of the ledger cannot be read", "key", metaKey, "error", Cause(err))
+		if l.reported.News(time.Now(), metaKey, Cause(err).Error()) {
+			l.opts.Logger.Warn("the record of the ledger cannot be read", "key", metaKey, "error", Cause(err))
+		}
 		return nil
 	}
 	if err != nil {
@@ -42,6 +45,7 @@ func (l *Ledger) checkMeta(ctx context.Context, sound bool) error {
 		}
 		return fmt.Errorf("read %s: %w (%w)%s", metaKey, err, Cause(err), hint)
 	}
+	l.reported.Over(metaKey)
 	var faults []error
 	if have["buckets"] != want["buckets"] {
 		faults = append(faults, fmt.Errorf("this ledger was born with %s buckets, not %s; set the number of buckets to %s",

@@ -71,10 +71,15 @@ func (l *Ledger) serverNodes(ctx context.Context, master *redis.Client) ([]node,
 	return nodes, nil
 }
 
-// OfAShard reports whether an error may be that of one shard of several, whose loss is
-// no reason to stop serving the customers of the others.
-func (l *Ledger) OfAShard(err error) bool {
-	return l.store.mode == cluster && !errors.Is(err, ErrBroken)
+// OfAShard reports whether an error is that of one shard of several, whose loss is no
+// reason to stop serving the customers of the others. There must be others that do.
+func (l *Ledger) OfAShard(ctx context.Context, err error) bool {
+	if l.store.mode != cluster || errors.Is(err, ErrBroken) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, ioTimeout)
+	defer cancel()
+	return l.answers(ctx) == nil
 }
 
 // isReplicaLine knows slave0, slave1, ...

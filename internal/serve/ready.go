@@ -103,7 +103,7 @@ func (s *Server) keepPolicies(ctx context.Context) error {
 	switch {
 	case err == nil && s.told.Over(what):
 		s.config.Logger.Info("works again: " + what)
-	case err != nil && s.ledger.OfAShard(err):
+	case err != nil && s.ledger.OfAShard(s.background, err):
 		if err = ledger.WithCause(err); s.told.News(time.Now(), what, err.Error()) {
 			s.config.Logger.Warn(what, "error", err)
 		}

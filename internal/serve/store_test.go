@@ -144,6 +144,33 @@ func TestShardOfThePoliciesIsLost(t *testing.T) {
 	}
 }
 
+// TestClusterIsDown: a server of a cluster that answers, but for no customer, is no
+// reason to be sent calls.
+func TestClusterIsDown(t *testing.T) {
+	c := redistest.Cluster(t, 3)
+	s := start(t, serve.Config{Redis: c.URL(), Now: time.Now})
+	left := c.Owner("amends:meta") // which tells the time
+	for _, m := range c.Masters() {
+		if m != left {
+			m.Kill()
+		}
+	}
+	eventually(t, 10*time.Second, "no majority", func() bool {
+		return strings.Contains(left.Client().ClusterInfo(t.Context()).Val(), "cluster_state:fail")
+	})
+	if err := left.Client().Do(t.Context(), "CLIENT", "PAUSE", "2000", "ALL").Err(); err != nil { // after which everything is checked
+		t.Fatal(err)
+	}
+	eventually(t, 15*time.Second, "why it is not ready", func() bool {
+		for line := range strings.Lines(s.log.String()) {
+			if strings.Contains(line, "not serving") && strings.Contains(line, "keep policy") {
+				return !s.serving(t.Context())
+			}
+		}
+		return false
+	})
+}
+
 // TestStoreBackWithoutPolicies starts Redis again with nothing in it: the
 // policies that cases need are archived anew before the server serves again.
 func TestStoreBackWithoutPolicies(t *testing.T) {
