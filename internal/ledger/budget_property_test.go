@@ -153,6 +153,8 @@ func standingBudget(t *testing.T, l *Ledger, tenant string) map[string]string {
 			all["look at "+name] = fmt.Sprintf("%.0f", z.Score)
 		}
 	}
-	maps.DeleteFunc(all, func(name, value string) bool { return (name == "total" || name == "rank") && (value == "0" || value == "") })
+	maps.DeleteFunc(all, func(name, value string) bool {
+		return (name == "total" || name == "rank") && (value == "0" || value == "")
+	})
 	return all
 }
