@@ -78,6 +78,7 @@ type erasure struct {
 
 	done       Erased
 	live       []Booking // of the offers removed, as far as they return
+	cases      int64     // number of the last case, 0 if that is not known
 	unknown    bool      // the script was sent, and the customer may be gone
 	conflicted bool      // the script was refused because of a change in between
 	told       bool      // that the customer cannot be read
@@ -112,6 +113,7 @@ func (e *erasure) try(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e.cases = found.at.state.customer.Cases
 	spent, live := e.bookings(found)
 	if err := each(ctx, spent, e.ledger.ForgetBooking); err != nil {
 		return err

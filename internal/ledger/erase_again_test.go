@@ -246,3 +246,46 @@ func TestDamagedCustomerIsAlone(t *testing.T) {
 		t.Errorf("a key of the wrong type: %v", err)
 	}
 }
+
+// afterwards does something once, before the bookings of who was erased are looked for.
+type afterwards struct {
+	redis.Hook
+	do func()
+}
+
+func (h *afterwards) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (h *afterwards) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (h *afterwards) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if do := h.do; do != nil && cmd.Name() == "zscan" {
+			h.do = nil
+			do()
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// Who comes back while the rest of the erasure is under way keeps what is booked for
+// the new life.
+func TestABookingOfANewLifeIsNoStray(t *testing.T) {
+	url := redistest.Server(t).URL()
+	l, other := openAt(t, url), openAt(t, url)
+	w := one(l, "back at once", "a")
+	mustUpdate(t, l, w, opens)
+	b := Booking{Tenant: "shop", Currency: "USD", Day: time.Now(), CaseID: CaseID(w.Key, 1), Name: BookingName(time.Now(), "a")}
+	check := time.Now().Add(time.Hour)
+	mustBook(t, l, b, 500, 10_000, check)
+	l.client.AddHook(&afterwards{do: func() {
+		mustUpdate(t, other, one(l, "back at once", "b"), opens)
+		b.CaseID = CaseID(w.Key, 2)
+		mustBook(t, other, b, 30, 10_000, check)
+	}})
+	mustErase(t, l, w.Key, ninetyDays)
+	used(t, l, b, 30)
+	mustErase(t, l, w.Key, ninetyDays)
+	used(t, l, b, 0)
+}

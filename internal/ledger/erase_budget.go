@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 
 	"github.com/makeamends/amends/internal/recovery"
 )
@@ -37,7 +38,8 @@ func each(ctx context.Context, list []Booking, end func(context.Context, Booking
 }
 
 // forgetStrays returns the bookings that no offer came of: their process ended
-// in between, or the offer is just being committed and will find no case.
+// in between, or the offer is just being committed and will find no case. Those of a
+// life that has begun since are left alone.
 func (e *erasure) forgetStrays(ctx context.Context) error {
 	found := e.ledger.client.ZScan(ctx, budgetNames.customer, 0, "*"+bookingSeparator+casePrefix+string(e.key)+".*", streamPage).Iterator()
 	var members []string
@@ -52,5 +54,9 @@ func (e *erasure) forgetStrays(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	strays = slices.DeleteFunc(strays, func(b Booking) bool {
+		_, number, _ := ParseCaseID(b.CaseID)
+		return e.cases > 0 && number > e.cases
+	})
 	return each(ctx, strays, e.ledger.ReturnBooking)
 }

@@ -88,7 +88,7 @@ func nothingLeft(t *testing.T, open opener) {
 	other := one(l, "somebody else", "a")
 	mustUpdate(t, l, other, opens)
 	for i, name := range []string{"one", "two", "stray"} {
-		b := Booking{Tenant: "shop", Currency: "USD", Day: at.Now(), CaseID: CaseID(w.Key, int64(i+1)), Name: BookingName(at.Now(), name)}
+		b := Booking{Tenant: "shop", Currency: "USD", Day: at.Now(), CaseID: CaseID(w.Key, int64(min(i+1, 2))), Name: BookingName(at.Now(), name)}
 		if _, err := l.Book(t.Context(), b, "", 500, 10_000, at.Now().Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
