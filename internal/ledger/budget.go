@@ -142,7 +142,7 @@ func (l *Ledger) BudgetUsed(ctx context.Context, tenant, currency string, day ti
 	key := Booking{Tenant: tenant, Day: day}.dayKey()
 	err = l.persist(ctx, func(ctx context.Context) (err error) {
 		used, err = l.client.HGet(ctx, key, totalField(currency)).Int64()
-		return err
+		return naming(key, err)
 	})
 	if errors.Is(err, redis.Nil) {
 		return 0, nil
@@ -162,7 +162,7 @@ func (l *Ledger) DoubtfulBookings(ctx context.Context, now time.Time, most int) 
 				Key: budgetNames.customer, ByScore: true, Start: "-inf", Stop: strconv.FormatInt(now.UnixMilli(), 10),
 				Offset: int64(from), Count: int64(most),
 			}).Result()
-			return err
+			return naming(budgetNames.customer, err)
 		})
 		if failed != nil {
 			return list, failed

@@ -42,7 +42,7 @@ end
 -- refuses what HINCRBY does, "007" and what is too large, before anything is written.
 local function whole(text)
   if text and not (string.find(text, '^%d+$') and #text <= 16 and digits(tonumber(text)) == text) then
-    error('a budget holds what is no amount')
+    error('a budget holds what is no amount: ' .. today)
   end
   return text and tonumber(text)
 end

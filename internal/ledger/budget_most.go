@@ -19,7 +19,7 @@ func (l *Ledger) BudgetMostUsed(ctx context.Context, currencies []string, day ti
 		for i, currency := range currencies {
 			answers[i] = pipe.ZRangeArgsWithScores(ctx, redis.ZRangeArgs{Key: ranksKey(currency, day), Start: 0, Stop: 0, Rev: true})
 		}
-		if _, err := pipe.Exec(ctx); err != nil {
+		if err := execute(ctx, pipe); err != nil {
 			return err
 		}
 		used = make(map[string]int64, len(currencies))

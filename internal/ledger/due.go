@@ -135,7 +135,7 @@ func (l *Ledger) dueAt(ctx context.Context, server *redis.Client, group buckets,
 			entries, fault = l.client.ZRangeArgsWithScores(ctx, s.of(n.due)).Result() // follows the bucket to where it went
 		}
 		if fault != nil && err == nil {
-			err = fault
+			err = naming(n.due, fault)
 			reload(ctx, l.client)
 		}
 		found = append(found, s.pick(entries)...)

@@ -215,7 +215,7 @@ func (e *erasure) findEvents(ctx context.Context, found *estate) error {
 	for from := "-"; ; {
 		page, err := e.ledger.client.XRangeN(ctx, e.names.events, from, "+", streamPage).Result()
 		if err != nil {
-			return err
+			return naming(e.names.events, err)
 		}
 		for _, entry := range page {
 			if number, numbered := eventNumber(entry.ID); numbered {
@@ -247,7 +247,7 @@ func (e *erasure) findTrimmed(ctx context.Context, found *estate, oldest uint64)
 		oldest--
 	}
 	found.before = max(oldest, 1) - 1
-	return err
+	return naming(e.names.erased(), err)
 }
 
 // remove runs the script.

@@ -138,6 +138,17 @@ func naming(name string, err error) error {
 	return mistyped(err.Error() + ": " + name)
 }
 
+// execute sends a pipeline of commands with one key each. The error names the key.
+func execute(ctx context.Context, pipe redis.Pipeliner) error {
+	commands, err := pipe.Exec(ctx)
+	for _, c := range commands {
+		if err != nil && c.Err() == err {
+			return naming(fmt.Sprint(c.Args()[1]), err)
+		}
+	}
+	return err
+}
+
 // class is what an answer of Redis, or the lack of one, means for a change.
 type class uint8
 

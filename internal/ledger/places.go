@@ -105,7 +105,7 @@ func (l *Ledger) ranges(ctx context.Context, q Query, shelves []shelf, wanting [
 				Start: strconv.FormatInt(shelves[i].last.score, 10), Stop: last, Count: int64(count),
 			})
 		}
-		if _, err := pipe.Exec(ctx); err != nil {
+		if err := execute(ctx, pipe); err != nil {
 			return err
 		}
 		ranges = make([][]redis.Z, len(wanting))

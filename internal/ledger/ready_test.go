@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"slices"
@@ -212,6 +213,78 @@ func TestMendedPermissions(t *testing.T) {
 	if err := l.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "WRONGTYPE") {
 		t.Errorf("a key of another kind: %v", err)
 	}
+}
+
+// Whoever is asked to repair a key is told which.
+func TestWhatIsToBeRepairedIsNamed(t *testing.T) {
+	t.Parallel()
+	server := redistest.Server(t)
+	for name, tt := range map[string]struct {
+		key func(names, Booking) string
+		ask func(context.Context, *Ledger, Write, Booking) error
+	}{
+		"due index":           {func(n names, _ Booking) string { return n.due }, tryOpen},
+		"stream":              {func(n names, _ Booking) string { return n.events }, tryOpen},
+		"index of open cases": {func(n names, _ Booking) string { return n.open("shop") }, tryOpen},
+		"due index that is read": {func(n names, _ Booking) string { return n.due }, func(ctx context.Context, l *Ledger, _ Write, _ Booking) error {
+			_, err := l.Due(ctx, time.Now(), 1, nil)
+			return err
+		}},
+		"index that is listed": {func(n names, _ Booking) string { return n.open("shop") }, func(ctx context.Context, l *Ledger, _ Write, _ Booking) error {
+			_, err := l.List(ctx, Query{Tenant: "shop", Most: 1})
+			return err
+		}},
+		"stream that is erased":  {func(n names, _ Booking) string { return n.events }, tryErase},
+		"what was erased of it":  {func(n names, _ Booking) string { return n.erased() }, tryErase},
+		"amount":                 {func(_ names, b Booking) string { return b.dayKey() }, tryBook},
+		"budget of a day":        {func(_ names, b Booking) string { return b.dayKey() }, tryBook},
+		"tenants by their total": {func(_ names, b Booking) string { return ranksKey(b.Currency, b.Day) }, tryBook},
+		"bookings":               {func(names, Booking) string { return budgetNames.customer }, tryBook},
+		"budget that is read": {func(_ names, b Booking) string { return b.dayKey() }, func(ctx context.Context, l *Ledger, _ Write, b Booking) error {
+			_, err := l.BudgetUsed(ctx, b.Tenant, b.Currency, b.Day)
+			return err
+		}},
+		"bookings that are read": {func(names, Booking) string { return budgetNames.customer }, func(ctx context.Context, l *Ledger, _ Write, b Booking) error {
+			_, err := l.DoubtfulBookings(ctx, b.Day, 1)
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server.Client().FlushAll(t.Context())
+			l := openAt(t, server.URL())
+			w := one(l, "named", "a")
+			mustUpdate(t, l, w, opens)
+			b := Booking{Tenant: "shop", Currency: "USD", Day: time.Now(), CaseID: CaseID(w.Key, 1), Name: "n"}
+			key := tt.key(mustNames(t, l, w.Key), b)
+			if name == "amount" {
+				server.Client().HSet(t.Context(), key, totalField(b.Currency), "by hand")
+			} else {
+				server.Client().Set(t.Context(), key, "by hand", 0)
+			}
+			if err := tt.ask(t.Context(), l, w, b); !errors.Is(err, ErrBroken) {
+				t.Error(err)
+			}
+			if err := l.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), key) {
+				t.Errorf("not ready: %v", err)
+			}
+		})
+	}
+}
+
+func tryOpen(ctx context.Context, l *Ledger, w Write, _ Booking) error {
+	w.Requests[0].ID += " again"
+	_, err := l.Update(ctx, w, opens)
+	return err
+}
+
+func tryErase(ctx context.Context, l *Ledger, w Write, _ Booking) error {
+	_, err := l.Erase(ctx, "shop", w.Key, time.Hour)
+	return err
+}
+
+func tryBook(ctx context.Context, l *Ledger, _ Write, b Booking) error {
+	_, err := l.Book(ctx, b, "", 1, 10, b.Day.Add(time.Hour))
+	return err
 }
 
 func TestNumberedDatabase(t *testing.T) {

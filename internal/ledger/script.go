@@ -20,13 +20,16 @@ func newScript(source string, forMiniredis bool) *script {
 }
 
 // run has the script sent, which returns when it is answered. The arguments are
-// those of all lists, one after the other.
+// those of all lists, one after the other. An error of a key names all that it may be.
 func (s *script) run(ctx context.Context, send func(redis.Cmder), keys []string, args ...[]any) *redis.Cmd {
 	command := newCall(ctx, "evalsha", &s.hash, keys, args)
 	send(command)
 	if err := command.Err(); err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
 		command = newCall(ctx, "eval", &s.source, keys, args)
 		send(command)
+	}
+	if err := command.Err(); err != nil {
+		command.SetErr(naming("one of "+strings.Join(keys, " "), err))
 	}
 	return command
 }
