@@ -5,8 +5,7 @@
 -- nothing in between, and total, booking and index are right only together. As
 -- in commit.lua all reads and checks come before the first write, and every
 -- change may be sent twice. Total and booking are written by the same command, so
--- that a user who has lost the permission for it writes neither; the lifetimes come
--- last, since the next change sets them again.
+-- that a user who has lost the permission for it writes neither.
 --
 -- It is the one script that reckons. Lua's numbers are doubles, which hold every
 -- integer up to 2^53: the caller keeps each amount and the limit below 2^52, and a
@@ -55,6 +54,7 @@ local free = whole(redis.call('HGET', today, ARGV[10])) or 0
 local left = redis.call('PTTL', today)
 redis.call('ZADD', due, 'XX', 'GT', '-inf', member)
 redis.call('ZADD', ranks, 'XX', 'GT', '-inf', ARGV[9])
+redis.call('PEXPIRE', due, ARGV[8], 'XX') -- the index has no end
 
 -- Write.
 local function change(more)

@@ -162,7 +162,11 @@ func TestALostRightBooksNothing(t *testing.T) {
 					t.Errorf("%s: is to be looked at again: %t", what, waits)
 				}
 			}
-			withoutRight(t, server, command, func() { _, _ = l.Book(t.Context(), b, "", 500, 10_000, day.Add(time.Hour)) })
+			withoutRight(t, server, command, func() {
+				if _, err := l.Book(t.Context(), b, "", 500, 10_000, day.Add(time.Hour)); err != nil {
+					check("refused", 0)
+				}
+			})
 			for range 2 {
 				if granted, err := l.Book(t.Context(), b, "", 500, 10_000, day.Add(time.Hour)); err != nil || granted != 500 {
 					t.Fatal(granted, err)
