@@ -1,10 +1,8 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"sort"
@@ -73,26 +71,17 @@ func parse(path string) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	var content, second yaml.Node
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	err = decoder.Decode(&content)
-	if errors.Is(err, io.EOF) {
-		return nil, nil
-	}
-	if err == nil {
-		if err = decoder.Decode(&second); err == nil {
-			return nil, fmt.Errorf("%s:%d:%d: a second document begins here; the file must have one only", path, max(second.Line, 1), max(second.Column, 1))
-		}
-	}
-	if !errors.Is(err, io.EOF) {
+	root, err := document.Only(string(text))
+	var second *document.SecondError
+	switch {
+	case errors.As(err, &second):
+		return nil, fmt.Errorf("%s:%d:%d: %w", path, second.Line, second.Column, second)
+	case err != nil:
 		line, message := document.NotYAML(string(text), err)
 		return nil, fmt.Errorf("%s: line %d: %s", path, line, message)
-	}
-	root := content.Content[0]
-	if root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
+	case root == nil, root.Kind == yaml.ScalarNode && root.Tag == "!!null":
 		return nil, nil
-	}
-	if root.Kind != yaml.MappingNode {
+	case root.Kind != yaml.MappingNode:
 		return nil, fmt.Errorf("%s:%d:%d: must be a mapping of flag names to values", path, root.Line, root.Column)
 	}
 	return root, nil

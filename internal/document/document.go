@@ -89,22 +89,45 @@ func (s *Document) parse() bool {
 		s.AddAt(line, column, "", "this character is no valid UTF-8 text, or ends a line other than with a line feed")
 		return false
 	}
-	dec := yaml.NewDecoder(strings.NewReader(s.Text))
-	var document, second yaml.Node
-	if err := dec.Decode(&document); errors.Is(err, io.EOF) {
+	root, err := Only(s.Text)
+	var second *SecondError
+	switch {
+	case errors.As(err, &second):
+		s.AddAt(second.Line, second.Column, "", "%v", second)
+	case err != nil:
+		s.syntax(err)
+	case root == nil:
 		s.AddAt(1, 1, "", "the file is empty")
-		return false
+	}
+	s.Root = root
+	return root != nil
+}
+
+// SecondError says where another document begins behind the only one that may be there.
+type SecondError struct{ Line, Column int } // both from 1
+
+func (*SecondError) Error() string {
+	return "a second document begins here; the file must have one only"
+}
+
+// Only reads the one document of a text of YAML; nil if there is none. The error is a
+// *SecondError or one of the YAML reader (see [NotYAML]); the document comes with it if
+// the fault is behind it.
+func Only(text string) (*yaml.Node, error) {
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	var content, second yaml.Node
+	if err := decoder.Decode(&content); errors.Is(err, io.EOF) {
+		return nil, nil
 	} else if err != nil {
-		s.syntax(err)
-		return false
+		return nil, err
 	}
-	s.Root = document.Content[0]
-	if err := dec.Decode(&second); err == nil {
-		s.AddAt(max(second.Line, 1), max(second.Column, 1), "", "a second document begins here; the file must have one only")
-	} else if !errors.Is(err, io.EOF) {
-		s.syntax(err)
+	err := decoder.Decode(&second)
+	if err == nil {
+		err = &SecondError{max(second.Line, 1), max(second.Column, 1)}
+	} else if errors.Is(err, io.EOF) {
+		err = nil
 	}
-	return true
+	return content.Content[0], err
 }
 
 // unprintable finds bytes that are no text, and the line ends that YAML knows
