@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -214,11 +215,10 @@ func (t *trial) look() error {
 		next = due
 	}
 	t.customer = recovery.View(t.customer, t.rules(), t.seen)
-	for _, k := range slices.Concat(t.customer.Open, t.customer.Closed) {
-		if k.Number == number {
-			t.kase = k
-			return nil
-		}
+	k := cmp.Or(recovery.Numbered(t.customer.Open, number), recovery.Numbered(t.customer.Closed, number))
+	if k == nil {
+		return fmt.Errorf("the case is gone after %s", shortDuration(t.seen.Sub(t.reported)))
 	}
-	return fmt.Errorf("the case is gone after %s", shortDuration(t.seen.Sub(t.reported)))
+	t.kase = *k
+	return nil
 }

@@ -79,7 +79,7 @@ func (t *trial) money(f *recovery.Failure, m *policyv1.TrialEvent) (recovery.Pro
 		*a.into = minor
 	}
 	if customer.GetLifetimeValue() != "" {
-		profile.LifetimeValue = max(profile.LifetimeValue, 1) // 0 means not known
+		profile.LifetimeValue = recovery.KnownWorth(profile.LifetimeValue)
 	}
 	return profile, nil
 }

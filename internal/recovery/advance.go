@@ -123,19 +123,18 @@ func Advance(c Customer, number int64, a Action, rules Rules, now time.Time) (Cu
 // find gives a case of the customer's own. A filed one is taken out when it is
 // to be opened again.
 func (c *Customer) find(number int64, step Step, rules Rules, now time.Time) (*Case, error) {
-	is := func(k Case) bool { return k.Number == number }
-	if i := slices.IndexFunc(c.Open, is); i >= 0 {
-		return &c.Open[i], nil
+	if k := Numbered(c.Open, number); k != nil {
+		return k, nil
 	}
-	i := slices.IndexFunc(c.Closed, is)
-	if i < 0 {
+	filed := Numbered(c.Closed, number)
+	if filed == nil {
 		return nil, ErrNoCase
 	}
-	k := c.Closed[i]
+	k := *filed
 	if step != StepReopen {
 		return &k, nil
 	}
-	c.Closed = slices.Delete(slices.Clone(c.Closed), i, i+1)
+	c.Closed = slices.DeleteFunc(slices.Clone(c.Closed), func(o Case) bool { return o.Number == number })
 	c.makeRoom(rules, now)
 	at, _ := slices.BinarySearchFunc(c.Open, number, func(o Case, n int64) int { return int(o.Number - n) })
 	c.Open = slices.Insert(c.Open, at, k)

@@ -55,6 +55,10 @@ type Profile struct {
 	Loyalty       bool
 }
 
+// KnownWorth is a lifetime value that was stated, as a profile has it. 0 there means
+// not known; who is worth one minor unit is given no goodwill either.
+func KnownWorth(value int64) int64 { return max(value, 1) }
+
 // combine joins two accounts of one failure: the graver word counts, whichever
 // came first, so that the order of arrival does not matter.
 func combine(p *Policy, a, b Failure) Failure {

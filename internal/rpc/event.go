@@ -89,7 +89,7 @@ func profile(c *recoveryv1.CustomerProfile, rules recovery.Rules) recovery.Profi
 	currency, _ := rules.Currency(c.GetLifetimeValue().GetCurrencyCode())
 	value, _ := minor(c.GetLifetimeValue(), currency.Digits)
 	if c.HasLifetimeValue() {
-		value = max(value, 1) // 0 means not known; who is worth one minor unit is given no goodwill either
+		value = recovery.KnownWorth(value)
 	}
 	return recovery.Profile{
 		Relationship:  recovery.Relationship(c.GetRelationship()),
