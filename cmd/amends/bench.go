@@ -101,7 +101,7 @@ a star unless --only names them. Sections:
 			err = &usageError{err: err, command: "amends bench"}
 		}
 		if cmd.Context().Err() != nil {
-			err = &interruption{"interrupted"}
+			err = errInterrupted
 		}
 		if len(report.Sections) > 0 {
 			if *format == "json" {

@@ -71,6 +71,8 @@ type interruption struct{ text string }
 
 func (e *interruption) Error() string { return e.text }
 
+var errInterrupted = &interruption{"interrupted"}
+
 // exitCode tells by which number the process says what became of it.
 func exitCode(err error) int {
 	switch {

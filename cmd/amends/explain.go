@@ -67,7 +67,7 @@ func explain(w io.Writer, err error) {
 func explainInterruption(w io.Writer, err error) {
 	var told *interruption
 	if !errors.As(err, &told) {
-		told = &interruption{"interrupted"}
+		told = errInterrupted
 	}
 	fmt.Fprintln(w, "amends:", told)
 	if call := new(callError); errors.As(err, &call) && call.again != "" {

@@ -74,7 +74,7 @@ func (a *app) readFile(ctx context.Context, path string) (name string, text []by
 	if path == "-" {
 		text, err = io.ReadAll(interruptible(ctx, a.stdin))
 		if ctx.Err() != nil {
-			err = &interruption{"interrupted"}
+			err = errInterrupted
 		}
 		return "standard input", text, err
 	}

@@ -74,7 +74,7 @@ func (t *tracing) run(cmd *cobra.Command, word string) error {
 	trace, err := jaeger.Fetch(ctx, t.jaeger, w.id)
 	switch {
 	case cmd.Context().Err() != nil:
-		return &interruption{"interrupted"}
+		return errInterrupted
 	case err != nil:
 		return explainFetch(err, at.Redacted(), w)
 	}
