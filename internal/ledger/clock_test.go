@@ -178,12 +178,11 @@ func TestClockThatIsNotSteady(t *testing.T) {
 }
 
 // skewed makes TIME wrong on its way.
-type skewed struct{ by atomic.Int64 }
-
-func (s *skewed) DialHook(next redis.DialHook) redis.DialHook { return next }
-func (s *skewed) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+type skewed struct {
+	alone
+	by atomic.Int64
 }
+
 func (s *skewed) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
 		err := next(ctx, cmd)

@@ -328,17 +328,20 @@ func sentAgain(t *testing.T, open opener) {
 	}
 }
 
-// loseReply loses the reply to the next commit, as a cut connection would.
-type loseReply struct {
-	redis.Hook
-	armed atomic.Bool
-	then  func()
+// alone is the part of a hook on single commands that leaves all else as it is.
+type alone struct{}
+
+func (alone) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (alone) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
 }
 
-func (h *loseReply) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (h *loseReply) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+// loseReply loses the reply to the next commit, as a cut connection would.
+type loseReply struct {
+	alone
+	armed atomic.Bool
+	then  func()
 }
 
 func (h *loseReply) ProcessHook(next redis.ProcessHook) redis.ProcessHook {

@@ -242,12 +242,15 @@ func (e *erasure) findTrimmed(ctx context.Context, found *estate, oldest uint64)
 	members, err := e.ledger.client.ZRangeArgs(ctx, redis.ZRangeArgs{
 		Key: e.names.erased(), ByScore: true, Start: "-inf", Stop: "(" + strconv.FormatUint(oldest, 10),
 	}).Result()
+	if err != nil {
+		return naming(e.names.erased(), err)
+	}
 	erased := erasedNumbers(members)
 	for oldest > 0 && erased[oldest-1] {
 		oldest--
 	}
 	found.before = max(oldest, 1) - 1
-	return naming(e.names.erased(), err)
+	return nil
 }
 
 // remove runs the script.

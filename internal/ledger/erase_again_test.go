@@ -249,14 +249,8 @@ func TestDamagedCustomerIsAlone(t *testing.T) {
 
 // afterwards does something once, before the bookings of who was erased are looked for.
 type afterwards struct {
-	redis.Hook
+	alone
 	do func()
-}
-
-func (h *afterwards) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (h *afterwards) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
 }
 
 func (h *afterwards) ProcessHook(next redis.ProcessHook) redis.ProcessHook {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,10 +142,11 @@ func naming(name string, err error) error {
 // execute sends a pipeline of commands with one key each. The error names the key.
 func execute(ctx context.Context, pipe redis.Pipeliner) error {
 	commands, err := pipe.Exec(ctx)
-	for _, c := range commands {
-		if err != nil && c.Err() == err {
-			return naming(fmt.Sprint(c.Args()[1]), err)
-		}
+	if err == nil {
+		return nil
+	}
+	if i := slices.IndexFunc(commands, func(c redis.Cmder) bool { return c.Err() == err }); i >= 0 {
+		return naming(fmt.Sprint(commands[i].Args()[1]), err)
 	}
 	return err
 }

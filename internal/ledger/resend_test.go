@@ -17,12 +17,9 @@ import (
 )
 
 // lastCommit is a server that carries out one commit, and is gone before it has answered.
-type lastCommit struct{ armed, gone atomic.Bool }
-
-func (h *lastCommit) DialHook(next redis.DialHook) redis.DialHook { return next }
-
-func (h *lastCommit) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
+type lastCommit struct {
+	alone
+	armed, gone atomic.Bool
 }
 
 func (h *lastCommit) ProcessHook(next redis.ProcessHook) redis.ProcessHook {

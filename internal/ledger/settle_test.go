@@ -29,7 +29,7 @@ func TestChangedOffersTakeNoMemoryWhenThereAreNone(t *testing.T) {
 }
 
 // unreachable refuses every script.
-type unreachable struct{}
+type unreachable struct{ alone }
 
 func (unreachable) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
@@ -40,11 +40,6 @@ func (unreachable) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 		}
 		return next(ctx, cmd)
 	}
-}
-
-func (unreachable) DialHook(next redis.DialHook) redis.DialHook { return next }
-func (unreachable) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
 }
 
 // A case with many offers waits for a budget that is out of reach as long as one with a
